@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What host/ and kvm/ know of a thread: its memory, its descriptors and whether a signal waits. The
+ * kernel's struct thread begins with one.
+ */
+#ifndef HOST_TASK_H
+#define HOST_TASK_H
+
+#include "engine/types.h"
+
+struct mm;
+struct fdtable;
+
+/*
+ * Called by the scheduler with this task's CPU state still (out) or again (in) on the CPU,
+ * interrupts masked. A vCPU that is loaded hangs one here for the duration of KVM_RUN (design.md
+ * 4a, preemption).
+ */
+struct switch_hook {
+	void (*out)(struct switch_hook *hook);
+	void (*in)(struct switch_hook *hook);
+};
+
+struct task {
+	struct mm *mm;		  /* NULL for kernel threads; changed only by the task itself */
+	struct fdtable *files;	  /* same */
+	struct switch_hook *hook; /* set and cleared by the task itself */
+	s32 tid;		  /* thread id, unique in the system */
+	s32 tgid;		  /* process id */
+	u32 need_resched;	  /* atomic flag: give way at the next named point */
+	u32 signal_pending;	  /* atomic flag: an unblocked signal or a kill waits */
+	char comm[16];
+};
+
+static inline bool task_signal_pending(const struct task *t)
+{
+	return __atomic_load_n(&t->signal_pending, __ATOMIC_ACQUIRE) != 0;
+}
+
+static inline bool task_need_resched(const struct task *t)
+{
+	return __atomic_load_n(&t->need_resched, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* Sends signal @sig (with si_code @code and si_addr @addr) to @t's thread; kernel/signal.c. Does
+ * not sleep. */
+void task_send_fault_signal(struct task *t, int sig, int code, hva_t addr);
+
+#endif
