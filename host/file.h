@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Open files and the tables of descriptors that name them. A file is an object with operations;
+ * kernel/ and kvm/ make them, host/ only counts references, so that VMAs and VMs can hold them.
+ */
+#ifndef HOST_FILE_H
+#define HOST_FILE_H
+
+#include <asm/stat.h>
+#include <bsd/sys/queue.h>
+
+#include "host/sched.h"
+
+struct file;
+struct vma;
+struct mm;
+
+/* The memory a read or write moves: a program's, or the kernel's own. Advances as it is used. */
+struct iobuf {
+	hva_t user;
+	void *kernel; /* used instead of @user if set */
+	size_t left;
+};
+
+/* Copies min(@n, left) bytes out of (get) or into (put) the buffer. Bytes moved, or -EFAULT if none
+ * could be. */
+s64 iobuf_get(struct iobuf *io, void *dst, size_t n);
+s64 iobuf_put(struct iobuf *io, const void *src, size_t n);
+s64 iobuf_zero(struct iobuf *io, size_t n);
+
+/* Called by getdents for each entry; false: the buffer is full, stop. */
+struct dir_sink {
+	bool (*emit)(struct dir_sink *sink, const char *name, u64 ino, u8 d_type, u64 next_pos);
+};
+
+/*
+ * Operations; NULL means Linux's error for a file without it (read: EINVAL, ioctl: ENOTTY, mmap:
+ * ENODEV, poll: always ready ...). All may sleep. None is called with a lock held.
+ */
+struct file_ops {
+	const char *name; /* as /proc/self/fd shows it, e.g. "anon_inode:kvm-vm" */
+	s64 (*read)(struct file *f, struct iobuf *to, u64 *pos);
+	s64 (*write)(struct file *f, struct iobuf *from, u64 *pos);
+	s64 (*lseek)(struct file *f, s64 offset, int whence);
+	s64 (*ioctl)(struct file *f, u32 cmd, u64 arg);
+	/* Fills @vma's ops and flags (host/mm.h) under the mm's write lock; 0 or an error. */
+	int (*mmap)(struct file *f, struct vma *vma);
+	/* Current POLL* events; *@wq is the queue that is woken when they may change. */
+	u32 (*poll)(struct file *f, struct waitq **wq);
+	int (*stat)(struct file *f, struct stat *st);
+	int (*truncate)(struct file *f, u64 size);
+	int (*fallocate)(struct file *f, int mode, u64 offset, u64 len);
+	int (*getdents)(struct file *f, struct dir_sink *sink, u64 *pos);
+	/* The last reference is gone. */
+	void (*release)(struct file *f);
+};
+
+enum { FILE_SEEKABLE = 1, FILE_IS_DIR = 2 };
+
+struct file {
+	const struct file_ops *ops; /* immutable */
+	void *priv;		    /* immutable after creation */
+	u32 refs;		    /* atomic */
+	u32 flags;  /* O_* status and access mode; O_NONBLOCK, O_APPEND change by fcntl */
+	u32 traits; /* FILE_*; immutable */
+	u64 pos;    /* guarded by pos_lock */
+	struct mutex pos_lock;
+	char *path; /* kmalloc'ed or NULL; immutable */
+};
+
+/* A new file with one reference; NULL when memory is out. */
+struct file *file_alloc(const struct file_ops *ops, void *priv, u32 flags);
+struct file *file_get(struct file *f);
+/* Drops a reference; the last one calls release. May sleep. */
+void file_put(struct file *f);
+
+/* ---- descriptor tables, shared by the threads of a process */
+struct fdtable;
+
+struct fdtable *fdtable_new(void);
+struct fdtable *fdtable_get(struct fdtable *t);
+/* Drops a reference; the last one closes everything. May sleep. */
+void fdtable_put(struct fdtable *t);
+/* A copy with the same files and close-on-exec flags (fork). */
+struct fdtable *fdtable_copy(struct fdtable *t);
+void fdtable_close_on_exec(struct fdtable *t);
+/*
+ * The lowest free descriptor >= @min now names @f, whose reference it takes over; @fd_flags is
+ * FD_CLOEXEC or 0. -EMFILE beyond RLIMIT_NOFILE, -ENOMEM: then the reference stays the caller's.
+ */
+int fd_install(struct fdtable *t, struct file *f, int min, u32 fd_flags);
+/* Makes @fd name @f, closing what it named (dup3). */
+int fd_replace(struct fdtable *t, int fd, struct file *f, u32 fd_flags);
+/* A counted reference to what @fd names, or NULL (EBADF). */
+struct file *fd_get(struct fdtable *t, int fd);
+/* 0 or -EBADF. */
+int fd_close(struct fdtable *t, int fd);
+int fd_flags_get(struct fdtable *t, int fd);
+int fd_flags_set(struct fdtable *t, int fd, u32 fd_flags);
+int fd_limit_set(struct fdtable *t, unsigned int limit);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Physical pages: metadata for each page of RAM, and a buddy allocator of 4 KiB (order 0) to 1 GiB
+ * (order 18) naturally aligned runs. Pages that are not RAM have no metadata; nothing here may be
+ * asked about them (design.md M1: PFNMAP is opaque).
+ */
+#ifndef HOST_PAGE_H
+#define HOST_PAGE_H
+
+#include <bsd/sys/queue.h>
+
+#include "host/port.h"
+
+enum { ORDER_4K = 0, ORDER_2M = 9, ORDER_1G = 18, ORDER_MAX = 18 };
+
+/* At most 64 bytes (a budget that CI checks). Fields: host/page.c. */
+struct page;
+struct boot_region;
+
+/* Takes over all of @ram but @reserved; the metadata is carved out of it. Called once, on the boot
+ * CPU. */
+void page_init(const struct boot_region *ram, unsigned int ram_count,
+	       const struct boot_region *reserved, unsigned int reserved_count);
+
+enum page_fill { PAGE_UNFILLED, PAGE_ZEROED };
+
+/* 2^@order pages, one reference; NULL when memory is out. Content of PAGE_UNFILLED is stale:
+ * overwrite it all. */
+struct page *page_alloc(unsigned int order, enum page_fill fill);
+struct page *page_get(struct page *p);
+/* Drops a reference; the last one frees the whole run. */
+void page_put(struct page *p);
+u32 page_refs(const struct page *p);
+unsigned int page_order(const struct page *p);
+
+void *page_to_virt(const struct page *p);
+pa_t page_to_phys(const struct page *p);
+/* The page (of its run: the head) of RAM at @pa; @pa must be RAM. */
+struct page *phys_to_page(pa_t pa);
+struct page *virt_to_page(const void *p);
+
+/* Kernel memory by size, from slabs of pages; aligned to 16, or to its size if that is a power of
+ * two <= 4096. */
+void *kmalloc(size_t n);
+void *kzalloc(size_t n);
+void kfree(void *p);
+
+struct mem_counts {
+	u64 total_pages;
+	u64 free_pages;
+	u64 metadata_pages;
+};
+struct mem_counts page_counts(void);
+
+#endif
