@@ -1,14 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-# Catwalk. `make run` sets up what is missing and runs the main job, `make check` the tests, `make help` lists the rest.
+# Catwalk. `make run` sets up what is missing and runs the main job, `make check` the tests,
+# `make help` lists the rest. Everything that is built goes to $(O).
 O ?= build
-Q ?= @
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
+MAKEFLAGS += --no-builtin-rules
 
--include mk/setup.mk
+include mk/setup.mk
 -include mk/kernel.mk
--include mk/native.mk
--include mk/target.mk
--include mk/check.mk
--include mk/bench.mk
+include mk/native.mk
+include mk/target.mk
+include mk/selftests.mk
+include mk/check.mk
+include mk/bench.mk
+
+.PHONY: all clean help
+all: $(O)/catwalk $(O)/catwalk.Image programs
+
+clean:
+	$(Q)rm -rf $(O)
+
+help:
+	@echo 'make            the kernel, the catwalk program and the programs that run on the kernel'
+	@echo 'make run        runs our VMM and the KVM selftests on Catwalk; a line each, then a report'
+	@echo 'make check      all tests; the last line is "N passed, N failed, N skipped"'
+	@echo 'make bench      boot time and instruction counts beside those of Linux'
+	@echo 'make format     formats the sources'
+	@echo 'make clean      removes $(O)/'
+	@echo
+	@echo 'make check-unit, check-cli, check-target, check-static: parts of make check'
+	@echo 'O=DIR builds into DIR; V=1 prints the commands; COMPILER=clang builds with clang'
