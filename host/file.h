@@ -57,6 +57,17 @@ struct file_ops {
 
 enum { FILE_SEEKABLE = 1, FILE_IS_DIR = 2 };
 
+/* Where a file has its name; kernel/vfs.h embeds it in its inodes. */
+struct file_node {
+	void (*put)(struct file_node *node);
+};
+
+/* Told when the last reference of a file has gone, before release (epoll). */
+struct file_watch {
+	LIST_ENTRY(file_watch) link;
+	void (*gone)(struct file_watch *watch);
+};
+
 struct file {
 	const struct file_ops *ops; /* immutable */
 	void *priv;		    /* immutable after creation */
@@ -65,7 +76,9 @@ struct file {
 	u32 traits; /* FILE_*; immutable */
 	u64 pos;    /* guarded by pos_lock */
 	struct mutex pos_lock;
-	char *path; /* kmalloc'ed or NULL; immutable */
+	char *path;		/* kmalloc'ed or NULL; immutable once a descriptor names the file */
+	struct file_node *node; /* counted, or NULL; immutable once a descriptor names the file */
+	LIST_HEAD(file_watch_list, file_watch) watches; /* guarded by who watches (epoll's lock) */
 };
 
 /* A new file with one reference; NULL when memory is out. */
@@ -97,6 +110,10 @@ struct file *fd_get(struct fdtable *t, int fd);
 int fd_close(struct fdtable *t, int fd);
 int fd_flags_get(struct fdtable *t, int fd);
 int fd_flags_set(struct fdtable *t, int fd, u32 fd_flags);
-int fd_limit_set(struct fdtable *t, unsigned int limit);
+/* RLIMIT_NOFILE's soft limit; descriptors above it stay open. Set by prlimit64. */
+void fd_limit_set(struct fdtable *t, unsigned int limit);
+unsigned int fd_limit_get(struct fdtable *t);
+/* The lowest open descriptor >= @from, or -1 (for /proc/self/fd and close_range). */
+int fd_next(struct fdtable *t, int from);
 
 #endif
