@@ -71,7 +71,11 @@ static inline u64 level_size(int level)
 #define __must_check	      __attribute__((warn_unused_result))
 #define __noreturn	      __attribute__((noreturn))
 #define __printf(f, a)	      __attribute__((format(printf, f, a)))
-#define __packed	      __attribute__((packed))
-#define __aligned(n)	      __attribute__((aligned(n)))
+#ifndef __packed /* libbsd's cdefs.h has these two, with the same meaning */
+#define __packed __attribute__((packed))
+#endif
+#ifndef __aligned
+#define __aligned(n) __attribute__((aligned(n)))
+#endif
 
 #endif

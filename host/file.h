@@ -62,10 +62,9 @@ struct file_node {
 	void (*put)(struct file_node *node);
 };
 
-/* Told when the last reference of a file has gone, before release (epoll). */
+/* One who follows a file's events without holding it (epoll). */
 struct file_watch {
 	LIST_ENTRY(file_watch) link;
-	void (*gone)(struct file_watch *watch);
 };
 
 struct file {
@@ -78,7 +77,9 @@ struct file {
 	struct mutex pos_lock;
 	char *path;		/* kmalloc'ed or NULL; immutable once a descriptor names the file */
 	struct file_node *node; /* counted, or NULL; immutable once a descriptor names the file */
-	LIST_HEAD(file_watch_list, file_watch) watches; /* guarded by who watches (epoll's lock) */
+	LIST_HEAD(file_watch_list, file_watch) watches; /* guarded by who watches */
+	/* Set before the first watch: called when the last reference has gone, before release. */
+	void (*watches_gone)(struct file *f);
 };
 
 /* A new file with one reference; NULL when memory is out. */

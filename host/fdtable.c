@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tables of descriptors: small integers that name open files, lowest free number first.
+ */
+#include <asm-generic/fcntl.h>
+
+#include "host/err.h"
+#include "host/file.h"
+#include "host/page.h"
+#include "host/string.h"
+
+enum {
+	FD_TABLE_FIRST = 64,	    /* slots of a new table; it grows by doubling */
+	FD_LIMIT_DEFAULT = 1024,    /* Linux's INR_OPEN_CUR */
+	FD_LIMIT_MAX = 1024 * 1024, /* Linux's sysctl fs.nr_open */
+};
+
+struct fd_slot {
+	struct file *file; /* counted, or NULL */
+	u32 flags;	   /* FD_CLOEXEC or 0 */
+};
+
+struct fdtable {
+	u32 refs;	       /* atomic */
+	struct spinlock lock;  /* guards all below */
+	struct fd_slot *slots; /* [size] */
+	unsigned int size;
+	unsigned int lowest; /* no free slot below it */
+	unsigned int limit;
+};
+
+static struct fdtable *fdtable_sized(unsigned int size)
+{
+	struct fdtable *t = kzalloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->slots = kzalloc(size * sizeof(*t->slots));
+	if (!t->slots) {
+		kfree(t);
+		return NULL;
+	}
+	spin_init(&t->lock);
+	t->refs = 1;
+	t->size = size;
+	t->limit = FD_LIMIT_DEFAULT;
+	return t;
+}
+
+struct fdtable *fdtable_new(void)
+{
+	return fdtable_sized(FD_TABLE_FIRST);
+}
+
+struct fdtable *fdtable_get(struct fdtable *t)
+{
+	__atomic_fetch_add(&t->refs, 1, __ATOMIC_RELAXED);
+	return t;
+}
+
+void fdtable_put(struct fdtable *t)
+{
+	if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	for (unsigned int fd = 0; fd < t->size; fd++)
+		if (t->slots[fd].file)
+			file_put(t->slots[fd].file);
+	kfree(t->slots);
+	kfree(t);
+}
+
+static unsigned int fdtable_size(struct fdtable *t)
+{
+	unsigned int size;
+
+	spin_lock(&t->lock);
+	size = t->size;
+	spin_unlock(&t->lock);
+	return size;
+}
+
+/* Makes slots at least up to @fd. Allocates outside the lock, so another thread may grow first. */
+static int fdtable_grow(struct fdtable *t, unsigned int fd)
+{
+	unsigned int size = FD_TABLE_FIRST;
+	struct fd_slot *slots, *unused;
+
+	while (size <= fd)
+		size *= 2;
+	slots = kzalloc(size * sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	spin_lock(&t->lock);
+	unused = slots;
+	if (t->size < size) {
+		memcpy(slots, t->slots, t->size * sizeof(*slots));
+		unused = t->slots;
+		t->slots = slots;
+		t->size = size;
+	}
+	spin_unlock(&t->lock);
+	kfree(unused);
+	return 0;
+}
+
+/* Copies into @copy, which was made for @t's size; false if @t has grown since. */
+static bool fdtable_copy_slots(struct fdtable *copy, struct fdtable *t)
+{
+	bool fits;
+
+	spin_lock(&t->lock);
+	fits = t->size <= copy->size;
+	for (unsigned int fd = 0; fits && fd < t->size; fd++) {
+		copy->slots[fd] = t->slots[fd];
+		if (copy->slots[fd].file)
+			file_get(copy->slots[fd].file);
+	}
+	copy->lowest = t->lowest;
+	copy->limit = t->limit;
+	spin_unlock(&t->lock);
+	return fits;
+}
+
+struct fdtable *fdtable_copy(struct fdtable *t)
+{
+	for (;;) {
+		struct fdtable *copy = fdtable_sized(fdtable_size(t));
+
+		if (!copy || fdtable_copy_slots(copy, t))
+			return copy;
+		fdtable_put(copy);
+	}
+}
+
+/* Takes out what @fd names; the caller drops the reference. NULL if it names nothing. */
+static struct file *fd_take(struct fdtable *t, int fd)
+{
+	struct file *f = NULL;
+
+	spin_lock(&t->lock);
+	if (fd >= 0 && (unsigned int)fd < t->size) {
+		f = t->slots[fd].file;
+		t->slots[fd] = (struct fd_slot){ 0 };
+		t->lowest = min(t->lowest, (unsigned int)fd);
+	}
+	spin_unlock(&t->lock);
+	return f;
+}
+
+void fdtable_close_on_exec(struct fdtable *t)
+{
+	for (int fd = fd_next(t, 0); fd >= 0; fd = fd_next(t, fd + 1))
+		if (fd_flags_get(t, fd) == FD_CLOEXEC)
+			fd_close(t, fd);
+}
+
+/* Under the lock: the lowest free slot from @min on, or the table's size if it has none. */
+static unsigned int fd_lowest_free(const struct fdtable *t, unsigned int min_fd)
+{
+	unsigned int fd = max(min_fd, t->lowest);
+
+	while (fd < t->size && t->slots[fd].file)
+		fd++;
+	return fd;
+}
+
+/* Under the lock: as fd_install, but -EAGAIN with *@grow_to when the table must grow first. */
+static int fd_try_install(struct fdtable *t, struct file *f, unsigned int min_fd, u32 fd_flags,
+			  unsigned int *grow_to)
+{
+	unsigned int fd = fd_lowest_free(t, min_fd);
+
+	if (fd >= t->limit)
+		return -EMFILE;
+	if (fd >= t->size) {
+		*grow_to = fd;
+		return -EAGAIN;
+	}
+	t->slots[fd] = (struct fd_slot){ .file = f, .flags = fd_flags };
+	if (min_fd <= t->lowest)
+		t->lowest = fd + 1;
+	return (int)fd;
+}
+
+int fd_install(struct fdtable *t, struct file *f, int min, u32 fd_flags)
+{
+	for (;;) {
+		unsigned int grow_to = 0;
+		int fd;
+
+		spin_lock(&t->lock);
+		fd = fd_try_install(t, f, (unsigned int)min, fd_flags, &grow_to);
+		spin_unlock(&t->lock);
+		if (fd != -EAGAIN)
+			return fd;
+		if (fdtable_grow(t, grow_to))
+			return -ENOMEM;
+	}
+}
+
+int fd_replace(struct fdtable *t, int fd, struct file *f, u32 fd_flags)
+{
+	struct file *old;
+
+	if (fd < 0 || (unsigned int)fd >= fd_limit_get(t))
+		return -EBADF;
+	if ((unsigned int)fd >= fdtable_size(t) && fdtable_grow(t, (unsigned int)fd))
+		return -ENOMEM;
+	spin_lock(&t->lock);
+	old = t->slots[fd].file;
+	t->slots[fd] = (struct fd_slot){ .file = f, .flags = fd_flags };
+	spin_unlock(&t->lock);
+	if (old)
+		file_put(old);
+	return fd;
+}
+
+struct file *fd_get(struct fdtable *t, int fd)
+{
+	struct file *f = NULL;
+
+	spin_lock(&t->lock);
+	if (fd >= 0 && (unsigned int)fd < t->size) {
+		f = t->slots[fd].file;
+		if (f)
+			file_get(f);
+	}
+	spin_unlock(&t->lock);
+	return f;
+}
+
+int fd_close(struct fdtable *t, int fd)
+{
+	struct file *f = fd_take(t, fd);
+
+	if (!f)
+		return -EBADF;
+	file_put(f);
+	return 0;
+}
+
+int fd_flags_get(struct fdtable *t, int fd)
+{
+	int flags = -EBADF;
+
+	spin_lock(&t->lock);
+	if (fd >= 0 && (unsigned int)fd < t->size && t->slots[fd].file)
+		flags = (int)t->slots[fd].flags;
+	spin_unlock(&t->lock);
+	return flags;
+}
+
+int fd_flags_set(struct fdtable *t, int fd, u32 fd_flags)
+{
+	int ret = -EBADF;
+
+	spin_lock(&t->lock);
+	if (fd >= 0 && (unsigned int)fd < t->size && t->slots[fd].file) {
+		t->slots[fd].flags = fd_flags & FD_CLOEXEC;
+		ret = 0;
+	}
+	spin_unlock(&t->lock);
+	return ret;
+}
+
+void fd_limit_set(struct fdtable *t, unsigned int limit)
+{
+	spin_lock(&t->lock);
+	t->limit = min(limit, (unsigned int)FD_LIMIT_MAX);
+	spin_unlock(&t->lock);
+}
+
+unsigned int fd_limit_get(struct fdtable *t)
+{
+	unsigned int limit;
+
+	spin_lock(&t->lock);
+	limit = t->limit;
+	spin_unlock(&t->lock);
+	return limit;
+}
+
+int fd_next(struct fdtable *t, int from)
+{
+	int found = -1;
+
+	spin_lock(&t->lock);
+	for (unsigned int fd = from < 0 ? 0 : (unsigned int)from; fd < t->size; fd++) {
+		if (t->slots[fd].file) {
+			found = (int)fd;
+			break;
+		}
+	}
+	spin_unlock(&t->lock);
+	return found;
+}
