@@ -46,6 +46,11 @@ void sched_wake(struct task *t);
 /* Gives way if another thread should run on this CPU: the named point between bounded steps. No
  * spin lock held. */
 void sched_point(void);
+/*
+ * Says that this CPU holds no reference protected by grace periods. The kernel says so on return to
+ * EL0, at thread switches and in idle; KVM before each guest entry.
+ */
+void sched_quiescent(void);
 /* Returns after every CPU has passed a quiescent state: nobody walks what was unpublished before.
  * Sleeps. */
 void sched_grace_period(void);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signals: sending, blocking, waiting, and delivery on the way back to EL0 (signal(7)). Sets are
+ * 64-bit masks, signal N at bit N - 1, as in the system call interface.
+ */
+#ifndef KERNEL_SIGNAL_H
+#define KERNEL_SIGNAL_H
+
+#include <asm/siginfo.h>
+#include <asm/signal.h>
+#include <bsd/sys/queue.h>
+
+#include "host/err.h"
+#include "host/sched.h"
+
+struct process;
+struct thread;
+struct user_regs;
+
+typedef u64 sigmask_t;
+
+#define SIGMASK(sig)	    (1UL << ((sig)-1))
+#define SIGNAL_COUNT	    64
+#define SIGMASK_UNBLOCKABLE (SIGMASK(SIGKILL) | SIGMASK(SIGSTOP))
+
+struct queued_signal {
+	TAILQ_ENTRY(queued_signal) link;
+	siginfo_t info;
+};
+
+TAILQ_HEAD(queued_signal_list, queued_signal);
+
+/* Signals sent and not yet taken; guarded by process->lock. */
+struct pending_signals {
+	sigmask_t set;
+	struct queued_signal_list queue;
+};
+
+/* The part of a thread; guarded by process->lock, but altstack, which is the thread's own. */
+struct thread_signals {
+	struct pending_signals pending;
+	sigmask_t blocked; /* written by the thread itself, under the lock */
+	sigmask_t saved;   /* to be restored once a handler has been set up, if @restore_saved */
+	bool restore_saved;
+	sigmask_t waited; /* sigtimedwait: these wake it although blocked */
+	stack_t altstack;
+	/* A fault that a thread cannot take back: delivered before all others. */
+};
+
+struct process_signals {
+	struct pending_signals pending;
+	struct sigaction actions[SIGNAL_COUNT];
+	struct waitq arrived; /* woken for each signal queued: signalfd */
+	u32 queued_count;     /* against RLIMIT_SIGPENDING */
+};
+
+void signals_init_process(struct process_signals *s);
+void signals_init_thread(struct thread_signals *s);
+/* fork: same actions; nothing pending. */
+void signals_copy_actions(struct process_signals *to, struct process_signals *from);
+/* exec: handlers back to default, ignored ones stay. */
+void signals_reset_handlers(struct process *p);
+/* Frees what is still queued. */
+void signals_flush(struct process *p, struct pending_signals *pending);
+
+/* ---- sending; none sleeps. @info is copied. 0, or -EAGAIN when the queue is full. */
+int signal_send_thread(struct thread *t, int sig, const siginfo_t *info);
+int signal_send_process(struct process *p, int sig, const siginfo_t *info);
+/* SI_KERNEL or SI_USER without data, e.g. SIGPIPE to oneself. */
+void signal_raise(int sig);
+/* A fault of the calling thread's program: delivered even if blocked or ignored (then it kills). */
+void signal_force(int sig, int code, hva_t addr);
+
+/* ---- waiting */
+/*
+ * For a system call that sleeps under another mask (ppoll, pselect6, epoll_pwait): installs the set
+ * at @mask, which is @size bytes; @mask 0 does nothing. 0, -EINVAL, -EFAULT.
+ */
+int signal_mask_enter(hva_t mask, u64 size);
+/* Ends it: puts the old mask back, or, if @result is -EINTR, leaves that to signal delivery. */
+void signal_mask_leave(s64 result);
+/*
+ * Takes one pending signal of @set off the calling thread or its process and fills @info. Its
+ * number, or 0 (signalfd, sigtimedwait).
+ */
+int signal_take(sigmask_t set, siginfo_t *info);
+/* Pending for the calling thread, its process included. */
+sigmask_t signal_pending_set(struct thread *t);
+/* Replaces the calling thread's mask. */
+void signal_set_blocked(sigmask_t blocked);
+
+/* ---- delivery */
+/* Delivers what is pending; restarts or fails an interrupted system call. May not return. */
+void signal_deliver(struct user_regs *regs);
+/* Maps the page that handlers return to (the restorer's place) in the calling process. 0 or error.
+ */
+int signal_map_trampoline(void);
+
+#endif
