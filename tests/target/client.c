@@ -3,8 +3,8 @@
  * The KVM client shared by the target tests; see client.h.
  */
 #define _GNU_SOURCE
-#include "client.h"
-#include "check.h"
+#include "tests/target/client.h"
+#include "tests/target/check.h"
 
 #include <fcntl.h>
 #include <sys/time.h>

@@ -4,7 +4,7 @@
  * status.
  */
 #define _GNU_SOURCE
-#include "check.h"
+#include "tests/target/check.h"
 
 #include <sys/auxv.h>
 #include <unistd.h>

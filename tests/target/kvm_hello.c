@@ -4,8 +4,8 @@
  * makes one MMIO write.
  */
 #define _GNU_SOURCE
-#include "check.h"
-#include "client.h"
+#include "tests/target/check.h"
+#include "tests/target/client.h"
 
 #include <fcntl.h>
 #include <unistd.h>
