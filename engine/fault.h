@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fault path: from a trapped stage-2 abort to what happens next, in six stages with typed
+ * results (design.md section 3):
+ *
+ *	decode (pure) -> route (pure) -> resolve -> decide (pure) -> commit -> account
+ *
+ * Only resolve may sleep, only commit takes the table lock, only account has side effects beside
+ *the table.
+ */
+#ifndef ENGINE_FAULT_H
+#define ENGINE_FAULT_H
+
+#include "engine/decide.h"
+#include "engine/guest_mem.h"
+
+/* What the CPU reported. ESR_EL2.EC is 0x20 (instruction) or 0x24 (data abort), lower level. */
+struct fault_trap {
+	u64 esr;
+	u64 far;   /* FAR_EL2 */
+	u64 hpfar; /* HPFAR_EL2; the port has made it valid (AT S1E1R) if the CPU did not */
+};
+
+enum fault_kind {
+	FAULT_TRANSLATION,
+	FAULT_PERMISSION,
+	FAULT_ACCESS_FLAG,
+	FAULT_EXCLUSIVE, /* unsupported exclusive or atomic access */
+	FAULT_EXTERNAL,	 /* synchronous external abort or parity error, taken to EL2 */
+	FAULT_UNSUPPORTED,
+	FAULT_KINDS,
+};
+
+/* Stage 1: the trap in words. */
+struct fault_req {
+	enum fault_kind kind;
+	enum mem_access access; /* a walk reads; CMO reads unless it lacks permission (M12, M15) */
+	s8 level;		/* of the entry the fault was taken at */
+	bool is_fetch;
+	bool is_walk; /* by a stage-1 walk (S1PTW) */
+	bool is_cmo;
+	bool has_syndrome; /* ISV */
+	bool far_valid;
+	ipa_t ipa;
+	u64 esr;
+	/* valid if has_syndrome */
+	u8 len; /* bytes: 1, 2, 4, 8 */
+	u8 reg; /* Rt, 31: XZR */
+	bool sign_extend;
+	bool reg_64; /* the register is 64 bits wide */
+};
+
+enum route_kind {
+	ROUTE_RAM,   /* go on to resolve */
+	ROUTE_YOUNG, /* only the Access flag is missing */
+	ROUTE_MMIO,
+	ROUTE_NO_SYNDROME, /* would be MMIO, but the CPU did not say what */
+	ROUTE_SKIP,
+	ROUTE_PERFORM_CMO, /* DC IVAC on a read-only slot, to be done as DC CIVAC */
+	ROUTE_INJECT,
+	ROUTE_UNSUPPORTED,
+	ROUTE_KINDS,
+};
+
+/* An abort to inject. */
+enum inject_kind {
+	INJECT_SEA_DATA,  /* synchronous external data abort; on a walk: TTW with its level */
+	INJECT_SEA_FETCH, /* synchronous external instruction abort */
+	INJECT_ADDRESS_SIZE,
+	INJECT_EXCLUSIVE, /* data abort, unsupported exclusive or atomic (DFSC 0x35) */
+};
+
+/* Stage 2. */
+struct fault_route {
+	enum route_kind kind;
+	enum inject_kind inject;
+	enum reason why;
+	struct slot_view slot; /* valid for ROUTE_RAM */
+};
+
+/* Stage 3: what the host has. */
+struct fault_backing {
+	int error; /* ERR_OK: leaf is valid */
+	enum reason why;
+	u64 sample; /* for invalidate_raced() */
+	struct host_leaf leaf;
+};
+
+/* The end of the path; what kvm/ acts on. */
+enum outcome_kind {
+	OUTCOME_RESUME, /* enter the guest again */
+	OUTCOME_SKIP,	/* advance the PC, then enter */
+	OUTCOME_INJECT,
+	OUTCOME_MMIO,	      /* KVM_EXIT_MMIO, unless a device in the kernel answers */
+	OUTCOME_NO_SYNDROME,  /* KVM_EXIT_ARM_NISV if enabled, else ENOSYS */
+	OUTCOME_MEMORY_FAULT, /* KVM_EXIT_MEMORY_FAULT with `error`, gpa and size */
+	OUTCOME_SIGBUS,	      /* SIGBUS, BUS_MCEERR_AR at `hva`; then enter again */
+	OUTCOME_ERROR,	      /* KVM_RUN returns `error` (ERR_INTR, ERR_NOMEM) */
+	OUTCOME_EXTERNAL,     /* a host error abort: kvm/ decides (SError, KVM_EXIT_ARM_SEA) */
+	OUTCOME_KINDS,
+};
+
+struct fault_outcome {
+	enum outcome_kind kind;
+	enum reason why;
+	int error;
+	ipa_t ipa; /* of the access */
+	hva_t hva; /* OUTCOME_SIGBUS */
+	/* OUTCOME_INJECT */
+	enum inject_kind inject;
+	bool inject_on_walk; /* by a stage-1 walk: report external abort on table walk; kvm/ finds
+				the level by walking */
+	/* OUTCOME_MMIO, valid as decoded */
+	bool is_write;
+	bool sign_extend;
+	bool reg_64;
+	u8 len;
+	u8 reg;
+	/* OUTCOME_MEMORY_FAULT */
+	u64 fault_size; /* bytes at ipa rounded down to it */
+	/* OUTCOME_RESUME: what was done */
+	enum s2_result done;
+	enum limit bound_by;
+};
+
+struct fault_req fault_decode(const struct fault_trap *trap);
+/* The VM facts that routing needs. */
+struct route_facts {
+	unsigned int ipa_bits;
+	enum ivac_policy ivac;
+};
+/* @slot: NULL if no slot holds the address. */
+struct fault_route fault_route(const struct fault_req *req, const struct slot_view *slot,
+			       const struct route_facts *facts);
+/* May sleep. */
+void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struct slot_view *slot,
+		   struct fault_backing *out);
+/* S2_RACED also if an invalidation raced; @error: ERR_OK or ERR_NOMEM. May sleep before it locks.
+ */
+enum s2_result fault_commit(struct guest_mem *m, const struct slot_view *slot,
+			    const struct fault_backing *backing, const struct fault_plan *plan,
+			    int *error);
+
+/*
+ * The whole path, for the vCPU that trapped; on its thread, no lock held. May sleep.
+ */
+struct fault_outcome fault_handle(struct guest_mem *m, const struct fault_trap *trap);
+
+/* What guest_mem_prefault() did. */
+struct prefault_result {
+	u64 done;  /* bytes from the start that are mapped now or were skipped */
+	int error; /* why it stopped: ERR_OK at the end of the range */
+	enum reason why;
+	u64 skipped;	      /* bytes of done that cannot be mapped */
+	enum reason skip_why; /* of the last skip */
+};
+/*
+ * Maps [@ipa, @ipa + @size) ahead of use, as read faults would (M9); resumable at ipa + done. Stops
+ * at the first address without a slot (ERR_NOENT), on a signal (ERR_INTR), or without memory. May
+ * sleep.
+ */
+struct prefault_result guest_mem_prefault(struct guest_mem *m, ipa_t ipa, u64 size);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest memory of one VM: its slots, its stage-2 tables and what the host is changing under
+ * them. This is the object kvm/ holds; faults are engine/fault.h, the dirty log engine/dirty.h.
+ *
+ * Locks: the slots lock (sleeping; the caller's) serialises what changes slots and the dirty log
+ * calls; the table lock is inside. docs/invariants.md has the order.
+ */
+#ifndef ENGINE_GUEST_MEM_H
+#define ENGINE_GUEST_MEM_H
+
+#include "engine/host_ops.h"
+#include "engine/invalidate.h"
+#include "engine/reason.h"
+#include "engine/slot.h"
+#include "engine/stage2.h"
+
+/* What a VM does about DC IVAC on a read-only slot (M12). */
+enum ivac_policy { IVAC_INJECT, IVAC_UPGRADE };
+
+/* How KVM_GET_DIRTY_LOG works (KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2). */
+enum dirty_protect { DIRTY_PROTECT_ON_GET, DIRTY_PROTECT_ON_CLEAR };
+
+struct guest_mem_config {
+	unsigned int ipa_bits;
+	const struct host_ops *host_ops;
+	void *host; /* first argument of every host_ops call */
+};
+
+/* Set by capabilities before they matter; each is guarded by the slots lock. */
+struct guest_mem_policy {
+	enum ivac_policy ivac;
+	enum dirty_protect dirty_protect;
+	enum slot_initially dirty_initially;
+	bool strict_slots;    /* M8: KVM_CAP_CATWALK_STRICT_SLOTS */
+	bool write_back_flag; /* M10: SLOT_WRITE_BACK is known to this VM */
+	u64 eager_split;      /* bytes a step, 0: split on fault */
+};
+
+/* The last slot call that was refused (M18); guarded by the slots lock. */
+struct refusal {
+	int error;
+	enum reason why;
+	hva_t hva; /* where */
+};
+
+/* A slot call that was checked and not yet carried out. */
+struct slot_update {
+	struct slot_change change;
+};
+
+struct guest_mem {
+	struct stage2 s2;
+	struct slot_table slots;
+	struct invalidations inv; /* guarded by s2.lock */
+	const struct host_ops *host_ops;
+	void *host;
+	struct guest_mem_policy policy;
+	struct refusal refusal;
+	u32 last_vcpu[VMID_MAX_CPUS]; /* vCPU + 1 that ran last; written by its CPU */
+};
+
+/* May sleep. ERR_INVAL (IPA size), ERR_NOMEM. */
+int __must_check guest_mem_init(struct guest_mem *m, struct port *p, struct vmid_pool *vmids,
+				const struct guest_mem_config *config);
+/* No vCPU, no notifier and no call is left. May sleep. */
+void guest_mem_destroy(struct guest_mem *m);
+
+/*
+ * Before guest entry, interrupts masked, on the CPU that enters with vCPU @vcpu loaded: renews the
+ * VMID, keeps vCPUs of one VM from each other's stale entries (M2). Returns VTTBR_EL2. VTCR_EL2 is
+ * m->s2.vtcr. Needed once per load of the vCPU on a CPU and again whenever guest_mem_stale().
+ */
+u64 guest_mem_enter(struct guest_mem *m, u32 vcpu);
+/* This CPU will not re-enter with what guest_mem_enter() returned. Interrupts masked. */
+void guest_mem_leave(struct guest_mem *m);
+/* True if a VMID rollover since made guest_mem_enter()'s answer invalid. Cheap: one load. */
+static inline bool guest_mem_stale(const struct guest_mem *m)
+{
+	u64 now = __atomic_load_n(&m->s2.vmids->generation, __ATOMIC_ACQUIRE);
+
+	return ((m->s2.vmid ^ now) >> m->s2.vmids->bits) != 0;
+}
+
+/*
+ * KVM_SET_USER_MEMORY_REGION in two steps, both under the slots lock; prepare in addition under the
+ * mm lock (M8), commit without it. prepare refuses with nothing changed: ERR_INVAL, ERR_EXIST,
+ * ERR_FAULT, ERR_NOMEM, ERR_PERM; m->refusal says why. commit and cancel end it; commit may sleep.
+ */
+int __must_check guest_mem_slot_prepare(struct guest_mem *m, const struct slot_request *r,
+					struct slot_update *u);
+void guest_mem_slot_commit(struct guest_mem *m, struct slot_update *u);
+void guest_mem_slot_cancel(struct guest_mem *m, struct slot_update *u);
+
+/*
+ * Host invalidation (M13). begin is called before the host changes [start, end) and removes what
+ * stage 2 has of it; end after the change. Faults in the range are retried in between. Neither
+ * sleeps nor allocates; begin/end pairs may nest and overlap.
+ */
+void guest_mem_invalidate_begin(struct guest_mem *m, hva_t start, hva_t end);
+void guest_mem_invalidate_end(struct guest_mem *m, hva_t start, hva_t end);
+/* Were pages of the range used since the last guest_mem_age(..., S2_AGE_CLEAR)? Leaves counted. */
+u64 guest_mem_age(struct guest_mem *m, hva_t start, hva_t end, enum s2_age how);
+
+/* Removes everything (the mm goes away, VM teardown before destroy). Later faults map again. */
+void guest_mem_unmap_all(struct guest_mem *m);
+/* vCPU initialisation after the VM ran: makes what the VMM wrote visible to a guest whose caches
+ * are off. */
+void guest_mem_flush_all(struct guest_mem *m);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why the engine answered as it did (M18): each reason names the rule of docs/guest-memory.md it
+ * follows and says it in a sentence. Numbers are stable within a build only; user space sees text.
+ */
+#ifndef ENGINE_REASON_H
+#define ENGINE_REASON_H
+
+#include "engine/types.h"
+
+/* X(name, rule number (0: an Arm ARM or ABI fact), sentence) */
+#define ENGINE_REASONS(X)                                                                          \
+	X(NONE, 0, "nothing to explain")                                                           \
+	X(RAM_FWB, 2, "write-back RAM; FWB makes data maintenance unnecessary")                    \
+	X(RAM_CLEANED, 2, "write-back RAM; cleaned and invalidated to PoC, as there is no FWB")    \
+	X(FORCED_WB, 3, "write-back memory without a linear alias, forced write-back by FWB")      \
+	X(CANNOT_CLEAN, 4, "write-back memory that EL2 cannot clean by address, and no FWB")       \
+	X(NC_RAM, 5, "RAM the host maps non-cacheable; its linear alias was cleaned")              \
+	X(NC_OWNER, 5, "the owner allows any uncached type: Normal non-cacheable")                 \
+	X(DEVICE, 5, "the owner did not allow Normal non-cacheable: Device-nGnRE")                 \
+	X(FETCH_UNCACHED, 5, "instruction fetch from memory that is not write-back")               \
+	X(SLOT_CHANGED_VMA, 8, "the host mapping under the slot is not one creation would accept") \
+	X(NO_VMA, 8, "no host mapping behind the slot at this address")                            \
+	X(NOT_WRITABLE, 8, "write to a writable slot whose host mapping cannot be written")        \
+	X(STRICT_WRITE, 8, "strict slots: writable slot over a mapping that cannot be written")    \
+	X(WB_NO_FWB, 10, "write-back guarantee asked for, but this CPU has no FWB")                \
+	X(WB_NOT_WB, 10, "write-back guarantee asked for, but the host mapping is not write-back") \
+	X(CMO_NO_SLOT, 12, "cache maintenance where no slot is: skipped")                          \
+	X(CMO_REFUSED, 12, "cache maintenance where nothing can be mapped: skipped")               \
+	X(CMO_IVAC_RO, 12, "DC IVAC on a read-only slot: external abort injected")                 \
+	X(CMO_IVAC_UPGRADED, 12, "DC IVAC on a read-only slot: performed as DC CIVAC")             \
+	X(RACED, 13, "the host mapping changed meanwhile: retried")                                \
+	X(OWNER_REFUSED_WRITE, 14, "write to a read-only leaf; its owner refused when asked")      \
+	X(RO_SLOT_WRITE, 15, "write to a read-only slot: emulated by user space")                  \
+	X(NO_SLOT, 15, "no slot at this address: emulated by user space")                          \
+	X(NO_SYNDROME, 15, "access outside writable memory without syndrome")                      \
+	X(WALK_NO_SLOT, 15, "stage-1 walk outside writable memory: external abort injected")       \
+	X(FETCH_NO_SLOT, 15, "instruction fetch where no slot is: external abort injected")        \
+	X(BEYOND_IPA, 15, "beyond the VM's IPA size: external abort injected")                     \
+	X(EXCLUSIVE, 15, "exclusive or atomic access to memory that does not support it")          \
+	X(LOG_SPECIAL, 17, "dirty logging asked for over memory that is not write-back")           \
+	X(LOG_UNLOGGED, 17, "under dirty logging, but not write-back: mapped and not logged")      \
+	X(HOST_NOMEM, 0, "the host has no memory for the page or a table")                         \
+	X(HOST_POISON, 0, "the host page is poisoned")                                             \
+	X(HOST_SIGNAL, 0, "a signal came while the host fault was served")                         \
+	X(UNSUPPORTED_FAULT, 0, "a fault status the engine does not serve")
+
+enum reason {
+#define X(name, rule, sentence) WHY_##name,
+	ENGINE_REASONS(X)
+#undef X
+		WHY_COUNT,
+};
+
+/* The M-rule behind @why, 0 if none. */
+unsigned int reason_rule(enum reason why);
+/* The sentence; never NULL. */
+const char *reason_text(enum reason why);
+/* The constant's name in lower case with underscores, for traces and counters; never NULL. */
+const char *reason_name(enum reason why);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stage-2 translation tables of one VM: what is mapped and how it may change. What should be
+ * mapped is decided elsewhere (engine/decide.h).
+ *
+ * Locking: operations take the table lock themselves, faults for reading, range operations for
+ * writing; see docs/invariants.md. Range operations visit at most `step` descriptors per hold, and
+ * issue their TLB invalidation once, at the end; the caller keeps the range published
+ * (guest_mem_invalidate_begin) so that faults stay out of it meanwhile.
+ */
+#ifndef ENGINE_STAGE2_H
+#define ENGINE_STAGE2_H
+
+#include "engine/err.h"
+#include "engine/port.h"
+#include "engine/stats.h"
+#include "engine/vmid.h"
+
+enum { S2_R = 1, S2_W = 2, S2_X = 4 };
+
+/* A leaf in words: what a descriptor says, or should say. */
+struct s2_leaf {
+	pa_t pa; /* output address of the leaf's start */
+	enum s2_type type;
+	u8 perms;      /* S2_R | S2_W | S2_X */
+	s8 level;      /* LEVEL_1G..LEVEL_4K */
+	bool accessed; /* Access flag */
+};
+
+/* Table pages taken before a lock is held, so that what runs under it cannot fail. */
+enum { TABLE_CACHE_MAX = 4 };
+struct table_cache {
+	u64 *page[TABLE_CACHE_MAX];
+	unsigned int count;
+};
+/* Fills @c to @n (at most TABLE_CACHE_MAX) pages. May sleep. ERR_NOMEM leaves what was got. */
+int __must_check table_cache_fill(struct table_cache *c, struct port *p, unsigned int n);
+void table_cache_drain(struct table_cache *c, struct port *p);
+
+struct stage2 {
+	struct port *port;
+	const struct port_caps *caps;
+	struct vmid_pool *vmids;
+	u64 *root;     /* immutable after init */
+	u8 root_order; /* log2 of the concatenated root tables */
+	s8 start_level;
+	u8 ipa_bits;
+	u16 step; /* descriptors per lock hold; default 512 */
+	u64 vmid; /* generation and number; renewed at entry, read by TLBI */
+	u64 vtcr; /* VTCR_EL2 */
+	struct port_rwlock lock;
+	struct stats_cpu *stats; /* [caps->cpus] */
+};
+
+enum { S2_STEP_DEFAULT = 512 };
+
+/* @ipa_bits 32..caps.ipa_bits. May sleep. ERR_INVAL, ERR_NOMEM. */
+int __must_check stage2_init(struct stage2 *s2, struct port *p, struct vmid_pool *vmids,
+			     unsigned int ipa_bits);
+/* No vCPU of the VM runs and no fault is in flight. Pays the maintenance owed, in bounded steps. */
+void stage2_destroy(struct stage2 *s2);
+
+/* VTTBR_EL2 for entry: renews the VMID. Interrupts masked; vmid_leave() ends it. */
+u64 stage2_enter(struct stage2 *s2);
+/* VTTBR_EL2 as it is, for maintenance; VMID 0 if the VM never ran. */
+u64 stage2_vttbr(const struct stage2 *s2);
+
+/* What one fault's commit did. */
+enum s2_result {
+	S2_DONE_INSTALL,
+	S2_DONE_RELAX,
+	S2_DONE_KEEP, /* another CPU was first, or the fault was spurious */
+	S2_DONE_REPLACE,
+	S2_DONE_SPLIT, /* and the page is now as planned */
+	S2_DONE_COLLAPSE,
+	S2_RACED, /* the entry is changing, or a compare-and-exchange was lost: nothing done */
+	S2_NEEDS_WRITE, /* a table must be collapsed: again, with the lock held for writing */
+};
+
+/* Which cache maintenance a leaf owes before it becomes valid; bits. */
+enum { CMO_DCACHE = 1, CMO_ICACHE = 2, CMO_ICACHE_ALL = 4 };
+
+enum s2_hold { S2_HELD_SHARED, S2_HELD_EXCLUSIVE };
+
+/*
+ * Make the tables give @leaf (type, pa, level; at least its perms) at @ipa, aligned to the level.
+ * @owed: CMO_* bits paid before the descriptor becomes valid. The caller holds the table lock as
+ * @hold says and has checked that no invalidation raced. @cache holds a page for each table level
+ * below the start. Does not sleep.
+ */
+enum s2_result stage2_commit(struct stage2 *s2, struct table_cache *cache, ipa_t ipa,
+			     const struct s2_leaf *leaf, unsigned int owed, enum s2_hold hold);
+/* Table pages a commit may need, at most. */
+unsigned int stage2_tables_needed(const struct stage2 *s2);
+
+/* The leaf at @ipa. Takes nothing; the caller is in a walk section or holds the lock. False: no
+ * valid leaf. */
+bool stage2_lookup(struct stage2 *s2, ipa_t ipa, struct s2_leaf *leaf);
+
+/* Sets the Access flag at @ipa after an access-flag fault. False: no valid leaf there (refault). */
+bool stage2_make_young(struct stage2 *s2, ipa_t ipa);
+
+/* Removes all leaves that intersect [@ipa, @ipa + @size); a block that sticks out goes whole. On
+ * return no CPU uses them, and maintenance after tear-down is paid. */
+void stage2_unmap(struct stage2 *s2, ipa_t ipa, u64 size);
+/* Removes write permission in the range; on return no CPU writes through it. Returns leaves
+ * changed.
+ */
+u64 stage2_write_protect(struct stage2 *s2, ipa_t ipa, u64 size);
+/* Write-protects those pages of 64 at @ipa whose bit in @mask is set, without the TLB invalidation:
+ * the caller ends with stage2_flush(). */
+u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask);
+/* Invalidates the TLB for the range: earlier descriptor changes by this thread take effect. */
+void stage2_flush(struct stage2 *s2, ipa_t ipa, u64 size);
+
+enum s2_age { S2_AGE_TEST, S2_AGE_CLEAR };
+/* Counts leaves with the Access flag set; with S2_AGE_CLEAR clears it. No TLB invalidation: an
+ * entry in use may look old once. */
+u64 stage2_age(struct stage2 *s2, ipa_t ipa, u64 size, enum s2_age how);
+
+/*
+ * Splits the blocks in the range into pages of the same type and permissions, best effort: stops
+ * with ERR_NOMEM, all done so far kept. May sleep between steps.
+ */
+int stage2_split(struct stage2 *s2, ipa_t ipa, u64 size);
+/* Cleans and invalidates the data caches for what is mapped write-back in the range, if there is no
+ * FWB; instruction caches if not DIC (vCPU init). */
+void stage2_cache_flush(struct stage2 *s2, ipa_t ipa, u64 size);
+
+/* One run of the dump: neighbouring leaves of equal level, type and permissions, whose output
+ * addresses follow each other. */
+struct s2_run {
+	ipa_t ipa;
+	u64 size;
+	struct s2_leaf leaf; /* of the first */
+};
+/*
+ * Lock-free dump: the first run at or after @from; false at the end. Continue at run.ipa +
+ * run.size. Each call is one walk section of bounded length; the whole is consistent only if
+ * nothing changes.
+ */
+bool stage2_dump(struct stage2 *s2, ipa_t from, struct s2_run *run);
+/* Table pages linked below the root now, by walking. */
+u64 stage2_count_tables(struct stage2 *s2);
+
+/* Sums the CPUs' counters. */
+void stage2_stats(const struct stage2 *s2, struct stats *out);
+
+static inline void stat_add(struct stage2 *s2, enum stat s, u64 n)
+{
+	s2->stats[port_this_cpu(s2->port)].count[s] += n;
+}
+
+static inline void stat_inc(struct stage2 *s2, enum stat s)
+{
+	stat_add(s2, s, 1);
+}
+
+static inline u64 stage2_ipa_limit(const struct stage2 *s2)
+{
+	return 1UL << s2->ipa_bits;
+}
+
+#endif
