@@ -15,7 +15,6 @@ enum { ORDER_4K = 0, ORDER_2M = 9, ORDER_1G = 18, ORDER_MAX = 18 };
 
 /* At most 64 bytes (a budget that CI checks). Fields: host/page.c. */
 struct page;
-struct boot_region;
 
 /* Takes over all of @ram but @reserved; the metadata is carved out of it. Called once, on the boot
  * CPU. */
@@ -31,6 +30,13 @@ struct page *page_get(struct page *p);
 /* Drops a reference; the last one frees the whole run. */
 void page_put(struct page *p);
 u32 page_refs(const struct page *p);
+/* Adds @n references at once (a leaf that becomes @n + 1 smaller ones). */
+void page_ref_add(struct page *p, u32 n);
+/*
+ * Turns a run that has exactly one reference into order-0 pages of one reference each; false, and
+ * nothing changed, if others hold it too.
+ */
+bool page_split_run(struct page *p);
 unsigned int page_order(const struct page *p);
 
 void *page_to_virt(const struct page *p);
@@ -44,6 +50,12 @@ struct page *virt_to_page(const void *p);
 void *kmalloc(size_t n);
 void *kzalloc(size_t n);
 void kfree(void *p);
+
+/*
+ * Fault injection: the @n-th allocation from now (1: the next one) of page_alloc() or kmalloc()
+ * fails, once; 0 turns it off. For tests.
+ */
+void page_fail_nth(u64 n);
 
 struct mem_counts {
 	u64 total_pages;

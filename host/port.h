@@ -48,6 +48,11 @@ void port_timer_set(u64 deadline_ns);
 /* ---- memory: the linear map of RAM. Both directions are valid for RAM only. */
 static inline void *phys_to_virt(pa_t pa);
 static inline pa_t virt_to_phys(const void *p);
+/* A range of physical memory, as boot found it. */
+struct boot_region {
+	pa_t start;
+	u64 size;
+};
 /* Zero @n bytes, both multiples of 64 (DC ZVA on arm64). */
 void port_zero(void *p, size_t n);
 /* True if @pa is RAM with a linear-map alias, by the boot memory map alone (design.md, "reach"). */

@@ -47,6 +47,8 @@ void port_thread_init(struct port_thread *t, void *top, void (*fn)(void *arg), v
 /* Saves this CPU's thread into @prev (FP and TLS registers included), loads @next; returns when
  * switched back to. */
 void port_thread_switch(struct port_thread *prev, struct port_thread *next, struct task *next_task);
+/* Makes @t, an idle thread, what runs on this CPU: once per CPU, at boot. */
+static inline void port_set_current(struct task *t);
 /* Leaves the kernel for EL0 with @regs on the current stack, which is reset to its top. */
 void port_enter_user(const struct user_regs *regs) __noreturn;
 /* Copies the live FP state of the current thread (for signal frames, fork); and back. */
@@ -64,11 +66,6 @@ u64 port_hwcap(void);
 u64 port_hwcap2(void);
 
 /* ---- what boot found; valid for ever after kernel_main() began */
-struct boot_region {
-	pa_t start;
-	u64 size;
-};
-
 struct boot_info {
 	struct boot_region ram[8]; /* all RAM, sorted */
 	unsigned int ram_count;
