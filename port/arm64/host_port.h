@@ -85,6 +85,12 @@ static inline struct task *port_current(void)
 	return this_percpu()->current;
 }
 
+/* kernel/port.h. */
+static inline void port_set_current(struct task *t)
+{
+	this_percpu()->current = t;
+}
+
 static inline void port_cpu_relax(void)
 {
 	__asm__ volatile("yield" ::: "memory");
