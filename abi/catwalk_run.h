@@ -73,8 +73,6 @@ struct catwalk_record {
  */
 #define CATWALK_REC_STDIN     1u /* payload: bytes for descriptor 0 */
 #define CATWALK_REC_STDIN_EOF 2u /* no payload; may be asked for again */
-#define CATWALK_REC_SIGNAL    3u /* uint32_t signal number for the program */
-#define CATWALK_REC_WINSIZE   4u /* struct catwalk_winsize; sent at start if there is a terminal */
 
 /* Machine to launcher. */
 #define CATWALK_REC_STDOUT     16u /* payload: bytes written to the console's standard output */
@@ -82,11 +80,6 @@ struct catwalk_record {
 #define CATWALK_REC_STDIN_WANT 18u /* uint32_t bytes, 1..CATWALK_RECORD_MAX */
 #define CATWALK_REC_REPORT     19u /* text: the report of guest memory, lines "name value\n" */
 #define CATWALK_REC_EXIT       20u /* uint32_t status as wait() gives it */
-
-struct catwalk_winsize {
-	uint16_t rows;
-	uint16_t columns;
-};
 
 /*
  * The kernel's command line.  Words the kernel does not know are reported on the PL011 and

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The catwalk program: its subcommands and their order of steps. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/error.h"
+#include "cli/initramfs.h"
+#include "cli/options.h"
+#include "cli/program.h"
+#include "cli/qemu.h"
+#include "cli/relay.h"
+
+static const char usage[] =
+	"usage: catwalk COMMAND [OPTIONS]\n"
+	"\n"
+	"  run PROGRAM [ARGUMENTS...]  run a static Linux/AArch64 program on Catwalk in QEMU\n"
+	"\n"
+	"catwalk run --help says more.\n";
+
+/* An initramfs lies in RAM twice while it is unpacked, beside the kernel and its page metadata. */
+static int check_memory(const struct run_options *options, const struct initramfs *initramfs)
+{
+	uint64_t needed_mib = 32 + 2 * (initramfs->size >> 20) + 1;
+
+	if (options->memory_mib >= needed_mib)
+		return 0;
+	return bad_input("--memory: '%uM' is too little for this program and its files; at least "
+			 "%lluM is accepted",
+			 options->memory_mib, (unsigned long long)needed_mib);
+}
+
+static int open_report(const char *path, int *fd)
+{
+	*fd = -1;
+	if (!path)
+		return 0;
+	*fd = strcmp(path, "-") ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
+				: STDERR_FILENO;
+	return *fd < 0 ? bad_input("--report: '%s': %s", path, strerror(errno)) : 0;
+}
+
+static int start_and_relay(const struct run_options *options, struct initramfs *initramfs)
+{
+	struct machine machine;
+	int report_fd;
+	int status = open_report(options->report, &report_fd);
+
+	if (status)
+		return status;
+	relay_block_signals();
+	status = start_machine(options, initramfs, &machine);
+	return status ? status : relay_machine(options, &machine, report_fd);
+}
+
+static int command_run(int argc, char **argv)
+{
+	static struct run_options options;
+	struct initramfs initramfs;
+	int status;
+
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		fputs(run_usage, stdout);
+		return 0;
+	}
+	status = parse_run_options(argc, argv, &options);
+	if (!status)
+		status = check_program(options.program);
+	if (!status)
+		status = find_machine_parts(&options);
+	if (!status)
+		status = pack_initramfs(&options, &initramfs);
+	if (status)
+		return status;
+	status = check_memory(&options, &initramfs);
+	return status ? status : start_and_relay(&options, &initramfs);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return bad_input("a command is missing; accepted is: run (see catwalk --help)");
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "run"))
+		return command_run(argc - 1, argv + 1);
+	return bad_input("'%s' is no command; accepted is: run (see catwalk --help)", argv[1]);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of `catwalk run`: one function an option, each checking its value whole. */
+#include "cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/error.h"
+
+#define CPUS_MAX	8
+#define MEMORY_MIB_MIN	64
+#define MEMORY_MIB_MAX	(64 * 1024)
+#define TIMEOUT_S_MAX	86400
+#define DEFAULT_MIB	1024
+#define HIDDEN_DIR	"/.catwalk"
+#define CPU_MODEL_NAMES "max, cortex-a76, neoverse-n1"
+
+/*
+ * max computes pointer-authentication codes with QARMA unless told otherwise, and then spends most
+ * of its time there.
+ */
+static const struct cpu_model cpu_models[] = {
+	{ "max", "max,pauth-impdef=on" },
+	{ "cortex-a76", "cortex-a76" },
+	{ "neoverse-n1", "neoverse-n1" },
+};
+
+const char run_usage[] =
+	"usage: catwalk run [OPTIONS] PROGRAM [ARGUMENTS...]\n"
+	"\n"
+	"Runs PROGRAM, a static Linux program for AArch64, on Catwalk in QEMU, and exits with its\n"
+	"status: 128+N if signal N killed it, 124 on timeout, 125 if the machine failed, 2 for bad\n"
+	"input.\n"
+	"\n"
+	"  --cpus N              processors, 1 to 8 (1)\n"
+	"  --memory SIZE         RAM, 64M to 64G (1G)\n"
+	"  --cpu MODEL           " CPU_MODEL_NAMES " (max)\n"
+	"  --no-fwb              hide forced write-back (FEAT_S2FWB)\n"
+	"  --timeout S           give up after S seconds, 1 to 86400 (none)\n"
+	"  --file HOST[:TARGET]  put the file HOST at TARGET in the machine (/NAME)\n"
+	"  --env NAME[=VALUE]    set an environment variable, or pass one on\n"
+	"  --report FILE         write the report of guest memory to FILE (-: standard error)\n"
+	"  --icount              count instructions: one is one nanosecond of the machine's time\n"
+	"  --append WORDS        add to the kernel's command line\n"
+	"  --kernel IMAGE        the kernel (catwalk.Image beside this program; $CATWALK_KERNEL)\n"
+	"  --qemu PROGRAM        the emulator (qemu-system-aarch64; $CATWALK_QEMU)\n"
+	"  --qemu-arg ARGUMENT   one more argument for QEMU\n"
+	"  -v, --verbose         show the kernel's messages on standard error\n";
+
+/* Reads a decimal number with nothing after it but what *end is left pointing at. */
+static int parse_number(const char *text, unsigned long *value, const char **end)
+{
+	char *stop;
+
+	if (text[0] < '0' || text[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	*value = strtoul(text, &stop, 10);
+	*end = stop;
+	return errno ? -ERANGE : 0;
+}
+
+static int set_count(const char *option, const char *text, unsigned long max, unsigned int *out)
+{
+	unsigned long value;
+	const char *end;
+
+	if (parse_number(text, &value, &end) || *end || value < 1 || value > max)
+		return bad_input("%s: '%s' is not a number from 1 to %lu", option, text, max);
+	*out = (unsigned int)value;
+	return 0;
+}
+
+static int set_cpus(struct run_options *options, const char *text)
+{
+	return set_count("--cpus", text, CPUS_MAX, &options->cpus);
+}
+
+static int set_timeout(struct run_options *options, const char *text)
+{
+	return set_count("--timeout", text, TIMEOUT_S_MAX, &options->timeout_s);
+}
+
+static int set_memory(struct run_options *options, const char *text)
+{
+	unsigned long value = 0;
+	const char *end = text;
+	int err = parse_number(text, &value, &end);
+
+	if (!err && (*end == 'G' || *end == 'g')) {
+		value = value > MEMORY_MIB_MAX ? MEMORY_MIB_MAX + 1UL : value * 1024;
+		end++;
+	} else if (*end == 'M' || *end == 'm') {
+		end++;
+	}
+	if (err || *end || value < MEMORY_MIB_MIN || value > MEMORY_MIB_MAX)
+		return bad_input("--memory: '%s' is not a size from 64M to 64G (M or G, M if none)",
+				 text);
+	options->memory_mib = (unsigned int)value;
+	return 0;
+}
+
+static int set_cpu(struct run_options *options, const char *text)
+{
+	for (size_t i = 0; i < sizeof(cpu_models) / sizeof(cpu_models[0]); i++) {
+		if (strcmp(cpu_models[i].name, text))
+			continue;
+		options->cpu = &cpu_models[i];
+		return 0;
+	}
+	return bad_input("--cpu: '%s' is not one of " CPU_MODEL_NAMES, text);
+}
+
+static int set_no_fwb(struct run_options *options, const char *text)
+{
+	(void)text;
+	options->hide_fwb = true;
+	return 0;
+}
+
+static int set_icount(struct run_options *options, const char *text)
+{
+	(void)text;
+	options->icount = true;
+	return 0;
+}
+
+static int set_verbose(struct run_options *options, const char *text)
+{
+	(void)text;
+	options->verbose = true;
+	return 0;
+}
+
+static int set_append(struct run_options *options, const char *text)
+{
+	options->append = text;
+	return 0;
+}
+
+static int set_kernel(struct run_options *options, const char *text)
+{
+	options->kernel = text;
+	return 0;
+}
+
+static int set_qemu(struct run_options *options, const char *text)
+{
+	options->qemu = text;
+	return 0;
+}
+
+static int set_report(struct run_options *options, const char *text)
+{
+	options->report = text;
+	return 0;
+}
+
+static int add_qemu_argument(struct run_options *options, const char *text)
+{
+	if (options->qemu_argument_count == MAX_QEMU_ARGUMENTS)
+		return bad_input("--qemu-arg: '%s' is one too many; at most %d are accepted", text,
+				 MAX_QEMU_ARGUMENTS);
+	options->qemu_arguments[options->qemu_argument_count++] = text;
+	return 0;
+}
+
+/* A path that names one place: absolute, no "." or ".." or empty parts, not the launcher's own. */
+static bool is_target_path(const char *path)
+{
+	size_t hidden = strlen(HIDDEN_DIR);
+
+	if (path[0] != '/' || strlen(path) > 255)
+		return false;
+	if (!strncmp(path, HIDDEN_DIR, hidden) && (path[hidden] == '/' || !path[hidden]))
+		return false;
+	for (const char *part = path; part; part = strchr(part, '/')) {
+		size_t length = strcspn(++part, "/");
+
+		if (length == 0 || (length <= 2 && !strncmp(part, "..", length)))
+			return false;
+	}
+	return true;
+}
+
+/* Splits HOST[:TARGET] at the last ":/"; a host name may hold colons of its own. */
+static const char *split_target(char *text)
+{
+	char *colon = strrchr(text, ':');
+
+	if (!colon || colon == text)
+		return NULL;
+	*colon = '\0';
+	return colon + 1;
+}
+
+static int add_file(struct run_options *options, const char *text)
+{
+	char *host = strdup(text);
+	const char *target = host ? split_target(host) : NULL;
+	struct extra_file *file = &options->files[options->file_count];
+
+	if (!host || options->file_count == MAX_FILES) {
+		free(host);
+		return bad_input("--file: '%s' is one too many; at most %d are accepted", text,
+				 MAX_FILES);
+	}
+	if (!target) {
+		const char *slash = strrchr(host, '/');
+		char *name = malloc(strlen(host) + 2);
+
+		if (name) {
+			name[0] = '/';
+			strcpy(name + 1, slash ? slash + 1 : host);
+		}
+		target = name;
+	}
+	if (!target || !is_target_path(target)) {
+		int status =
+			bad_input("--file: target '%s' of '%s' is not an absolute path without "
+				  "'.' and '..' outside " HIDDEN_DIR,
+				  target ? target : "", text);
+
+		free(host);
+		return status;
+	}
+	file->host = host;
+	file->target = target;
+	options->file_count++;
+	return 0;
+}
+
+static int add_environment(struct run_options *options, const char *text)
+{
+	const char *value;
+	char *pair = NULL;
+
+	if (!text[0] || text[0] == '=')
+		return bad_input("--env: '%s' is not NAME or NAME=VALUE", text);
+	if (options->environment_count == MAX_ENVIRONMENT)
+		return bad_input("--env: '%s' is one too many; at most %d are accepted", text,
+				 MAX_ENVIRONMENT);
+	if (strchr(text, '=')) {
+		options->environment[options->environment_count++] = text;
+		return 0;
+	}
+	value = getenv(text);
+	if (!value)
+		return 0;
+	pair = malloc(strlen(text) + strlen(value) + 2);
+	if (!pair)
+		return bad_input("--env: out of memory");
+	strcpy(pair, text);
+	strcat(pair, "=");
+	strcat(pair, value);
+	options->environment[options->environment_count++] = pair;
+	return 0;
+}
+
+/* What each option takes and does. The index is the value getopt_long() returns, from FIRST_OPTION.
+ */
+static const struct {
+	const char *name;
+	int has_argument;
+	int (*apply)(struct run_options *options, const char *text);
+} run_option_table[] = {
+	{ "append", required_argument, set_append },
+	{ "cpu", required_argument, set_cpu },
+	{ "cpus", required_argument, set_cpus },
+	{ "env", required_argument, add_environment },
+	{ "file", required_argument, add_file },
+	{ "icount", no_argument, set_icount },
+	{ "kernel", required_argument, set_kernel },
+	{ "memory", required_argument, set_memory },
+	{ "no-fwb", no_argument, set_no_fwb },
+	{ "qemu", required_argument, set_qemu },
+	{ "qemu-arg", required_argument, add_qemu_argument },
+	{ "report", required_argument, set_report },
+	{ "timeout", required_argument, set_timeout },
+	{ "verbose", no_argument, set_verbose },
+};
+
+#define FIRST_OPTION 256
+#define OPTION_COUNT (sizeof(run_option_table) / sizeof(run_option_table[0]))
+
+static int apply_option(struct run_options *options, int code, char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (code == 'v')
+		return set_verbose(options, NULL);
+	if (code >= FIRST_OPTION)
+		return run_option_table[code - FIRST_OPTION].apply(options, optarg);
+	if (code == ':')
+		return bad_input("%s: a value is missing; see catwalk run --help", word);
+	return bad_input("%s: no such option; see catwalk run --help", word);
+}
+
+static void set_defaults(struct run_options *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->cpus = 1;
+	options->memory_mib = DEFAULT_MIB;
+	options->cpu = &cpu_models[0];
+	options->append = "";
+}
+
+int parse_run_options(int argc, char **argv, struct run_options *options)
+{
+	struct option long_options[OPTION_COUNT + 1];
+	int code;
+
+	set_defaults(options);
+	memset(long_options, 0, sizeof(long_options));
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		long_options[i].name = run_option_table[i].name;
+		long_options[i].has_arg = run_option_table[i].has_argument;
+		long_options[i].val = FIRST_OPTION + (int)i;
+	}
+	optind = 1;
+	opterr = 0;
+	while ((code = getopt_long(argc, argv, "+:v", long_options, NULL)) != -1) {
+		int status = apply_option(options, code, argv);
+
+		if (status)
+			return status;
+	}
+	if (optind == argc)
+		return bad_input("run: PROGRAM is missing; see catwalk run --help");
+	options->program = argv[optind];
+	options->arguments = &argv[optind + 1];
+	options->argument_count = (size_t)(argc - optind - 1);
+	return 0;
+}

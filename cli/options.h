@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of `catwalk run`, parsed and checked. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_FILES	   256
+#define MAX_ENVIRONMENT	   256
+#define MAX_QEMU_ARGUMENTS 64
+
+/* A processor that Catwalk runs on: it has EL2 with VHE. */
+struct cpu_model {
+	const char *name;     /* as --cpu takes it */
+	const char *qemu_cpu; /* as QEMU takes it */
+};
+
+/* A file of the build machine and where the program finds it. */
+struct extra_file {
+	const char *host;
+	const char *target; /* absolute */
+};
+
+struct run_options {
+	unsigned int cpus;
+	unsigned int memory_mib;
+	unsigned int timeout_s; /* 0: none */
+	const struct cpu_model *cpu;
+	bool hide_fwb;
+	bool icount;
+	bool verbose;
+	const char *append; /* more words for the kernel's command line, or "" */
+	const char *kernel; /* image, or NULL: find it */
+	const char *qemu;   /* emulator, or NULL: find it */
+	const char *report; /* file for the report of guest memory, "-" standard error, or NULL */
+	struct extra_file files[MAX_FILES];
+	size_t file_count;
+	const char *environment[MAX_ENVIRONMENT];
+	size_t environment_count;
+	const char *qemu_arguments[MAX_QEMU_ARGUMENTS];
+	size_t qemu_argument_count;
+	const char *program;
+	char **arguments; /* of the program, without its name */
+	size_t argument_count;
+};
+
+/*
+ * Parses the words after `catwalk run`. argv[0] is skipped. Strings in *options point into argv.
+ * Returns 0, or STATUS_BAD_INPUT after one line that names the option, the value and what is
+ * accepted.
+ */
+int parse_run_options(int argc, char **argv, struct run_options *options);
+
+/* What `catwalk run --help` prints. */
+extern const char run_usage[];
+
+#endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds and starts QEMU. Semihosting is never enabled: a guest could use it on the user's machine.
+ */
+#include "cli/qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "abi/catwalk_run.h"
+#include "cli/error.h"
+
+#define QEMU_NAME	 "qemu-system-aarch64"
+#define IMAGE_NAME	 "catwalk.Image"
+#define VERSION_MAJOR	 7
+#define VERSION_MINOR	 2
+#define PATH_BYTES	 4096
+#define COMMAND_LINE_MAX 2048
+
+/* A Linux arm64 Image has this magic number at this offset. */
+#define IMAGE_MAGIC	   "ARM\x64"
+#define IMAGE_MAGIC_OFFSET 56
+
+/* Room for the words below, the extra ones and NULL. */
+#define MAX_WORDS (64 + MAX_QEMU_ARGUMENTS)
+
+struct command {
+	const char *words[MAX_WORDS];
+	size_t count;
+};
+
+static void add_word(struct command *command, const char *word)
+{
+	if (command->count < MAX_WORDS - 1)
+		command->words[command->count++] = word;
+}
+
+static void add_option(struct command *command, const char *option, const char *value)
+{
+	add_word(command, option);
+	add_word(command, value);
+}
+
+/* --- finding ------------------------------------------------------------------------------- */
+
+/* Reads what a program prints, up to size - 1 bytes; -errno if it cannot be run. */
+static int capture_output(const char *program, const char *argument, char *output, size_t size)
+{
+	int pipe_fds[2];
+	size_t length = 0;
+	ssize_t got;
+	pid_t pid;
+	int status;
+
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		dup2(pipe_fds[1], STDOUT_FILENO);
+		execlp(program, program, argument, (char *)NULL);
+		_exit(errno == ENOENT ? 127 : 126);
+	}
+	close(pipe_fds[1]);
+	while (pid > 0 && (got = read(pipe_fds[0], output + length, size - 1 - length)) > 0)
+		length += (size_t)got;
+	output[length] = '\0';
+	close(pipe_fds[0]);
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -ECHILD;
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		return WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT : -ENOEXEC;
+	return 0;
+}
+
+static int check_qemu(const char *qemu)
+{
+	char output[1024];
+	int major = 0;
+	int minor = 0;
+	int err = capture_output(qemu, "--version", output, sizeof(output));
+
+	if (err == -ENOENT)
+		return bad_input("%s: not found; QEMU %d.%d or later is needed (Debian: "
+				 "qemu-system-arm; --qemu or $CATWALK_QEMU names another)",
+				 qemu, VERSION_MAJOR, VERSION_MINOR);
+	if (err || sscanf(output, "QEMU emulator version %d.%d", &major, &minor) != 2)
+		return bad_input("%s: does not run as QEMU; QEMU %d.%d or later is needed", qemu,
+				 VERSION_MAJOR, VERSION_MINOR);
+	if (major < VERSION_MAJOR || (major == VERSION_MAJOR && minor < VERSION_MINOR))
+		return bad_input("%s: is version %d.%d; QEMU %d.%d or later is needed", qemu, major,
+				 minor, VERSION_MAJOR, VERSION_MINOR);
+	return 0;
+}
+
+/* The image that lies beside this program, or NULL. */
+static const char *image_beside_program(void)
+{
+	static char path[PATH_BYTES];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof(IMAGE_NAME));
+	char *slash;
+
+	if (length < 0)
+		return NULL;
+	path[length] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash)
+		return NULL;
+	strcpy(slash + 1, IMAGE_NAME);
+	return path;
+}
+
+static int check_image(const char *path)
+{
+	char magic[sizeof(IMAGE_MAGIC) - 1];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return bad_input("%s: %s; the kernel image is needed (`make` builds it beside "
+				 "catwalk; --kernel or $CATWALK_KERNEL names another)",
+				 path, strerror(errno));
+	got = pread(fd, magic, sizeof(magic), IMAGE_MAGIC_OFFSET);
+	close(fd);
+	if (got != (ssize_t)sizeof(magic) || memcmp(magic, IMAGE_MAGIC, sizeof(magic)))
+		return bad_input("%s: not an arm64 kernel image; accepted is " IMAGE_NAME
+				 " as `make` builds it",
+				 path);
+	return 0;
+}
+
+int find_machine_parts(struct run_options *options)
+{
+	int status;
+
+	if (!options->kernel)
+		options->kernel = getenv("CATWALK_KERNEL");
+	if (!options->kernel)
+		options->kernel = image_beside_program();
+	if (!options->kernel)
+		options->kernel = IMAGE_NAME;
+	if (!options->qemu)
+		options->qemu = getenv("CATWALK_QEMU");
+	if (!options->qemu)
+		options->qemu = QEMU_NAME;
+	status = check_image(options->kernel);
+	return status ? status : check_qemu(options->qemu);
+}
+
+/* --- starting ------------------------------------------------------------------------------ */
+
+/* The texts that QEMU's command line needs besides constants. */
+struct command_texts {
+	char cpus[16];
+	char memory[16];
+	char initramfs[32];
+	char channel[64];
+	char port[96];
+	char append[COMMAND_LINE_MAX];
+};
+
+static int format_texts(const struct run_options *options, int initramfs, int channel,
+			struct command_texts *texts)
+{
+	int length = snprintf(texts->append, sizeof(texts->append), "%s%s%s",
+			      options->hide_fwb ? "cpu.fwb=off" : "",
+			      options->hide_fwb && options->append[0] ? " " : "", options->append);
+
+	if (length >= (int)sizeof(texts->append))
+		return bad_input("--append: %d characters; at most %zu are accepted", length,
+				 sizeof(texts->append) - 1);
+	snprintf(texts->cpus, sizeof(texts->cpus), "%u", options->cpus);
+	snprintf(texts->memory, sizeof(texts->memory), "%uM", options->memory_mib);
+	snprintf(texts->initramfs, sizeof(texts->initramfs), "/dev/fd/%d", initramfs);
+	snprintf(texts->channel, sizeof(texts->channel), "socket,id=channel,fd=%d", channel);
+	snprintf(texts->port, sizeof(texts->port), "virtserialport,chardev=channel,nr=%d,name=%s",
+		 CATWALK_PORT_NR, CATWALK_PORT_NAME);
+	return 0;
+}
+
+static void build_command(const struct run_options *options, const struct command_texts *texts,
+			  struct command *command)
+{
+	add_word(command, options->qemu);
+	add_option(command, "-machine", "virt,virtualization=on,gic-version=3");
+	add_option(command, "-accel", options->icount ? "tcg" : "tcg,thread=multi");
+	add_option(command, "-cpu", options->cpu->qemu_cpu);
+	add_option(command, "-smp", texts->cpus);
+	add_option(command, "-m", texts->memory);
+	add_word(command, "-no-user-config");
+	add_word(command, "-nodefaults");
+	add_word(command, "-no-reboot");
+	add_option(command, "-nic", "none");
+	add_option(command, "-display", "none");
+	add_option(command, "-monitor", "none");
+	add_option(command, "-chardev", "stdio,id=console,signal=off");
+	add_option(command, "-serial", "chardev:console");
+	add_option(command, "-global", "virtio-mmio.force-legacy=false");
+	add_option(command, "-chardev", texts->channel);
+	add_option(command, "-device", "virtio-serial-device");
+	add_option(command, "-device", texts->port);
+	add_option(command, "-kernel", options->kernel);
+	add_option(command, "-initrd", texts->initramfs);
+	if (texts->append[0])
+		add_option(command, "-append", texts->append);
+	if (options->icount)
+		add_option(command, "-icount", "shift=0,sleep=off");
+	for (size_t i = 0; i < options->qemu_argument_count; i++)
+		add_word(command, options->qemu_arguments[i]);
+	command->words[command->count] = NULL;
+}
+
+static void keep_on_exec(int fd)
+{
+	fcntl(fd, F_SETFD, 0);
+}
+
+/* In the child: never returns. Its process group is its own, so a terminal's ^C is not for it. */
+static void exec_qemu(const struct command *command, pid_t parent, int console, int channel,
+		      int initramfs)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(STATUS_MACHINE_FAILED);
+	setpgid(0, 0);
+	dup2(null, STDIN_FILENO);
+	dup2(console, STDOUT_FILENO);
+	dup2(console, STDERR_FILENO);
+	keep_on_exec(channel);
+	keep_on_exec(initramfs);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execvp(command->words[0], (char *const *)command->words);
+	dprintf(STDERR_FILENO, "%s: %s\n", command->words[0], strerror(errno));
+	_exit(STATUS_MACHINE_FAILED);
+}
+
+static int start_failed(const char *what)
+{
+	complain("starting the machine: %s: %s", what, strerror(errno));
+	return STATUS_MACHINE_FAILED;
+}
+
+static void set_nonblocking(int fd)
+{
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+int start_machine(const struct run_options *options, const struct initramfs *initramfs,
+		  struct machine *machine)
+{
+	struct command_texts texts;
+	struct command command = { 0 };
+	pid_t parent = getpid();
+	int channel[2];
+	int console[2];
+	int status;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel))
+		return start_failed("socketpair");
+	if (pipe2(console, O_CLOEXEC))
+		return start_failed("pipe");
+	status = format_texts(options, initramfs->fd, channel[1], &texts);
+	if (status)
+		return status;
+	build_command(options, &texts, &command);
+	machine->pid = fork();
+	if (machine->pid == 0)
+		exec_qemu(&command, parent, console[1], channel[1], initramfs->fd);
+	if (machine->pid < 0)
+		return start_failed("fork");
+	close(channel[1]);
+	close(console[1]);
+	set_nonblocking(channel[0]);
+	set_nonblocking(console[0]);
+	machine->channel = channel[0];
+	machine->console = console[0];
+	return 0;
+}

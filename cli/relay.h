@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Relays a machine's streams until the program's status has come or the machine is gone. */
+#ifndef CLI_RELAY_H
+#define CLI_RELAY_H
+
+#include "cli/options.h"
+#include "cli/qemu.h"
+
+/*
+ * Blocks the signals that end the launcher, so that relay_machine() can take them one by one and
+ * end the machine first. To be called before start_machine().
+ */
+void relay_block_signals(void);
+
+/*
+ * Runs until the machine is gone; ends it on timeout and on SIGINT, SIGTERM, SIGHUP and SIGQUIT.
+ * report_fd takes the report of guest memory, or is -1. Closes the machine's descriptors and reaps
+ * its process. Returns the status that `catwalk run` exits with.
+ */
+int relay_machine(const struct run_options *options, struct machine *machine, int report_fd);
+
+#endif
