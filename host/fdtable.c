@@ -2,12 +2,13 @@
 /*
  * Tables of descriptors: small integers that name open files, lowest free number first.
  */
+#include <string.h>
+
 #include <asm-generic/fcntl.h>
 
 #include "host/err.h"
 #include "host/file.h"
 #include "host/page.h"
-#include "host/string.h"
 
 enum {
 	FD_TABLE_FIRST = 64,	    /* slots of a new table; it grows by doubling */
@@ -215,7 +216,7 @@ int fd_replace(struct fdtable *t, int fd, struct file *f, u32 fd_flags)
 	return fd;
 }
 
-struct file *fd_get(struct fdtable *t, int fd)
+struct file *fd_get_raw(struct fdtable *t, int fd)
 {
 	struct file *f = NULL;
 
@@ -226,6 +227,17 @@ struct file *fd_get(struct fdtable *t, int fd)
 			file_get(f);
 	}
 	spin_unlock(&t->lock);
+	return f;
+}
+
+struct file *fd_get(struct fdtable *t, int fd)
+{
+	struct file *f = fd_get_raw(t, fd);
+
+	if (f && f->traits & FILE_PATH_ONLY) {
+		file_put(f);
+		return NULL;
+	}
 	return f;
 }
 

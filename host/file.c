@@ -2,11 +2,12 @@
 /*
  * Open files: their references, and the buffers that reads and writes move bytes through.
  */
+#include <string.h>
+
 #include "host/file.h"
 
 #include "host/err.h"
 #include "host/page.h"
-#include "host/string.h"
 
 struct file *file_alloc(const struct file_ops *ops, void *priv, u32 flags)
 {

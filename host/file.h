@@ -55,7 +55,7 @@ struct file_ops {
 	void (*release)(struct file *f);
 };
 
-enum { FILE_SEEKABLE = 1, FILE_IS_DIR = 2 };
+enum { FILE_SEEKABLE = 1, FILE_IS_DIR = 2, FILE_PATH_ONLY = 4 };
 
 /* Where a file has its name; kernel/vfs.h embeds it in its inodes. */
 struct file_node {
@@ -105,8 +105,12 @@ void fdtable_close_on_exec(struct fdtable *t);
 int fd_install(struct fdtable *t, struct file *f, int min, u32 fd_flags);
 /* Makes @fd name @f, closing what it named (dup3). */
 int fd_replace(struct fdtable *t, int fd, struct file *f, u32 fd_flags);
-/* A counted reference to what @fd names, or NULL (EBADF). */
+/* A counted reference to what @fd names, or NULL (EBADF): also for an O_PATH file, which names
+ * only.
+ */
 struct file *fd_get(struct fdtable *t, int fd);
+/* The same, O_PATH files included: for calls that need no more than the name. */
+struct file *fd_get_raw(struct fdtable *t, int fd);
 /* 0 or -EBADF. */
 int fd_close(struct fdtable *t, int fd);
 int fd_flags_get(struct fdtable *t, int fd);

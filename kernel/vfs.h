@@ -44,8 +44,8 @@ struct inode_ops {
 	void (*release)(struct inode *inode);
 };
 
-struct dirent_entry {
-	TAILQ_ENTRY(dirent_entry) link;
+struct name_entry {
+	TAILQ_ENTRY(name_entry) link;
 	struct inode *inode; /* counted */
 	u64 cookie;	     /* position in getdents; grows */
 	char name[];
@@ -65,15 +65,16 @@ struct inode {
 	/* Directories */
 	struct inode
 		*parent; /* not counted: a child is removed before its parent goes; root: itself */
-	TAILQ_HEAD(dirent_list, dirent_entry) entries;
+	TAILQ_HEAD(name_list, name_entry) entries;
 	u64 next_cookie;
 	char *name; /* of directories: the name in @parent, NULL for the root and when removed */
 	/* Others */
-	struct memobj *data; /* regular files */
-	char *target;	     /* symbolic links */
-	u32 seals;	     /* memfd: F_SEAL_* */
-	void *priv;	     /* for @ops */
-	u64 tag;	     /* for @ops */
+	struct memobj *data;	 /* regular files */
+	struct mutex write_lock; /* regular files: makes appending one step */
+	char *target;		 /* symbolic links */
+	u32 seals;		 /* memfd: F_SEAL_* */
+	void *priv;		 /* for @ops */
+	u64 tag;		 /* for @ops */
 };
 
 /* Which filesystem an inode belongs to, for st_dev, statfs and EXDEV. */
@@ -98,7 +99,7 @@ struct fs_context *fs_context_new(void);
 struct fs_context *fs_context_get(struct fs_context *fs);
 struct fs_context *fs_context_copy(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
-/* Of the current thread; implemented by kernel/thread.c. */
+/* Of the current thread's process. */
 struct fs_context *current_fs(void);
 /* 0 or an error. */
 int fs_context_chdir(struct fs_context *fs, const char *path);
