@@ -1,20 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-# Programs that run on the kernel (and on Linux): static arm64 programs, one a source file.
+# Programs that run on the kernel (and on Linux): static arm64 programs. In tests/target, bench and
+# user every file with a main() is one program and the others are linked into each; vmm/ is one.
 TARGET_CC     := $(CROSS_COMPILE)gcc
-TARGET_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -pthread -static -I.
-# Sources of more than one program, or of a program beside its main file.
-TARGET_PARTS  := tests/target/client.c
-TARGET_SRC    := $(filter-out $(TARGET_PARTS),$(wildcard user/*.c vmm/*.c tests/target/*.c bench/*.c))
-PROGRAMS      := $(TARGET_SRC:%.c=$(O)/target/%)
+TARGET_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -pthread -I.
 
-$(O)/target/%: %.c | $(setup)
+target_mains  = $(shell grep -ls '^int main\b' $(wildcard $(1)/*.c))
+target_shared = $(filter-out $(call target_mains,$(1)),$(wildcard $(1)/*.c $(1)/*.S))
+objects       = $(addprefix $(O)/target/,$(addsuffix .o,$(basename $(1))))
+
+TEST_PROGRAMS  := $(patsubst %.c,$(O)/target/%,$(call target_mains,tests/target))
+BENCH_PROGRAMS := $(patsubst %.c,$(O)/target/%,$(call target_mains,bench))
+USER_PROGRAMS  := $(patsubst %.c,$(O)/target/%,$(call target_mains,user))
+VMM            := $(O)/target/vmm/vmm
+PROGRAMS       := $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS) $(VMM)
+
+$(O)/target/%.o: %.c | $(setup)
 	@mkdir -p $(@D)
 	$(call say,TARGET,$@)
-	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.S,$^)
+	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/target/vmm/vmm: vmm/guest.S
-# The KVM tests share a client.
-$(filter $(O)/target/tests/target/kvm_% $(O)/target/tests/target/errno,$(PROGRAMS)): tests/target/client.c
+$(O)/target/%.o: %.S | $(setup)
+	@mkdir -p $(@D)
+	$(call say,TARGET,$@)
+	$(Q)$(TARGET_CC) -I. -MMD -MP -c -o $@ $<
+
+$(TEST_PROGRAMS): $(call objects,$(call target_shared,tests/target))
+$(BENCH_PROGRAMS): $(call objects,$(call target_shared,bench))
+$(USER_PROGRAMS): $(call objects,$(call target_shared,user))
+$(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS): %: %.o
+$(VMM): $(call objects,$(wildcard vmm/*.c vmm/*.S))
+
+$(PROGRAMS):
+	$(call say,LINK,$@)
+	$(Q)$(TARGET_CC) -static -pthread -o $@ $(filter %.o,$^)
 
 .PHONY: programs
 programs: $(PROGRAMS)
