@@ -17,7 +17,8 @@
 struct decide_req {
 	ipa_t ipa;
 	enum mem_access access;
-	bool is_cmo; /* cache maintenance: a refusal is skipped (M12) */
+	bool is_cmo;  /* cache maintenance: a refusal is skipped (M12) */
+	s8 top_level; /* the largest block the tables can hold */
 };
 
 enum verdict {
@@ -29,7 +30,7 @@ enum verdict {
 };
 
 /* What bounded the level of a mapping (M6). */
-enum limit { LIMIT_NONE, LIMIT_HOST, LIMIT_SLOT, LIMIT_LOGGING, LIMIT_COUNT };
+enum limit { LIMIT_NONE, LIMIT_HOST, LIMIT_TABLE, LIMIT_SLOT, LIMIT_LOGGING, LIMIT_COUNT };
 
 struct fault_plan {
 	enum verdict verdict;

@@ -69,19 +69,11 @@ void guest_mem_destroy(struct guest_mem *m);
 /*
  * Before guest entry, interrupts masked, on the CPU that enters with vCPU @vcpu loaded: renews the
  * VMID, keeps vCPUs of one VM from each other's stale entries (M2). Returns VTTBR_EL2. VTCR_EL2 is
- * m->s2.vtcr. Needed once per load of the vCPU on a CPU and again whenever guest_mem_stale().
+ * m->s2.vtcr. Needed once per load of the vCPU on a CPU: the VMID stays valid there until leave.
  */
 u64 guest_mem_enter(struct guest_mem *m, u32 vcpu);
 /* This CPU will not re-enter with what guest_mem_enter() returned. Interrupts masked. */
 void guest_mem_leave(struct guest_mem *m);
-/* True if a VMID rollover since made guest_mem_enter()'s answer invalid. Cheap: one load. */
-static inline bool guest_mem_stale(const struct guest_mem *m)
-{
-	u64 now = __atomic_load_n(&m->s2.vmids->generation, __ATOMIC_ACQUIRE);
-
-	return ((m->s2.vmid ^ now) >> m->s2.vmids->bits) != 0;
-}
-
 /*
  * KVM_SET_USER_MEMORY_REGION in two steps, both under the slots lock; prepare in addition under the
  * mm lock (M8), commit without it. prepare refuses with nothing changed: ERR_INVAL, ERR_EXIST,

@@ -55,7 +55,8 @@ static inline u64 port_desc_swap(struct port *p, u64 *desc, u64 new_value);
 /* Store with release semantics. For tables nobody can reach yet, or if no other writer can exist
  * (the table lock is held for writing, or the descriptor is BUSY by our own break). */
 static inline void port_desc_store(struct port *p, u64 *desc, u64 value);
-/* Make completed descriptor stores visible to the walkers of all CPUs (DSB ISHST). */
+/* Make earlier descriptor stores visible to the walkers of all CPUs before anything that follows,
+ * loads included (DSB ISHST). */
 static inline void port_desc_publish(struct port *p);
 /* Order everything before against everything after, walks included (DSB ISH; ISB). */
 static inline void port_barrier(struct port *p);
@@ -102,19 +103,20 @@ static inline void port_relax_point(struct port *p);
 /*
  * ---- TLB maintenance of one VM, inner shareable. The sequence is
  *
- *	port_tlbi_enter(p, &t, vttbr)
+ *	port_tlbi_enter(p, &t, &vttbr)
  *	port_tlbi_ipa() / port_tlbi_ipa_range() / port_tlbi_vmid(), any number
  *	port_tlbi_stage1()	if one of the first two was used
  *	port_tlbi_leave(p, &t)
  *
- * enter makes earlier descriptor stores visible to all walkers (DSB ISHST) and switches the CPU to
- * the VM's context as far as TLBI by the current VMID needs it (with VHE: TGE = 0 and VTTBR_EL2
- * loaded). leave completes all that was issued (DSB ISH) and restores the context (ISB): afterwards
- * no CPU uses an entry of the kind that was invalidated.
+ * enter makes earlier descriptor stores visible to all walkers (DSB ISHST), then reads *@vttbr (the
+ * VMID may have been renewed, see engine/vmid.h) and switches the CPU to the VM's context as far as
+ * TLBI by the current VMID needs it (with VHE: TGE = 0 and VTTBR_EL2 loaded). leave completes all
+ * that was issued (DSB ISH) and restores the context (ISB): afterwards no CPU uses an entry of the
+ * kind that was invalidated.
  */
-static inline void port_tlbi_enter(struct port *p, struct port_tlbi *t, u64 vttbr);
+static inline void port_tlbi_enter(struct port *p, struct port_tlbi *t, const u64 *vttbr);
 /* Stage-2 entries for the leaf at @level that holds @ipa (IPAS2E1IS); @level is a hint by TTL and
- * must be right; -1: unknown, all levels. */
+ * must be right; -1: unknown, all levels, table entries included. */
 static inline void port_tlbi_ipa(struct port *p, struct port_tlbi *t, ipa_t ipa, int level);
 /* The same for [@ipa, @ipa + @size), both multiples of 4 KiB (RIPAS2E1IS; only if caps.tlb_range);
  * @level as above, for all leaves. */
@@ -125,12 +127,16 @@ static inline void port_tlbi_stage1(struct port *p, struct port_tlbi *t);
 /* All entries of the VMID, both stages (VMALLS12E1IS). */
 static inline void port_tlbi_vmid(struct port *p, struct port_tlbi *t);
 static inline void port_tlbi_leave(struct port *p, struct port_tlbi *t);
+/* On this CPU only, complete on return, no enter and leave: stage-2 entries for the leaf at @level
+ * that holds @ipa, and combined entries (IPAS2E1, DSB NSH, VMALLE1, DSB NSH). For a leaf that
+ * gained permissions: another CPU with the old entry faults once more and does the same. */
+static inline void port_tlbi_ipa_local(struct port *p, const u64 *vttbr, ipa_t ipa, int level);
 /* All entries of all VMIDs on all CPUs, complete on return (ALLE1IS); for VMID rollover. */
 static inline void port_tlbi_all_vmids(struct port *p);
-/* Stage-1 entries and instruction caches of the VMID on this CPU only, complete on return
- * (VMALLE1, IC IALLU): a vCPU follows another of its VM on this CPU, and guests may use
+/* Stage-1 and combined entries of the VMID, and the instruction caches, on this CPU only, complete
+ * on return (VMALLE1, IC IALLU): a vCPU follows another of its VM on this CPU, and guests may use
  * non-broadcast maintenance. */
-static inline void port_flush_local(struct port *p, u64 vttbr);
+static inline void port_flush_local(struct port *p, const u64 *vttbr);
 
 /* ---- caches. By physical address through the linear alias: callers pass memory whose reach is
  * REACH_ALIAS only. Complete on return (DSB ISH). */

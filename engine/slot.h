@@ -54,6 +54,7 @@ struct slot_table {
 	struct slot **by_id;  /* [by_id_size]; guarded by the slots lock */
 	u32 by_id_size;
 	u32 count;
+	u64 generation; /* of removals and exchanges; read by faults before they look up */
 };
 
 int __must_check slot_table_init(struct slot_table *t, struct port *p);

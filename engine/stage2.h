@@ -45,9 +45,10 @@ struct stage2 {
 	u8 root_order; /* log2 of the concatenated root tables */
 	s8 start_level;
 	u8 ipa_bits;
-	u16 step; /* descriptors per lock hold; default 512 */
-	u64 vmid; /* generation and number; renewed at entry, read by TLBI */
-	u64 vtcr; /* VTCR_EL2 */
+	u16 step;  /* descriptors per lock hold; default 512 */
+	u64 vmid;  /* generation and number; renewed at entry */
+	u64 vttbr; /* VTTBR_EL2: root and VMID number (0: never ran); atomic, follows vmid */
+	u64 vtcr;  /* VTCR_EL2 */
 	struct port_rwlock lock;
 	struct stats_cpu *stats; /* [caps->cpus] */
 };
@@ -62,8 +63,6 @@ void stage2_destroy(struct stage2 *s2);
 
 /* VTTBR_EL2 for entry: renews the VMID. Interrupts masked; vmid_leave() ends it. */
 u64 stage2_enter(struct stage2 *s2);
-/* VTTBR_EL2 as it is, for maintenance; VMID 0 if the VM never ran. */
-u64 stage2_vttbr(const struct stage2 *s2);
 
 /* What one fault's commit did. */
 enum s2_result {
@@ -71,25 +70,24 @@ enum s2_result {
 	S2_DONE_RELAX,
 	S2_DONE_KEEP, /* another CPU was first, or the fault was spurious */
 	S2_DONE_REPLACE,
-	S2_DONE_SPLIT, /* and the page is now as planned */
-	S2_DONE_COLLAPSE,
+	S2_DONE_SPLIT,	  /* and the page is now as planned */
+	S2_DONE_COLLAPSE, /* the tables are gone; the next fault installs the block */
+	S2_DONE_BREAK,	  /* a larger leaf that disagreed is gone; the next fault installs */
 	S2_RACED, /* the entry is changing, or a compare-and-exchange was lost: nothing done */
-	S2_NEEDS_WRITE, /* a table must be collapsed: again, with the lock held for writing */
+	S2_NEEDS_COLLAPSE, /* a table is where a block is to be: unmap its range first */
 };
 
 /* Which cache maintenance a leaf owes before it becomes valid; bits. */
 enum { CMO_DCACHE = 1, CMO_ICACHE = 2, CMO_ICACHE_ALL = 4 };
 
-enum s2_hold { S2_HELD_SHARED, S2_HELD_EXCLUSIVE };
-
 /*
  * Make the tables give @leaf (type, pa, level; at least its perms) at @ipa, aligned to the level.
- * @owed: CMO_* bits paid before the descriptor becomes valid. The caller holds the table lock as
- * @hold says and has checked that no invalidation raced. @cache holds a page for each table level
- * below the start. Does not sleep.
+ * @owed: CMO_* bits paid before the descriptor becomes valid. The caller holds the table lock for
+ * reading and has checked that no invalidation raced. @cache holds stage2_tables_needed() pages.
+ * Does not sleep.
  */
 enum s2_result stage2_commit(struct stage2 *s2, struct table_cache *cache, ipa_t ipa,
-			     const struct s2_leaf *leaf, unsigned int owed, enum s2_hold hold);
+			     const struct s2_leaf *leaf, unsigned int owed);
 /* Table pages a commit may need, at most. */
 unsigned int stage2_tables_needed(const struct stage2 *s2);
 

@@ -44,6 +44,7 @@
 	X(dirty_marked, "pages marked dirty")                                                      \
 	X(limit_none, "mappings as large as a level 1 block")                                      \
 	X(limit_host, "mappings bounded by the host leaf")                                         \
+	X(limit_table, "mappings bounded by where the tables start")                               \
 	X(limit_slot, "mappings bounded by slot geometry")                                         \
 	X(limit_logging, "mappings bounded by dirty logging")                                      \
 	X(exit_mmio, "outcomes: MMIO")                                                             \
