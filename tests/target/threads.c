@@ -237,7 +237,8 @@ static void check_identity(void)
 	REQUIRE(pthread_create(&thread, NULL, report_tid, &tid) == 0);
 	pthread_join(thread, NULL);
 	CHECK(tid > 0 && tid != getpid());
-	/* The join returns when the thread has given up its stack, which is a moment before it is gone. */
+	/* The join returns when the thread has given up its stack, which is a moment before it is
+	 * gone. */
 	for (int i = 0; i < 1000 && syscall(SYS_tgkill, getpid(), tid, 0) == 0; i++)
 		usleep(1000);
 	CHECK_FAILS(syscall(SYS_tgkill, getpid(), tid, 0), ESRCH);
