@@ -6,7 +6,8 @@
 #ifndef KERNEL_INODE_H
 #define KERNEL_INODE_H
 
-#include <asm/fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
 #include <linux/stat.h>
 
 #include "kernel/vfs.h"

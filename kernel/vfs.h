@@ -101,6 +101,10 @@ struct fs_context *fs_context_copy(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
 /* Of the current thread's process. */
 struct fs_context *current_fs(void);
+/* The counted directory where relative paths begin. */
+struct inode *fs_context_cwd(struct fs_context *fs);
+/* 0, or -ENOTDIR. */
+int fs_context_set_cwd(struct fs_context *fs, struct inode *dir);
 /* 0 or an error. */
 int fs_context_chdir(struct fs_context *fs, const char *path);
 

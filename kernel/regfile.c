@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Open files of inodes: regular files over memory objects, directories, and O_PATH handles.
+ */
+#include <linux/fs.h>
+
+#include "host/mm.h"
+#include "kernel/inode.h"
+
+struct inode *file_inode(struct file *f)
+{
+	return f->node ? container_of(f->node, struct inode, node) : NULL;
+}
+
+/* A file of @inode, which it keeps. */
+static struct file *inode_file(struct inode *inode, const struct file_ops *ops, u32 flags,
+			       u32 traits)
+{
+	struct file *f = file_alloc(ops, inode, flags);
+
+	if (!f)
+		return ERR_PTR(-ENOMEM);
+	f->traits = traits;
+	f->node = &inode_get(inode)->node;
+	return f;
+}
+
+static s64 regular_read(struct file *f, struct iobuf *to, u64 *pos)
+{
+	struct inode *inode = f->priv;
+	s64 n = memobj_read(inode->data, to, *pos);
+
+	if (n > 0)
+		*pos += (u64)n;
+	return n;
+}
+
+static s64 regular_write(struct file *f, struct iobuf *from, u64 *pos)
+{
+	struct inode *inode = f->priv;
+	s64 n;
+
+	if (inode->seals & F_SEAL_WRITE)
+		return -EPERM;
+	mutex_lock(&inode->write_lock);
+	if (f->flags & O_APPEND)
+		*pos = memobj_size(inode->data);
+	if (inode->seals & F_SEAL_GROW && *pos + from->left > memobj_size(inode->data))
+		n = -EPERM;
+	else
+		n = memobj_write(inode->data, from, *pos);
+	mutex_unlock(&inode->write_lock);
+	if (n > 0) {
+		*pos += (u64)n;
+		inode_touch(inode);
+	}
+	return n;
+}
+
+/* SEEK_DATA and SEEK_HOLE see one run of data up to the end, as lseek(2) allows. */
+static s64 regular_seek_data(u64 size, s64 offset, int whence)
+{
+	if (offset < 0 || (u64)offset >= size)
+		return -ENXIO;
+	return whence == SEEK_DATA ? offset : (s64)size;
+}
+
+static s64 regular_lseek(struct file *f, s64 offset, int whence)
+{
+	struct inode *inode = f->priv;
+	u64 size = memobj_size(inode->data);
+	s64 base;
+
+	switch (whence) {
+	case SEEK_SET: base = 0; break;
+	case SEEK_CUR: base = (s64)f->pos; break;
+	case SEEK_END: base = (s64)size; break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		base = 0;
+		offset = regular_seek_data(size, offset, whence);
+		if (offset < 0)
+			return offset;
+		break;
+	default: return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, offset, &offset) || offset < 0)
+		return -EINVAL;
+	f->pos = (u64)offset;
+	return offset;
+}
+
+static int regular_mmap(struct file *f, struct vma *vma)
+{
+	struct inode *inode = f->priv;
+
+	if (inode->seals & F_SEAL_WRITE && vma->flags & VM_SHARED && vma->flags & VM_WRITE)
+		return -EPERM;
+	return memobj_mmap(inode->data, vma);
+}
+
+static int regular_stat(struct file *f, struct stat *st)
+{
+	inode_stat(f->priv, st);
+	return 0;
+}
+
+static int regular_truncate(struct file *f, u64 size)
+{
+	struct inode *inode = f->priv;
+	u64 old = memobj_size(inode->data);
+	int ret;
+
+	if ((size < old && inode->seals & F_SEAL_SHRINK) ||
+	    (size > old && inode->seals & F_SEAL_GROW))
+		return -EPERM;
+	ret = memobj_truncate(inode->data, size);
+	if (!ret)
+		inode_touch(inode);
+	return ret;
+}
+
+static int regular_fallocate(struct file *f, int mode, u64 offset, u64 len)
+{
+	struct inode *inode = f->priv;
+	int ret;
+
+	if (mode & FALLOC_FL_PUNCH_HOLE && inode->seals & F_SEAL_WRITE)
+		return -EPERM;
+	if (inode->seals & F_SEAL_GROW && offset + len > memobj_size(inode->data))
+		return -EPERM;
+	ret = memobj_fallocate(inode->data, mode, offset, len);
+	if (!ret)
+		inode_touch(inode);
+	return ret;
+}
+
+const struct file_ops regular_file_ops = {
+	.name = "file",
+	.read = regular_read,
+	.write = regular_write,
+	.lseek = regular_lseek,
+	.mmap = regular_mmap,
+	.stat = regular_stat,
+	.truncate = regular_truncate,
+	.fallocate = regular_fallocate,
+};
+
+struct file *regular_open(struct inode *inode, u32 flags)
+{
+	if (flags & O_TRUNC) {
+		int ret = memobj_truncate(inode->data, 0);
+
+		if (ret)
+			return ERR_PTR(ret);
+		inode_touch(inode);
+	}
+	return inode_file(inode, &regular_file_ops, flags, FILE_SEEKABLE);
+}
+
+static s64 dir_read(struct file *f, struct iobuf *to, u64 *pos)
+{
+	(void)f;
+	(void)to;
+	(void)pos;
+	return -EISDIR;
+}
+
+/* Positions in a directory are cookies: only going back to one that getdents gave makes sense. */
+static s64 dir_lseek(struct file *f, s64 offset, int whence)
+{
+	if (whence == SEEK_CUR)
+		offset += (s64)f->pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (offset < 0)
+		return -EINVAL;
+	f->pos = (u64)offset;
+	return offset;
+}
+
+static int dir_getdents(struct file *f, struct dir_sink *sink, u64 *pos)
+{
+	int ret;
+
+	mutex_lock(&tree_lock);
+	ret = dir_iterate(f->priv, sink, pos);
+	mutex_unlock(&tree_lock);
+	return ret;
+}
+
+static const struct file_ops dir_file_ops = {
+	.name = "directory",
+	.read = dir_read,
+	.lseek = dir_lseek,
+	.stat = regular_stat,
+	.getdents = dir_getdents,
+};
+
+struct file *dir_open(struct inode *inode, u32 flags)
+{
+	return inode_file(inode, &dir_file_ops, flags, FILE_SEEKABLE | FILE_IS_DIR);
+}
+
+static const struct file_ops path_file_ops = {
+	.name = "path",
+	.stat = regular_stat,
+};
+
+struct file *path_open(struct inode *inode, u32 flags)
+{
+	u32 traits = FILE_PATH_ONLY | (inode_is_dir(inode) ? FILE_IS_DIR : 0);
+
+	return inode_file(inode, &path_file_ops, flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW),
+			  traits);
+}
