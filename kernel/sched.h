@@ -9,6 +9,7 @@
 
 #include "host/sched.h"
 
+struct mm;
 struct thread;
 
 /* What a CPU-bound thread gets before another may take over. */
@@ -30,8 +31,11 @@ void sched_begin_thread(void);
 void sched_yield(void);
 /* Wakes @t from an interruptible sleep; if it runs, makes it pass through the kernel soon. */
 void sched_signal(struct thread *t);
-/* As sched_signal(), from any sleep that a fatal signal may end. */
-void sched_kick(struct thread *t);
+/* The calling thread uses @mm from now on; or no program's memory any more (kernel half only). */
+void sched_adopt_mm(struct mm *mm);
+void sched_drop_mm(void);
+/* Starts the kernel thread that runs sched_after_grace() callbacks. */
+void grace_init(void);
 /* -EINVAL if no CPU of @mask is up. Moves the thread if needed. */
 int sched_set_affinity(struct thread *t, u64 mask);
 u64 sched_get_affinity(struct thread *t);

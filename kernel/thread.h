@@ -10,7 +10,7 @@
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H
 
-#include <asm/resource.h>
+#include <linux/resource.h>
 #include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 #include <linux/rseq.h>
