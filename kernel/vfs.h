@@ -143,10 +143,6 @@ struct device {
 };
 int dev_register(const struct device *dev);
 
-/* ---- files of the program's descriptors 0, 1 and 2 (kernel/console_file.c); NULL when memory is
- * out. */
-struct file *console_open(int fd);
-
 /* The inode behind an open file, or NULL if it has none (pipes, eventfds, ...). Not counted. */
 struct inode *file_inode(struct file *f);
 
