@@ -36,7 +36,7 @@ void console_print_end(const struct console *console)
 {
 	char text[CONSOLE_KEPT_BYTES + 1];
 	size_t length = unroll(console, text);
-	const char *line = text + length;
+	const char *line;
 	unsigned int lines = 0;
 
 	while (length && text[length - 1] == '\n')

@@ -136,7 +136,7 @@ static int open_file(const char *path, struct elf_file *file)
 
 int check_program(const char *path)
 {
-	struct elf_file file;
+	struct elf_file file = { 0 };
 	int status = open_file(path, &file);
 
 	if (status)

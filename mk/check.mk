@@ -1,2 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
-# The tests.
+# The tests. Each part writes a plan (lines NAME, SECONDS, COMMAND with tabs between), and
+# tools/run-tests runs it. `make check` runs all parts as one plan.
+CHECK := $(O)/check
+TABLES := tests/target/tests.tbl tests/target/run.tbl
+SOURCES := $(wildcard $(foreach dir,abi bench cli engine host kernel kvm port/* port/*/* tests/* user \
+	vmm tools,$(dir)/*.[ch]))
+tab := $(shell printf '\t')
+
+# $(call plan,NAME,SECONDS,COMMAND)
+define plan
+	@printf '%s\t%s\t%s\n' '$(1)' '$(2)' '$(3)' >>$@
+
+endef
+
+# --- static checks --------------------------------------------------------------------------------
+.PHONY: format format-check tidy
+format:
+	$(Q)clang-format -i $(SOURCES)
+format-check:
+	$(Q)clang-format --dry-run -Werror $(SOURCES)
+
+# One stamp a source file, so that only what changed is analysed again.
+TIDY_NATIVE := $(wildcard engine/*.c host/*.c port/model/*.c tests/unit/*.c)
+TIDY_KERNEL := $(wildcard kvm/*.c kernel/*.c port/arm64/*.c)
+TIDY_CLI    := $(CLI_SRC)
+TIDY_TARGET := $(wildcard user/*.c vmm/*.c bench/*.c tests/target/*.c)
+$(TIDY_NATIVE:%=$(O)/tidy/%): TIDY_FLAGS = $(UNIT_FLAGS)
+$(TIDY_KERNEL:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu \
+	$(filter-out -fno-tree-loop-distribute-patterns -mno-outline-atomics,$(KERNEL_CFLAGS)) \
+	-nostdinc -I. -Iport/arm64 -isystem port/arm64/include \
+	-isystem $(shell clang -print-resource-dir)/include \
+	-isystem $(ARM64_SYSROOT)/usr/include -isystem $(O)/uapi
+$(TIDY_CLI:%=$(O)/tidy/%): TIDY_FLAGS = $(CLI_FLAGS)
+$(TIDY_TARGET:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu -std=gnu11 -I. \
+	-isystem $(ARM64_INCLUDE)
+
+TIDY_ALL := $(TIDY_NATIVE) $(TIDY_KERNEL) $(TIDY_CLI) $(TIDY_TARGET)
+$(TIDY_ALL:%=$(O)/tidy/%): $(O)/tidy/%: % .clang-tidy $(filter %.h,$(SOURCES)) $(uapi)
+	@mkdir -p $(@D)
+	$(Q)clang-tidy --quiet $< -- $(TIDY_FLAGS) 2>$@.err || { cat $@.err; exit 1; }
+	@rm -f $@.err
+	@touch $@
+tidy: $(TIDY_ALL:%=$(O)/tidy/%)
+
+# --- plans ----------------------------------------------------------------------------------------
+$(CHECK)/plan-static: FORCE
+	@mkdir -p $(@D) && : >$@
+	$(call plan,static/format,60,$(MAKE) -s O=$(O) format-check)
+	$(call plan,static/layers,60,tools/check-layers)
+	$(call plan,static/layers-self-test,60,tools/check-layers --self-test)
+	$(call plan,static/tidy,600,$(MAKE) -s -k -j2 O=$(O) tidy)
+
+$(CHECK)/plan-unit: FORCE
+	@mkdir -p $(@D) && : >$@
+	$(foreach test,$(UNIT_TESTS),$(call plan,unit/$(notdir $(test)),120,$(test)))
+
+$(CHECK)/plan-cli: FORCE
+	@mkdir -p $(@D) && : >$@
+	$(call plan,cli/launcher,120,tests/cli/test $(O)/native/catwalk $(TARGET_CC))
+
+# The clang build proves that both compilers build and boot the kernel; gcc's runs the rest.
+CLANG_IMAGE := $(O)/clang/catwalk.Image
+$(CHECK)/plan-target: FORCE
+	@mkdir -p $(@D) && : >$@
+	$(call plan,target/image-size,10,tools/check-size $(O)/catwalk.Image 1048576)
+	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
+	$(call plan,target/clang/vmm,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM))
+	@for table in $(TABLES); do tools/plan-target $(O) $$table || exit; done >>$@
+
+.PHONY: clang-kernel
+clang-kernel: | $(setup)
+	$(Q)$(MAKE) -s O=$(O)/clang COMPILER=clang setup=$(setup) ARM64_SYSROOT=$(ARM64_SYSROOT) $(CLANG_IMAGE)
+
+# --- running them ---------------------------------------------------------------------------------
+CHECK_PARTS := static unit cli target
+check-unit-needs   := $(UNIT_TESTS)
+check-cli-needs    := $(O)/native/catwalk
+check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang-kernel
+
+.PHONY: check FORCE $(CHECK_PARTS:%=check-%)
+check: $(foreach part,$(CHECK_PARTS),$(check-$(part)-needs) $(CHECK)/plan-$(part))
+	@cat $(CHECK_PARTS:%=$(CHECK)/plan-%) >$(CHECK)/plan
+	@tools/run-tests $(CHECK)/logs $(CHECK)/plan
+
+$(CHECK_PARTS:%=check-%): check-%: $$(check-%-needs) $(CHECK)/plan-%
+	@tools/run-tests $(CHECK)/logs-$* $(CHECK)/plan-$*
+
+# --- make run -------------------------------------------------------------------------------------
+.PHONY: run
+run: $(O)/catwalk $(O)/catwalk.Image $(VMM) $(SELFTESTS)
+	@tools/run-demo $(O) tests/target/run.tbl
