@@ -44,9 +44,11 @@ $(UNIT_ARCHIVES):
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar crs $@ $^
 
-$(UNIT_TESTS): %: %.o $(UNIT_ARCHIVES)
+$(filter %/cli_%,$(UNIT_TESTS)): $(O)/native/cli.a
+$(filter-out %/cli_%,$(UNIT_TESTS)): $(O)/native/layers.a
+$(UNIT_TESTS): %: %.o
 	$(call say,LINK,$@)
-	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $^ -lcmocka -lpthread $(CLI_LIBS)
+	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lpthread $(CLI_LIBS)
 
 .PHONY: unit
 unit: $(UNIT_TESTS)
