@@ -44,8 +44,8 @@ $(UNIT_ARCHIVES):
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar crs $@ $^
 
-$(filter %/cli_%,$(UNIT_TESTS)): $(O)/native/cli.a
-$(filter-out %/cli_%,$(UNIT_TESTS)): $(O)/native/layers.a
+$(filter $(O)/native/tests/unit/cli_%,$(UNIT_TESTS)): $(O)/native/cli.a
+$(filter-out $(O)/native/tests/unit/cli_%,$(UNIT_TESTS)): $(O)/native/layers.a
 $(UNIT_TESTS): %: %.o
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lpthread $(CLI_LIBS)
