@@ -12,7 +12,7 @@ NM_KERNEL   ?= $(CROSS_COMPILE)nm
 COPY_KERNEL ?= $(CROSS_COMPILE)objcopy
 
 KERNEL_SRC := $(foreach dir,$(KERNEL_DIRS),$(wildcard $(dir)/*.c $(dir)/*.S))
-KERNEL_OBJ := $(addprefix $(O)/kernel/,$(addsuffix .o,$(basename $(KERNEL_SRC))))
+KERNEL_OBJ := $(KERNEL_SRC:%=$(O)/kernel/%.o)
 LIBFDT     := $(ARM64_SYSROOT)/usr/lib/aarch64-linux-gnu/libfdt.a
 
 # Headers: ours, the C library's few that we supply, the compiler's own, libfdt's, Linux's.
@@ -31,12 +31,12 @@ ifeq ($(findstring clang,$(CC_KERNEL)),)
 KERNEL_CFLAGS += -fno-tree-loop-distribute-patterns -mno-outline-atomics
 endif
 
-$(O)/kernel/%.o: %.c $(uapi) mk/kernel.mk
+$(O)/kernel/%.c.o: %.c $(uapi) mk/kernel.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC_KERNEL) $(KERNEL_CFLAGS) $(KERNEL_INCLUDE) -MMD -MP -c -o $@ $<
 
-$(O)/kernel/%.o: %.S $(uapi) mk/kernel.mk
+$(O)/kernel/%.S.o: %.S $(uapi) mk/kernel.mk
 	@mkdir -p $(@D)
 	$(call say,AS,$@)
 	$(Q)$(CC_KERNEL) $(KERNEL_CFLAGS) $(KERNEL_INCLUDE) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<

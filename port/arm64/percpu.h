@@ -3,8 +3,10 @@
 #ifndef PORT_ARM64_PERCPU_H
 #define PORT_ARM64_PERCPU_H
 
-#define PERCPU_CURRENT	0
-#define PERCPU_OVERFLOW 8
+#define PERCPU_CURRENT	  0
+#define PERCPU_OVERFLOW	  8
+#define PERCPU_STACK	  16
+#define PERCPU_SIZE_SHIFT 6
 
 #ifndef __ASSEMBLY__
 #include "engine/types.h"
@@ -20,7 +22,7 @@ struct percpu {
 	void *gicr;	    /* this CPU's redistributor */
 	u32 cpu;
 	u32 up; /* atomic: has reached C with its interrupts configured */
-};
+} __aligned(1 << PERCPU_SIZE_SHIFT);
 
 extern struct percpu percpus[];
 
