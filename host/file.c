@@ -50,6 +50,16 @@ void file_put(struct file *f)
 		file_free(f);
 }
 
+/* Goes on to the next segment that is not empty. The caller knows that there is one. */
+static void iobuf_next_segment(struct iobuf *io)
+{
+	while (io->here == 0) {
+		io->user = io->next->start;
+		io->here = io->next->size;
+		io->next++;
+	}
+}
+
 /* The next @n bytes of the buffer are used up. */
 static void iobuf_advance(struct iobuf *io, size_t n)
 {
@@ -58,15 +68,23 @@ static void iobuf_advance(struct iobuf *io, size_t n)
 		io->kernel = (char *)io->kernel + n;
 	else
 		io->user.v += n;
+	if (io->next)
+		io->here -= n;
 }
 
 /*
  * User memory is moved up to a page at a time, so that a buffer that is only partly accessible
  * gives the bytes before the hole, as Linux does.
  */
-static size_t iobuf_step(const struct iobuf *io, size_t n)
+static size_t iobuf_step(struct iobuf *io, size_t n)
 {
-	return io->kernel ? n : min(n, (size_t)(PAGE_SIZE - (io->user.v & (PAGE_SIZE - 1))));
+	if (io->kernel)
+		return n;
+	if (io->next) {
+		iobuf_next_segment(io);
+		n = min(n, io->here);
+	}
+	return min(n, (size_t)(PAGE_SIZE - (io->user.v & (PAGE_SIZE - 1))));
 }
 
 /* One direction of moving: @moved bytes into or out of kernel memory. 0 or -EFAULT. */

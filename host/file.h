@@ -15,11 +15,23 @@ struct file;
 struct vma;
 struct mm;
 
-/* The memory a read or write moves: a program's, or the kernel's own. Advances as it is used. */
+/* One piece of a program's scattered buffer (struct iovec). */
+struct iobuf_segment {
+	hva_t start;
+	u64 size;
+};
+
+/*
+ * The memory a read or write moves: a program's, or the kernel's own. Advances as it is used; only
+ * the functions below look beside @left.
+ */
 struct iobuf {
 	hva_t user;
 	void *kernel; /* used instead of @user if set */
-	size_t left;
+	size_t left;  /* over all segments */
+	/* If @next is set, @user is good for @here bytes only and goes on at @next. */
+	size_t here;
+	const struct iobuf_segment *next;
 };
 
 /* Copies min(@n, left) bytes out of (get) or into (put) the buffer. Bytes moved, or -EFAULT if none

@@ -86,6 +86,9 @@ struct walk {
  */
 int walk_path(struct walk *w, struct inode *start, const char *path, enum walk_links links);
 void walk_end(struct walk *w);
+/* Writes the target of the link @inode to @buf, without NUL; its length, -EINVAL if it is no link,
+ * -ENAMETOOLONG. */
+s64 inode_readlink(struct inode *inode, char *buf, size_t size);
 
 /* ---- kernel/regfile.c: open files of inodes; each takes its own reference */
 struct file *regular_open(struct inode *inode, u32 flags);

@@ -3,16 +3,64 @@
 #ifndef KERNEL_SYSCALLS_FS_H
 #define KERNEL_SYSCALLS_FS_H
 
-/*
- * A call stands here from the moment its handler exists, in these groups:
- *
- * descriptors: openat close read write readv writev pread64 pwrite64 preadv pwritev lseek dup dup3
- *fcntl ioctl sendfile ftruncate truncate fallocate fsync fdatasync sync close_range names:
- *newfstatat fstat statx readlinkat faccessat faccessat2 getcwd chdir fchdir mkdirat unlinkat
- *	renameat renameat2 linkat symlinkat getdents64 umask statfs fstatfs fchmod fchmodat
- *utimensat events: pipe2 eventfd2 epoll_create1 epoll_ctl epoll_pwait ppoll pselect6 timerfd_create
- *	timerfd_settime timerfd_gettime signalfd4 memfd_create userfaultfd
- */
-#define SYSCALLS_FS(SYSCALL)
+/* clang-format off */
+#define SYSCALLS_FS(SYSCALL) \
+	/* moving bytes: sys_rw.c */ \
+	SYSCALL(read, __NR_read) \
+	SYSCALL(write, __NR_write) \
+	SYSCALL(readv, __NR_readv) \
+	SYSCALL(writev, __NR_writev) \
+	SYSCALL(pread64, __NR_pread64) \
+	SYSCALL(pwrite64, __NR_pwrite64) \
+	SYSCALL(preadv, __NR_preadv) \
+	SYSCALL(pwritev, __NR_pwritev) \
+	SYSCALL(preadv2, __NR_preadv2) \
+	SYSCALL(pwritev2, __NR_pwritev2) \
+	SYSCALL(lseek, __NR_lseek) \
+	SYSCALL(sendfile, __NR_sendfile) \
+	SYSCALL(getdents64, __NR_getdents64) \
+	/* descriptors: sys_fd.c */ \
+	SYSCALL(close, __NR_close) \
+	SYSCALL(dup, __NR_dup) \
+	SYSCALL(dup3, __NR_dup3) \
+	SYSCALL(close_range, __NR_close_range) \
+	SYSCALL(fcntl, __NR_fcntl) \
+	SYSCALL(ioctl, __NR_ioctl) \
+	SYSCALL(ftruncate, __NR_ftruncate) \
+	SYSCALL(truncate, __NR_truncate) \
+	SYSCALL(fallocate, __NR_fallocate) \
+	SYSCALL(fsync, __NR_fsync) \
+	SYSCALL(fdatasync, __NR_fdatasync) \
+	SYSCALL(sync, __NR_sync) \
+	/* names: sys_names.c */ \
+	SYSCALL(openat, __NR_openat) \
+	SYSCALL(mkdirat, __NR_mkdirat) \
+	SYSCALL(mknodat, __NR_mknodat) \
+	SYSCALL(unlinkat, __NR_unlinkat) \
+	SYSCALL(renameat, __NR_renameat) \
+	SYSCALL(renameat2, __NR_renameat2) \
+	SYSCALL(linkat, __NR_linkat) \
+	SYSCALL(symlinkat, __NR_symlinkat) \
+	SYSCALL(readlinkat, __NR_readlinkat) \
+	SYSCALL(getcwd, __NR_getcwd) \
+	SYSCALL(chdir, __NR_chdir) \
+	SYSCALL(fchdir, __NR_fchdir) \
+	SYSCALL(umask, __NR_umask) \
+	/* attributes: sys_stat.c */ \
+	SYSCALL(fstat, __NR_fstat) \
+	SYSCALL(newfstatat, __NR_newfstatat) \
+	SYSCALL(statx, __NR_statx) \
+	SYSCALL(faccessat, __NR_faccessat) \
+	SYSCALL(faccessat2, __NR_faccessat2) \
+	SYSCALL(fchmod, __NR_fchmod) \
+	SYSCALL(fchmodat, __NR_fchmodat) \
+	SYSCALL(fchown, __NR_fchown) \
+	SYSCALL(fchownat, __NR_fchownat) \
+	SYSCALL(utimensat, __NR_utimensat) \
+	SYSCALL(statfs, __NR_statfs) \
+	SYSCALL(fstatfs, __NR_fstatfs) \
+	/* pipe.c */ \
+	SYSCALL(pipe2, __NR_pipe2)
+/* clang-format on */
 
 #endif

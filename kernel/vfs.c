@@ -450,3 +450,31 @@ s64 vfs_file_size(struct file *f)
 
 	return inode && inode->data ? (s64)memobj_size(inode->data) : -EINVAL;
 }
+
+/* ---- start */
+static void mount_initramfs(void)
+{
+	const struct boot_region *r = &boot_info.initramfs;
+	int ret;
+
+	if (!r->size)
+		return;
+	ret = initramfs_unpack(phys_to_virt(r->start), r->size);
+	if (ret)
+		panic("initramfs at %#lx, %lu bytes: not a newc archive (%d)", r->start.v, r->size,
+		      ret);
+}
+
+void vfs_init(void)
+{
+	mutex_init(&tree_lock);
+	vfs_root = inode_new_dir(FS_ROOT, 0755, NULL);
+	if (IS_ERR(vfs_root))
+		panic("no memory for the root directory");
+	/* Never removed, and its own parent. */
+	vfs_root->parent = vfs_root;
+	mount_initramfs();
+	dev_init();
+	procfs_init();
+	sysfs_init();
+}

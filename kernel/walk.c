@@ -59,11 +59,12 @@ static void set_dir(struct walk *w, struct inode *dir)
 	w->dir = dir;
 }
 
-/* Reads the link @inode into @buf; its length or an error. */
-static s64 read_target(struct inode *inode, char *buf, size_t size)
+s64 inode_readlink(struct inode *inode, char *buf, size_t size)
 {
 	size_t n;
 
+	if (!inode_is_link(inode))
+		return -EINVAL;
 	if (inode->ops && inode->ops->readlink)
 		return inode->ops->readlink(inode, buf, size);
 	n = strlen(inode->target);
@@ -82,7 +83,7 @@ static int splice_link(struct walker *k, struct inode *link)
 
 	if (!path)
 		return -ENOMEM;
-	n = read_target(link, path, VFS_PATH_MAX - 1);
+	n = inode_readlink(link, path, VFS_PATH_MAX - 1);
 	if (n > 0 && rest + 2 > 2 * VFS_PATH_MAX - (size_t)n)
 		n = -ENAMETOOLONG;
 	if (n <= 0) {

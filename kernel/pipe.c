@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pipes: a ring of bytes between two files. Writes of up to PIPE_BUF bytes are in one piece.
+ *
+ * pipe->lock (sleeping) guards the ring and the counts of ends; user memory is touched under it, as
+ * Linux does, so that bytes leave and enter in order.
+ */
+#include <asm/ioctls.h>
+#include <asm/poll.h>
+#include <linux/limits.h>
+#include <linux/stat.h>
+
+#include "kernel/fs_args.h"
+#include "kernel/pipe.h"
+#include "kernel/syscalls.h"
+
+enum {
+	PIPE_SIZE_DEFAULT = 65536,
+	PIPE_SIZE_MAX = 1024 * 1024, /* as /proc/sys/fs/pipe-max-size */
+};
+
+struct pipe {
+	struct mutex lock;
+	struct waitq wq; /* of both ends */
+	char *ring;	 /* [size], a power of two */
+	u64 size;
+	u64 head, tail;	      /* bytes written and read since the beginning */
+	u32 readers, writers; /* open ends */
+	u32 refs;	      /* files */
+	u64 ino;
+};
+
+static u64 pipe_used(const struct pipe *p)
+{
+	return p->head - p->tail;
+}
+
+static u64 pipe_room(const struct pipe *p)
+{
+	return p->size - pipe_used(p);
+}
+
+/* Bytes from ring position @at to where the ring wraps or @n ends. */
+static u64 pipe_run(const struct pipe *p, u64 at, u64 n)
+{
+	return min(n, p->size - (at & (p->size - 1)));
+}
+
+/* Moves what there is out to the reader, under the lock. */
+static s64 pipe_take(struct pipe *p, struct iobuf *to)
+{
+	s64 done = 0;
+
+	while (to->left && pipe_used(p)) {
+		u64 run = pipe_run(p, p->tail, pipe_used(p));
+		s64 n = iobuf_put(to, p->ring + (p->tail & (p->size - 1)), run);
+
+		if (n <= 0)
+			return done ? done : n;
+		p->tail += (u64)n;
+		done += n;
+	}
+	return done;
+}
+
+static s64 pipe_give(struct pipe *p, struct iobuf *from)
+{
+	s64 done = 0;
+
+	while (from->left && pipe_room(p)) {
+		u64 run = pipe_run(p, p->head, pipe_room(p));
+		s64 n = iobuf_get(from, p->ring + (p->head & (p->size - 1)), run);
+
+		if (n <= 0)
+			return done ? done : n;
+		p->head += (u64)n;
+		done += n;
+	}
+	return done;
+}
+
+static s64 pipe_read(struct file *f, struct iobuf *to, u64 *pos)
+{
+	struct pipe *p = f->priv;
+	s64 ret;
+
+	(void)pos;
+	if (!to->left)
+		return 0;
+	for (;;) {
+		mutex_lock(&p->lock);
+		ret = pipe_used(p) ? pipe_take(p, to) : p->writers ? -EAGAIN : 0;
+		mutex_unlock(&p->lock);
+		if (ret > 0)
+			waitq_wake(&p->wq, WAKE_ALL, POLLOUT | POLLWRNORM);
+		if (ret != -EAGAIN || f->flags & O_NONBLOCK)
+			return ret;
+		if (wait_event_interruptible(&p->wq, pipe_used(p) || !p->writers))
+			return -ERESTARTSYS;
+	}
+}
+
+/* The room a write needs before it begins: all of it if it is to be in one piece. */
+static u64 pipe_write_room(const struct iobuf *from)
+{
+	return from->left <= PIPE_BUF ? from->left : 1;
+}
+
+/* One attempt; -EAGAIN when there is no room, -EPIPE without readers. */
+static s64 pipe_write_some(struct pipe *p, struct iobuf *from)
+{
+	s64 ret;
+
+	mutex_lock(&p->lock);
+	if (!p->readers)
+		ret = -EPIPE;
+	else if (pipe_room(p) < pipe_write_room(from))
+		ret = -EAGAIN;
+	else
+		ret = pipe_give(p, from);
+	mutex_unlock(&p->lock);
+	if (ret > 0)
+		waitq_wake(&p->wq, WAKE_ALL, POLLIN | POLLRDNORM);
+	return ret;
+}
+
+static s64 pipe_write(struct file *f, struct iobuf *from, u64 *pos)
+{
+	struct pipe *p = f->priv;
+	s64 done = 0, ret = 0;
+
+	(void)pos;
+	while (from->left) {
+		ret = pipe_write_some(p, from);
+		if (ret > 0) {
+			done += ret;
+			continue;
+		}
+		if (ret != -EAGAIN || f->flags & O_NONBLOCK)
+			break;
+		ret = wait_event_interruptible(&p->wq,
+					       !p->readers ||
+						       pipe_room(p) >= pipe_write_room(from));
+		if (ret) {
+			ret = -ERESTARTSYS;
+			break;
+		}
+	}
+	if (ret == -EPIPE)
+		signal_raise(SIGPIPE);
+	return done ? done : ret;
+}
+
+static s64 pipe_ioctl(struct file *f, u32 cmd, u64 arg)
+{
+	struct pipe *p = f->priv;
+	int used = (int)pipe_used(p);
+
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	return copy_to_user(HVA(arg), &used, sizeof(used)) ? -EFAULT : 0;
+}
+
+static u32 pipe_poll(struct file *f, struct waitq **wq)
+{
+	struct pipe *p = f->priv;
+	u32 events = 0;
+
+	*wq = &p->wq;
+	if (file_readable(f)) {
+		if (pipe_used(p))
+			events |= POLLIN | POLLRDNORM;
+		if (!p->writers)
+			events |= POLLHUP;
+	} else {
+		if (pipe_room(p) >= PIPE_BUF)
+			events |= POLLOUT | POLLWRNORM;
+		if (!p->readers)
+			events |= POLLERR;
+	}
+	return events;
+}
+
+static int pipe_stat(struct file *f, struct stat *st)
+{
+	struct pipe *p = f->priv;
+
+	*st = (struct stat){
+		.st_dev = 14,
+		.st_ino = p->ino,
+		.st_mode = S_IFIFO | 0600,
+		.st_nlink = 1,
+		.st_blksize = PAGE_SIZE,
+	};
+	return 0;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	kfree(p->ring);
+	kfree(p);
+}
+
+static void pipe_release(struct file *f)
+{
+	struct pipe *p = f->priv;
+	bool last;
+
+	mutex_lock(&p->lock);
+	if (file_readable(f))
+		p->readers--;
+	else
+		p->writers--;
+	last = --p->refs == 0;
+	mutex_unlock(&p->lock);
+	if (last)
+		pipe_free(p);
+	else
+		waitq_wake(&p->wq, WAKE_ALL, POLLIN | POLLOUT | POLLHUP | POLLERR);
+}
+
+static const struct file_ops pipe_ops = {
+	.name = "pipe",
+	.read = pipe_read,
+	.write = pipe_write,
+	.ioctl = pipe_ioctl,
+	.poll = pipe_poll,
+	.stat = pipe_stat,
+	.release = pipe_release,
+};
+
+s64 pipe_size(struct file *f)
+{
+	return f->ops == &pipe_ops ? (s64)((struct pipe *)f->priv)->size : -EBADF;
+}
+
+/* Under the lock: puts what is in the pipe into @ring of @size bytes, and lets that take over. */
+static char *pipe_swap_ring(struct pipe *p, char *ring, u64 size)
+{
+	struct iobuf to = { .kernel = ring, .left = size };
+	char *old = p->ring;
+	s64 n = pipe_take(p, &to);
+
+	p->ring = ring;
+	p->size = size;
+	p->tail = 0;
+	p->head = (u64)n;
+	return old;
+}
+
+s64 pipe_resize(struct file *f, u64 size)
+{
+	struct pipe *p = f->priv;
+	u64 rounded = PAGE_SIZE;
+	char *ring, *unused;
+	s64 ret;
+
+	if (f->ops != &pipe_ops)
+		return -EBADF;
+	if (size == 0 || size > INT32_MAX)
+		return -EINVAL;
+	if (size > PIPE_SIZE_MAX)
+		return -EPERM;
+	while (rounded < size)
+		rounded *= 2;
+	ring = kmalloc(rounded);
+	if (!ring)
+		return -ENOMEM;
+	mutex_lock(&p->lock);
+	ret = pipe_used(p) > rounded ? -EBUSY : (s64)rounded;
+	unused = ret < 0 ? ring : pipe_swap_ring(p, ring, rounded);
+	mutex_unlock(&p->lock);
+	kfree(unused);
+	waitq_wake(&p->wq, WAKE_ALL, POLLOUT | POLLWRNORM);
+	return ret;
+}
+
+static struct pipe *pipe_new(void)
+{
+	static u64 last_ino;
+	struct pipe *p = kzalloc(sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->ring = kmalloc(PIPE_SIZE_DEFAULT);
+	if (!p->ring) {
+		kfree(p);
+		return NULL;
+	}
+	mutex_init(&p->lock);
+	waitq_init(&p->wq);
+	p->size = PIPE_SIZE_DEFAULT;
+	p->readers = p->writers = 1;
+	p->refs = 2;
+	p->ino = __atomic_add_fetch(&last_ino, 1, __ATOMIC_RELAXED);
+	return p;
+}
+
+/* Both ends; false: no memory, nothing made. */
+static bool pipe_files(struct file *ends[2], u32 flags)
+{
+	struct pipe *p = pipe_new();
+
+	if (!p)
+		return false;
+	ends[0] = file_alloc(&pipe_ops, p, O_RDONLY | flags);
+	if (!ends[0]) {
+		pipe_free(p);
+		return false;
+	}
+	ends[1] = file_alloc(&pipe_ops, p, O_WRONLY | flags);
+	if (!ends[1]) {
+		p->refs = 1;
+		p->writers = 0;
+		file_put(ends[0]);
+		return false;
+	}
+	return true;
+}
+
+s64 sys_pipe2(const u64 a[6])
+{
+	u32 flags = (u32)a[1];
+	struct file *ends[2];
+	s64 fd;
+	int fds[2];
+
+	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	if (!pipe_files(ends, flags & O_NONBLOCK))
+		return -ENOMEM;
+	fd = fd_for_file(ends[0], flags);
+	if (fd < 0) {
+		file_put(ends[1]);
+		return fd;
+	}
+	fds[0] = (int)fd;
+	fd = fd_for_file(ends[1], flags);
+	fds[1] = (int)fd;
+	if (fd >= 0 && copy_to_user(HVA(a[0]), fds, sizeof(fds))) {
+		fd_close(current_files(), fds[1]);
+		fd = -EFAULT;
+	}
+	if (fd < 0)
+		fd_close(current_files(), fds[0]);
+	return fd < 0 ? fd : 0;
+}
