@@ -24,8 +24,8 @@ int channel_init(void);
 int channel_send(u32 type, const void *data, size_t len);
 
 /*
- * Sends CATWALK_REC_EXIT with @status (as wait() gives it), waits without sleeping until the device
- * has taken it and all before it, then powers off. Any context.
+ * Sends CATWALK_REC_EXIT with @status (as wait() gives it), waits until the device has taken it and
+ * all before it, then powers off. May sleep until a record under way is complete.
  */
 void channel_exit(u32 status) __noreturn;
 
@@ -40,10 +40,5 @@ s64 channel_stdin_read(void *dst, size_t n);
 bool channel_stdin_ready(void);
 /* Woken with POLLIN when input, or its end, arrives. */
 struct waitq *channel_stdin_waitq(void);
-
-/* The launcher's terminal; false if it told of none. */
-bool channel_winsize(struct catwalk_winsize *size);
-/* @fn gets each CATWALK_REC_SIGNAL; called from an interrupt, does not sleep. */
-void channel_on_signal(void (*fn)(u32 signal));
 
 #endif

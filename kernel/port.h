@@ -65,6 +65,14 @@ void port_power_off(void) __noreturn;
 u64 port_hwcap(void);
 u64 port_hwcap2(void);
 
+/* ---- device registers */
+/* Maps registers as Device memory, for ever; the same address always gives the same result. Boot
+ * only. */
+void *port_map_device(pa_t pa, u64 size);
+static inline u32 port_io_read32(const volatile void *reg);
+/* Ordered after all earlier accesses to memory, as a device that reads memory needs. */
+static inline void port_io_write32(volatile void *reg, u32 value);
+
 /* ---- what boot found; valid for ever after kernel_main() began */
 struct boot_info {
 	struct boot_region ram[8]; /* all RAM, sorted */

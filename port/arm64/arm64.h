@@ -39,9 +39,6 @@ const void *mmu_map_fdt(pa_t fdt_pa);
 void mmu_map_ram(void);
 /* Takes the boot-time identity map off this CPU. */
 void mmu_drop_identity(void);
-/* Maps device registers; the same address always gives the same result. Boot CPU, or under no
- * concurrent call. */
-void *mmu_map_device(pa_t pa, u64 size);
 
 /* ---- cpu.c */
 void cpu_read_features(void);

@@ -80,7 +80,7 @@ void gic_init(void)
 {
 	if (!platform.gicd.v || !platform.gicr_count)
 		panic("the device tree names no GICv3; the machine needs gic-version=3");
-	gicd = mmu_map_device(platform.gicd, 0x10000);
+	gicd = port_map_device(platform.gicd, 0x10000);
 	write32(gicd, GICD_CTLR, 0);
 	wait_clear(gicd, GICD_CTLR, GICD_CTLR_RWP);
 	write32(gicd, GICD_CTLR, GICD_CTLR_ARE);
@@ -102,7 +102,7 @@ static volatile u8 *find_in_region(pa_t region, u64 size, u64 mpidr)
 	u64 offset = 0;
 
 	while (offset < size) {
-		volatile u8 *gicr = mmu_map_device(PA(region.v + offset), 0x20000);
+		volatile u8 *gicr = port_map_device(PA(region.v + offset), 0x20000);
 		u64 typer = read64(gicr, GICR_TYPER);
 
 		if (typer >> 32 == typer_of(mpidr))

@@ -127,4 +127,18 @@ static inline void port_pte_publish(void)
 	__asm__ volatile("dsb ishst\n\tisb" ::: "memory");
 }
 
+static inline u32 port_io_read32(const volatile void *reg)
+{
+	u32 value = *(const volatile u32 *)reg;
+
+	__asm__ volatile("dmb osh" ::: "memory");
+	return value;
+}
+
+static inline void port_io_write32(volatile void *reg, u32 value)
+{
+	__asm__ volatile("dmb osh" ::: "memory");
+	*(volatile u32 *)reg = value;
+}
+
 #endif

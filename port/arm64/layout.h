@@ -21,7 +21,7 @@
 #define KIMAGE_BASE 0xffffffff80000000
 
 /* One past the last address a program can have. */
-#define USER_END 0x0001000000000000
+#define USER_VA_END 0x0001000000000000
 
 #define VA_BITS 48
 

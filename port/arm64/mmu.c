@@ -172,7 +172,7 @@ void mmu_drop_identity(void)
 	__asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" ::: "memory");
 }
 
-void *mmu_map_device(pa_t pa, u64 size)
+void *port_map_device(pa_t pa, u64 size)
 {
 	u64 start = ALIGN_DOWN(pa.v, PAGE_SIZE);
 	u64 end = ALIGN_UP(pa.v + size, PAGE_SIZE);

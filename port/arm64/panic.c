@@ -10,7 +10,7 @@
 #include "host/task.h"
 #include "sysreg.h"
 
-extern const char _start[], __text_end[], __boot_stack[], __boot_stack_top[];
+extern const char __boot_stack[], __boot_stack_top[];
 
 /* CPUs that panicked so far; the first one reports, the others wait for the power to go. */
 static u32 panic_count;
@@ -34,7 +34,7 @@ static void say_address(u64 pc)
 	u64 start;
 	const char *name = symbol_lookup(pc, &start);
 
-	if (name && pc < (u64)__text_end)
+	if (name)
 		say("  %016lx %s+0x%lx\n", pc, name, pc - start);
 	else
 		say("  %016lx\n", pc);

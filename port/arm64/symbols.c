@@ -9,13 +9,15 @@ struct symbol {
 	char name[];
 };
 
-extern const char _start[], __symbols_start[], __symbols_end[];
+extern const char _start[], __text_end[], __symbols_start[], __symbols_end[];
 
 const char *symbol_lookup(u64 pc, u64 *start)
 {
 	const char *found = NULL;
 	const char *p = __symbols_start;
 
+	if (pc < (u64)_start || pc >= (u64)__text_end)
+		return NULL;
 	while (p < __symbols_end) {
 		const struct symbol *s = (const struct symbol *)p;
 

@@ -14,7 +14,7 @@ static struct {
 void uart_init(void)
 {
 	if (platform.uart.v)
-		uart.base = mmu_map_device(platform.uart, PAGE_SIZE);
+		uart.base = port_map_device(platform.uart, PAGE_SIZE);
 }
 
 void uart_break_lock(void)

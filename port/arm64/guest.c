@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest's system registers in the CPU: load, put, and the EL2 controls that confine it. With VHE
+ * the guest's EL1 registers are reached by their EL12 names (Arm ARM D13, D5.6).
+ */
+#include "kvm/port.h"
+
+#include "asm.h"
+#include "cpu.h"
+#include "guest.h"
+#include "guest_debug.h"
+#include "kernel/port.h"
+#include "msr.h"
+#include "percpu.h"
+
+_Static_assert(offsetof(struct guest_cpu, x) == GUEST_X(0), "known to guest_entry.S");
+_Static_assert(offsetof(struct guest_cpu, pc) == GUEST_PC, "known to guest_entry.S");
+_Static_assert(offsetof(struct guest_cpu, pstate) == GUEST_PSTATE, "known to guest_entry.S");
+_Static_assert(offsetof(struct guest_cpu, hcr) == GUEST_HCR, "known to guest_entry.S");
+_Static_assert(offsetof(struct guest_cpu, esr) == GUEST_ESR, "known to guest_entry.S");
+_Static_assert(offsetof(struct guest_cpu, far) == GUEST_FAR, "known to guest_entry.S");
+_Static_assert(offsetof(struct guest_cpu, hpfar) == GUEST_HPFAR, "known to guest_entry.S");
+_Static_assert(offsetof(struct guest_cpu, host_hcr) == GUEST_HOST_HCR, "known to guest_entry.S");
+_Static_assert((unsigned int)GUEST_EXITED_SYNC == GUEST_EXIT_SYNC, "known to vectors.S");
+_Static_assert((unsigned int)GUEST_EXITED_IRQ == GUEST_EXIT_IRQ, "known to vectors.S");
+_Static_assert((unsigned int)GUEST_EXITED_FIQ == GUEST_EXIT_FIQ, "known to vectors.S");
+_Static_assert((unsigned int)GUEST_EXITED_SERROR == GUEST_EXIT_SERROR, "known to vectors.S");
+_Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsimd, fpsr),
+	       "saved and loaded by the same routines as a program's");
+
+/* The live registers by the names that reach a guest's from EL2. */
+#define ENC_SCTLR_EL1	   S3_5_C1_C0_0
+#define ENC_CPACR_EL1	   S3_5_C1_C0_2
+#define ENC_TTBR0_EL1	   S3_5_C2_C0_0
+#define ENC_TTBR1_EL1	   S3_5_C2_C0_1
+#define ENC_TCR_EL1	   S3_5_C2_C0_2
+#define ENC_SPSR_EL1	   S3_5_C4_C0_0
+#define ENC_ELR_EL1	   S3_5_C4_C0_1
+#define ENC_AFSR0_EL1	   S3_5_C5_C1_0
+#define ENC_AFSR1_EL1	   S3_5_C5_C1_1
+#define ENC_ESR_EL1	   S3_5_C5_C2_0
+#define ENC_FAR_EL1	   S3_5_C6_C0_0
+#define ENC_MAIR_EL1	   S3_5_C10_C2_0
+#define ENC_AMAIR_EL1	   S3_5_C10_C3_0
+#define ENC_VBAR_EL1	   S3_5_C12_C0_0
+#define ENC_CONTEXTIDR_EL1 S3_5_C13_C0_1
+#define ENC_CNTKCTL_EL1	   S3_5_C14_C1_0
+#define ENC_CNTP_CTL_EL0   S3_5_C14_C2_1
+#define ENC_CNTP_CVAL_EL0  S3_5_C14_C2_2
+#define ENC_CNTV_CTL_EL0   S3_5_C14_C3_1
+#define ENC_CNTV_CVAL_EL0  S3_5_C14_C3_2
+#define ENC_PAR_EL1	   S3_0_C7_C4_0
+#define ENC_TPIDR_EL1	   S3_0_C13_C0_4
+#define ENC_SP_EL1	   S3_4_C4_C1_0
+#define ENC_SP_EL0	   S3_0_C4_C1_0
+#define ENC_TPIDR_EL0	   S3_3_C13_C0_2
+#define ENC_TPIDRRO_EL0	   S3_3_C13_C0_3
+
+#define HCR_VM	   BIT(0)
+#define HCR_PTW	   BIT(2)
+#define HCR_FMO	   BIT(3)
+#define HCR_IMO	   BIT(4)
+#define HCR_AMO	   BIT(5)
+#define HCR_FB	   BIT(9)
+#define HCR_BSU_IS BIT(10)
+#define HCR_TWI	   BIT(13)
+#define HCR_TWE	   BIT(14)
+#define HCR_TID2   BIT(17)
+#define HCR_TID3   BIT(18)
+#define HCR_TSC	   BIT(19)
+#define HCR_TIDCP  BIT(20)
+#define HCR_TACR   BIT(21)
+#define HCR_TSW	   BIT(22)
+#define HCR_TGE	   BIT(27)
+#define HCR_RW	   BIT(31)
+#define HCR_E2H	   BIT(34)
+#define HCR_TLOR   BIT(35)
+#define HCR_TERR   BIT(36)
+#define HCR_FWB	   BIT(46)
+#define HCR_TID5   BIT(58)
+
+/* Guests get no virtual interrupt controller: every access to its registers traps. */
+#define ICH_HCR_TC    BIT(10)
+#define ICH_HCR_TALL0 BIT(11)
+#define ICH_HCR_TALL1 BIT(12)
+
+/* FP and SIMD belong to the guest; trace, SVE, SME and the activity monitors trap. */
+#define CPTR_FPEN (3UL << 20)
+#define CPTR_TTA  BIT(28)
+#define CPTR_TAM  BIT(30)
+
+#define PAR_F BIT(0)
+
+u64 port_guest_hcr(void)
+{
+	u64 hcr = HCR_VM | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS | HCR_TWI |
+		  HCR_TID2 | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | HCR_RW |
+		  HCR_E2H | HCR_TLOR;
+	u64 pfr0 = read_sysreg(S3_0_C0_C4_0);
+	u64 pfr1 = read_sysreg(S3_0_C0_C4_1);
+
+	if (cpu_features.fwb)
+		hcr |= HCR_FWB;
+	else
+		hcr |= GUEST_HCR_TVM;
+	if ((pfr0 >> 28) & 0xf) /* RAS, which guests do not see */
+		hcr |= HCR_TERR;
+	if (((pfr1 >> 8) & 0xf) >= 2) /* MTE2: GMID_EL1 exists */
+		hcr |= HCR_TID5;
+	return hcr;
+}
+
+static void live_regs_load(const struct guest_cpu *g)
+{
+#define X(name) write_sysreg(g->reg[GR_##name], ENC_##name);
+	GUEST_LIVE_REGS(X)
+#undef X
+}
+
+static void live_regs_save(struct guest_cpu *g)
+{
+#define X(name) g->reg[GR_##name] = read_sysreg(ENC_##name);
+	GUEST_LIVE_REGS(X)
+#undef X
+}
+
+void port_guest_regs_save(struct guest_cpu *g)
+{
+	live_regs_save(g);
+}
+
+void port_guest_regs_restore(struct guest_cpu *g)
+{
+	live_regs_load(g);
+}
+
+/* The controls that confine the guest and mean nothing to programs at EL0. */
+static void confine(const struct guest_cpu *g)
+{
+	write_sysreg(g->vtcr, vtcr_el2);
+	write_sysreg(g->vttbr, vttbr_el2);
+	write_sysreg(g->vpidr, vpidr_el2);
+	write_sysreg(g->vmpidr, vmpidr_el2);
+	write_sysreg(g->cntvoff, cntvoff_el2);
+	write_sysreg(CPTR_FPEN | CPTR_TTA | CPTR_TAM, cptr_el2);
+	write_sysreg(ICH_HCR_TC | ICH_HCR_TALL0 | ICH_HCR_TALL1, S3_4_C12_C11_0);
+	write_sysreg(0x7, S3_4_C12_C9_5); /* ICC_SRE_EL2 without Enable: ICC_SRE_EL1 traps */
+	if (cpu_features.hcx)
+		write_sysreg(0, S3_4_C1_C2_2);
+}
+
+void port_guest_load(struct guest_cpu *g)
+{
+	g->host_hcr = read_sysreg(hcr_el2);
+	g->host_tpidr = read_sysreg(tpidr_el0);
+	g->host_tpidrro = read_sysreg(tpidrro_el0);
+	g->host_mdcr = read_sysreg(mdcr_el2);
+	port_fp_save((struct user_fpsimd *)&g->host_fp);
+	port_fp_load((const struct user_fpsimd *)&g->fp);
+	confine(g);
+	guest_debug_load(g);
+	live_regs_load(g);
+	this_percpu()->guest = g;
+}
+
+void port_guest_put(struct guest_cpu *g)
+{
+	live_regs_save(g);
+	guest_debug_put(g);
+	/* The guest's timers must not interrupt what runs next here. */
+	write_sysreg(0, S3_5_C14_C3_1);
+	write_sysreg(0, S3_5_C14_C2_1);
+	write_sysreg(g->host_tpidr, tpidr_el0);
+	write_sysreg(g->host_tpidrro, tpidrro_el0);
+	port_fp_save((struct user_fpsimd *)&g->fp);
+	port_fp_load((const struct user_fpsimd *)&g->host_fp);
+	isb();
+	this_percpu()->guest = NULL;
+}
+
+enum guest_exit port_guest_enter(struct guest_cpu *g)
+{
+	return (enum guest_exit)arm64_guest_switch(g);
+}
+
+bool port_guest_find_ipa(struct guest_cpu *g)
+{
+	u64 saved = read_sysreg(S3_0_C7_C4_0), par;
+
+	write_sysreg(g->hcr, hcr_el2);
+	isb();
+	__asm__ volatile("at s1e1r, %0" : : "r"(g->far));
+	isb();
+	par = read_sysreg(S3_0_C7_C4_0);
+	write_sysreg(g->host_hcr, hcr_el2);
+	isb();
+	write_sysreg(saved, S3_0_C7_C4_0);
+	if (par & PAR_F)
+		return false;
+	g->hpfar = (par & GENMASK(47, 12)) >> 8;
+	return true;
+}
+
+void port_guest_consume_serror(void)
+{
+	/* Taking it to EL2 has consumed it. With RAS absent there is no record to clear. */
+}
