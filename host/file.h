@@ -67,7 +67,13 @@ struct file_ops {
 	void (*release)(struct file *f);
 };
 
-enum { FILE_SEEKABLE = 1, FILE_IS_DIR = 2, FILE_PATH_ONLY = 4 };
+enum {
+	FILE_SEEKABLE = 1,
+	FILE_IS_DIR = 2,
+	FILE_PATH_ONLY = 4,
+	FILE_HUGE_2M = 8, /* its mappings are made of 2 MiB blocks (memfd with MFD_HUGETLB) */
+	FILE_HUGE_1G = 16,
+};
 
 /* Where a file has its name; kernel/vfs.h embeds it in its inodes. */
 struct file_node {

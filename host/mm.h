@@ -36,6 +36,8 @@ enum vm_flag {
 	VM_STACK = 1 << 15,
 	VM_HEAP = 1 << 16,
 	VM_DONTCOPY = 1 << 17,
+	VM_MAYWRITE = 1 << 18, /* mprotect may add VM_WRITE */
+	VM_WIPEONFORK = 1 << 19,
 };
 
 /* The memory type a host leaf gives; also the VMA's declared protection. */
@@ -79,8 +81,10 @@ struct vma {
 	u64 offset;	   /* bytes into the file at start */
 	const struct vma_ops *ops;
 	void *priv;
-	int hugetlb_level;	     /* LEVEL_2M or LEVEL_1G if VM_HUGETLB */
-	LIST_ENTRY(vma) object_link; /* among the mappings of one memory object */
+	int hugetlb_level; /* LEVEL_2M or LEVEL_1G if VM_HUGETLB */
+	LIST_ENTRY(vma)
+	object_link;  /* among the mappings of one memory object; its lock guards it */
+	u32 zap_pass; /* the object's last walk of its mappings that saw this one */
 };
 
 /* ---- life */
@@ -108,6 +112,31 @@ void mm_set_brk(struct mm *mm, u64 start);
 /* A mapping the kernel makes (exec: segments, stack; vvar): as mm_mmap with MAP_FIXED and VM flags
  * given. */
 int mm_map_kernel(struct mm *mm, u64 addr, u64 len, u32 vm_flags, struct file *file, u64 offset);
+
+/*
+ * A copy for fork: the same VMAs but those marked VM_DONTCOPY, private pages shared copy-on-write.
+ * NULL when memory is out.
+ */
+struct mm *mm_copy(struct mm *mm);
+
+/* What /proc/PID/statm and status say, in pages. */
+struct mm_counts {
+	u64 total_pages;
+	u64 resident_pages;
+	u64 brk_pages;
+	u32 vma_count;
+};
+struct mm_counts mm_get_counts(struct mm *mm);
+/*
+ * /proc/PID/maps: calls @emit for each line, which it formats as Linux does. Write nothing to the
+ * program from @emit: the mm lock is held.
+ */
+struct maps_sink {
+	void (*emit)(struct maps_sink *sink, const char *line, size_t len);
+};
+void mm_format_maps(struct mm *mm, struct maps_sink *sink);
+/* The same with smaps' fields after each line. */
+void mm_format_smaps(struct mm *mm, struct maps_sink *sink);
 
 /* ---- faults: of a program, of user access and of a guest, all by this one path. May sleep; no
  * lock held. */
@@ -178,9 +207,14 @@ void mm_notifier_unregister(struct mm *mm, struct mm_notifier *n);
 
 /* ---- files of memory: memfd, tmpfs and initramfs files share this page store (host/memobj.c) */
 struct memobj;
+/* A new object of size 0 with one reference; NULL when memory is out. */
 struct memobj *memobj_new(void);
+/* Its pages are blocks of @level, taken from free memory as they are needed. */
 struct memobj *memobj_hugetlb_new(int level);
+struct memobj *memobj_get(struct memobj *o);
 void memobj_put(struct memobj *o);
+/* Bytes of memory it holds (st_blocks). */
+u64 memobj_resident(struct memobj *o);
 u64 memobj_size(struct memobj *o);
 int memobj_truncate(struct memobj *o, u64 size);
 int memobj_fallocate(struct memobj *o, int mode, u64 offset, u64 len);

@@ -89,8 +89,11 @@ static inline u64 port_pte_read(const u64 *pte);
 static inline void port_pte_write(u64 *pte, u64 value);
 /* Orders earlier entry writes before later walks; for entries that were invalid, no TLBI is due. */
 static inline void port_pte_publish(void);
-/* Drop and complete (DSB) this ASID's translations: of [start, end), at last level if @level says
- * so; of all. */
+/*
+ * Drop and complete (DSB) this ASID's translations: of [start, end), or of all. @level 1 to 3: only
+ * leaves of that level changed; 0: tables above leaves changed as well, or leaves of several
+ * levels.
+ */
 void port_tlbi_host_range(u16 asid, hva_t start, hva_t end, int level);
 void port_tlbi_host_asid(u16 asid);
 void port_tlbi_host_all(void);

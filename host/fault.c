@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Faults on a program's memory, whoever causes them: look at the live leaf, do the one thing that
+ * is missing, look again. Nothing is narrowed or replaced without telling the notifiers first.
+ */
+#include "host/mm_impl.h"
+#include "host/pte.h"
+#include "host/string.h"
+
+/* The state of one fault while it is served, under the mm lock held for reading. */
+struct fault {
+	struct vma *vma;
+	u64 addr; /* page aligned */
+	enum host_access access;
+	u64 pte; /* the leaf, or an invalid entry, as last seen */
+	int level;
+	bool asked_owner; /* of the leaf that is present, and it said yes */
+};
+
+/* Special leaves only map it, so it is never counted and never written. */
+static u8 zero_page[PAGE_SIZE] __aligned(4096);
+
+/* A fault is over after two steps unless others interfere; then the access is simply retried. */
+#define FAULT_STEPS_MAX 8
+
+pa_t zero_page_pa(void)
+{
+	return virt_to_phys(zero_page);
+}
+
+static bool pte_is_zero_page(u64 pte)
+{
+	return pte_is_special(pte) && pte_pa(pte).v == zero_page_pa().v;
+}
+
+/* ---- looking */
+
+bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte, struct leaf_sampler *sampler)
+{
+	int level;
+	u64 v;
+
+	if (addr.v >= TASK_SIZE)
+		return false;
+	spin_lock(&mm->pt_lock);
+	v = port_pte_read(pgt_lookup_locked(mm, addr.v, &level));
+	if (sampler)
+		sampler->sample(sampler);
+	spin_unlock(&mm->pt_lock);
+	if (!pte_is_valid_leaf(v))
+		return false;
+	pte->pa = PA(pte_pa(v).v + (addr.v & (level_size(level) - 1)));
+	pte->level = level;
+	pte->memtype = pte_memtype(v);
+	pte->writable = pte_is_writable(v);
+	pte->is_ram = port_pa_is_ram(pte->pa);
+	return true;
+}
+
+static void fault_look(struct fault *f)
+{
+	struct mm *mm = f->vma->mm;
+
+	spin_lock(&mm->pt_lock);
+	f->pte = port_pte_read(pgt_lookup_locked(mm, f->addr, &f->level));
+	spin_unlock(&mm->pt_lock);
+}
+
+/* The entry if it still is what fault_look() saw, else NULL. */
+static u64 *fault_entry_locked(const struct fault *f)
+{
+	int level;
+	u64 *entry = pgt_lookup_locked(f->vma->mm, f->addr, &level);
+
+	return level == f->level && port_pte_read(entry) == f->pte ? entry : NULL;
+}
+
+/* ---- nothing is mapped */
+
+static bool thp_fits(const struct fault *f)
+{
+	u64 base = ALIGN_DOWN(f->addr, SZ_2M);
+	struct mm *mm = f->vma->mm;
+	bool vacant;
+
+	if (f->vma->flags & (VM_NOHUGEPAGE | VM_STACK | VM_GROWSDOWN | VM_HUGETLB))
+		return false;
+	if (base < f->vma->start.v || base + SZ_2M > f->vma->end.v)
+		return false;
+	spin_lock(&mm->pt_lock);
+	vacant = pgt_is_vacant_locked(mm, base, LEVEL_2M);
+	spin_unlock(&mm->pt_lock);
+	return vacant;
+}
+
+/* Zeroes a large run in steps, so that others get their turn. */
+static struct page *page_alloc_zeroed_steps(unsigned int order)
+{
+	struct page *page;
+
+	if (order <= ORDER_2M)
+		return page_alloc(order, PAGE_ZEROED);
+	page = page_alloc(order, PAGE_UNFILLED);
+	for (u64 done = 0; page && done < PAGE_SIZE << order; done += SZ_2M) {
+		port_zero((char *)page_to_virt(page) + done, SZ_2M);
+		sched_point();
+	}
+	return page;
+}
+
+static int fault_install(const struct fault *f, int level, u64 pte)
+{
+	struct mm *mm = f->vma->mm;
+	int error;
+
+	spin_lock(&mm->pt_lock);
+	error = pgt_install_locked(mm, ALIGN_DOWN(f->addr, level_size(level)), level, pte);
+	spin_unlock(&mm->pt_lock);
+	return error == -EEXIST ? -EAGAIN : error;
+}
+
+static int fault_zero_page(const struct fault *f)
+{
+	unsigned int perms = vma_perms(f->vma) & ~(unsigned int)LEAF_W;
+
+	return fault_install(f, LEVEL_4K,
+			     pte_make_leaf(zero_page_pa(), LEVEL_4K, HOST_WB, perms, PTE_NO_PAGE));
+}
+
+static int fault_new_page(const struct fault *f, int level)
+{
+	struct page *page = page_alloc_zeroed_steps((unsigned int)(LEVEL_4K - level) * 9);
+	int error;
+
+	if (!page)
+		return -ENOMEM;
+	error = fault_install(f, level,
+			      pte_make_leaf(page_to_phys(page), level, HOST_WB, vma_perms(f->vma),
+					    PTE_ANON_PAGE));
+	if (error)
+		page_put(page);
+	return error;
+}
+
+static int fault_anonymous(const struct fault *f)
+{
+	if (f->vma->flags & VM_HUGETLB) {
+		int error = fault_new_page(f, f->vma->hugetlb_level);
+
+		return error == -ENOMEM ? -EIO : error;
+	}
+	if (thp_fits(f)) {
+		int error = fault_new_page(f, LEVEL_2M);
+
+		if (error != -ENOMEM)
+			return error;
+	}
+	if (f->access != HOST_WRITE)
+		return fault_zero_page(f);
+	return fault_new_page(f, LEVEL_4K);
+}
+
+/* A private mapping reads its object's page, also for a write: the copy is the next step. */
+static int fault_absent(const struct fault *f)
+{
+	const struct vma *vma = f->vma;
+	enum host_access access = f->access;
+
+	if (!vma->ops)
+		return fault_anonymous(f);
+	if (!vma->ops->fault)
+		return -EIO;
+	if (!(vma->flags & VM_SHARED) && access == HOST_WRITE)
+		access = HOST_READ;
+	return vma->ops->fault(f->vma, HVA(f->addr), access);
+}
+
+/* ---- a write to a leaf that is read-only */
+
+static int fault_make_writable(const struct fault *f)
+{
+	struct mm *mm = f->vma->mm;
+	u64 *entry;
+
+	spin_lock(&mm->pt_lock);
+	entry = fault_entry_locked(f);
+	if (entry)
+		pgt_relax_locked(mm, entry, ALIGN_DOWN(f->addr, level_size(f->level)), f->level,
+				 LEAF_W);
+	spin_unlock(&mm->pt_lock);
+	return entry ? 0 : -EAGAIN;
+}
+
+/* Puts @page, whose reference it takes over, where the leaf that @f saw is. */
+static int fault_replace(const struct fault *f, struct page *page)
+{
+	struct mm *mm = f->vma->mm;
+	u64 size = level_size(f->level);
+	u64 base = ALIGN_DOWN(f->addr, size);
+	u64 *entry;
+
+	notify_begin(mm, base, base + size);
+	spin_lock(&mm->pt_lock);
+	entry = fault_entry_locked(f);
+	if (entry)
+		pgt_replace_locked(mm, entry, base, f->level,
+				   pte_make_leaf(page_to_phys(page), f->level, HOST_WB,
+						 vma_perms(f->vma), PTE_ANON_PAGE));
+	spin_unlock(&mm->pt_lock);
+	notify_end(mm, base, base + size);
+	if (!entry)
+		page_put(page);
+	return entry ? 0 : -EAGAIN;
+}
+
+/* A counted reference to the page behind the leaf that @f saw; NULL if it changed. */
+static struct page *fault_hold_page(const struct fault *f)
+{
+	struct mm *mm = f->vma->mm;
+	struct page *page = NULL;
+
+	spin_lock(&mm->pt_lock);
+	if (fault_entry_locked(f))
+		page = page_get(phys_to_page(pte_pa(f->pte)));
+	spin_unlock(&mm->pt_lock);
+	return page;
+}
+
+static void copy_in_steps(void *dst, const void *src, size_t size)
+{
+	for (size_t done = 0; done < size; done += min(size, SZ_2M)) {
+		memcpy((char *)dst + done, (const char *)src + done, min(size, SZ_2M));
+		if (size > SZ_2M)
+			sched_point();
+	}
+}
+
+static int fault_copy(const struct fault *f)
+{
+	struct page *old = fault_hold_page(f);
+	struct page *page;
+	int error = -ENOMEM;
+
+	if (!old)
+		return -EAGAIN;
+	page = page_alloc((unsigned int)(LEVEL_4K - f->level) * 9, PAGE_UNFILLED);
+	if (page) {
+		copy_in_steps(page_to_virt(page), phys_to_virt(pte_pa(f->pte)),
+			      level_size(f->level));
+		error = fault_replace(f, page);
+	}
+	page_put(old);
+	return error;
+}
+
+/* True if no one else can see the page, so that it may be written without a copy. */
+static bool fault_owns_page(const struct fault *f)
+{
+	struct mm *mm = f->vma->mm;
+	bool owns;
+
+	spin_lock(&mm->pt_lock);
+	owns = fault_entry_locked(f) && pte_is_anon(f->pte) &&
+	       page_refs(phys_to_page(pte_pa(f->pte))) == 1;
+	spin_unlock(&mm->pt_lock);
+	return owns;
+}
+
+static int fault_write_private(const struct fault *f)
+{
+	struct page *page;
+
+	if (pte_is_zero_page(f->pte)) {
+		page = page_alloc(ORDER_4K, PAGE_ZEROED);
+		return page ? fault_replace(f, page) : -ENOMEM;
+	}
+	if (pte_is_special(f->pte))
+		return -EACCES;
+	if (fault_owns_page(f))
+		return fault_make_writable(f);
+	if (f->level != LEVEL_4K && !(f->vma->flags & VM_HUGETLB)) {
+		int error = pgt_split_at(f->vma->mm, ALIGN_DOWN(f->addr, SZ_2M) + PAGE_SIZE);
+
+		return error ? error : -EAGAIN;
+	}
+	return fault_copy(f);
+}
+
+/* The owner of a shared mapping is asked once more before a write is refused (design.md M14). */
+static int fault_write_shared(struct fault *f)
+{
+	const struct vma_ops *ops = f->vma->ops;
+	int error;
+
+	if (f->asked_owner || !ops)
+		return -EACCES;
+	f->asked_owner = true;
+	if (pte_is_special(f->pte) && ops->pfn_mkwrite) {
+		error = ops->pfn_mkwrite(f->vma, HVA(f->addr));
+		return error ? error : fault_make_writable(f);
+	}
+	return ops->fault ? ops->fault(f->vma, HVA(f->addr), HOST_WRITE) : -EACCES;
+}
+
+/* What mprotect took away and the VMA gives again: anything but writing. */
+static int fault_restore(const struct fault *f)
+{
+	struct mm *mm = f->vma->mm;
+	unsigned int perms = vma_perms(f->vma) & ~(unsigned int)LEAF_W;
+	u64 *entry;
+
+	spin_lock(&mm->pt_lock);
+	entry = fault_entry_locked(f);
+	if (entry)
+		pgt_relax_locked(mm, entry, ALIGN_DOWN(f->addr, level_size(f->level)), f->level,
+				 perms);
+	spin_unlock(&mm->pt_lock);
+	return 0;
+}
+
+/* ---- the path */
+
+static bool vma_allows(const struct vma *vma, enum host_access access)
+{
+	switch (access) {
+	case HOST_WRITE: return vma->flags & VM_WRITE;
+	case HOST_EXEC: return vma->flags & VM_EXEC;
+	default: return vma->flags & (VM_READ | VM_WRITE | VM_EXEC);
+	}
+}
+
+static int fault_step(struct fault *f)
+{
+	if (!pte_is_leaf(f->pte))
+		return fault_absent(f);
+	if (f->access != HOST_WRITE || !pte_is_valid_leaf(f->pte))
+		return fault_restore(f);
+	if (f->vma->flags & VM_SHARED)
+		return fault_write_shared(f);
+	return fault_write_private(f);
+}
+
+static enum fault_verdict fault_verdict_of(int error)
+{
+	switch (error) {
+	case 0: return FAULT_OK;
+	case -ENOMEM: return FAULT_OOM;
+	case -EACCES: return FAULT_SEGV_ACCERR;
+	case -EINTR: return FAULT_INTR;
+	case -EFAULT: return FAULT_SEGV_MAPERR;
+	default: return FAULT_BUS;
+	}
+}
+
+static enum fault_verdict fault_serve(struct fault *f)
+{
+	for (int step = 0; step < FAULT_STEPS_MAX; step++) {
+		int error;
+
+		fault_look(f);
+		if (pte_allows(f->pte, f->access))
+			return FAULT_OK;
+		error = fault_step(f);
+		if (error && error != -EAGAIN)
+			return fault_verdict_of(error);
+	}
+	return FAULT_OK;
+}
+
+/* The stack below @vma grows to @addr, if it may. Under the write lock. */
+static bool stack_may_grow(struct vma *vma, u64 addr)
+{
+	struct vma *prev = RB_PREV(vma_tree, NULL, vma);
+
+	if (!(vma->flags & VM_GROWSDOWN) || vma->end.v - addr > STACK_LIMIT)
+		return false;
+	if (addr < MMAP_MIN_ADDR)
+		return false;
+	return !prev || (prev->flags & VM_GROWSDOWN) ||
+	       !(prev->flags & (VM_READ | VM_WRITE | VM_EXEC)) ||
+	       addr - prev->end.v >= STACK_GUARD_SIZE;
+}
+
+static bool stack_grow(struct mm *mm, u64 addr)
+{
+	struct vma *vma;
+	bool grown = false;
+
+	mm_write_lock(mm);
+	vma = vma_from(mm, addr);
+	if (vma && vma->start.v <= addr) {
+		grown = true;
+	} else if (vma && stack_may_grow(vma, addr)) {
+		mm->total_pages += (vma->start.v - addr) >> PAGE_SHIFT;
+		vma->start = HVA(addr);
+		grown = true;
+	}
+	mm_write_unlock(mm);
+	return grown;
+}
+
+enum fault_verdict mm_fault(struct mm *mm, hva_t addr, enum host_access access)
+{
+	struct fault f = { .addr = addr.v & PAGE_MASK, .access = access };
+	enum fault_verdict verdict;
+
+	if (addr.v >= TASK_SIZE)
+		return FAULT_SEGV_MAPERR;
+	mm_read_lock(mm);
+	f.vma = vma_find(mm, addr);
+	if (!f.vma) {
+		mm_read_unlock(mm);
+		/* The access is repeated, and then finds the grown VMA. */
+		return stack_grow(mm, f.addr) ? FAULT_OK : FAULT_SEGV_MAPERR;
+	}
+	verdict = vma_allows(f.vma, access) ? fault_serve(&f) : FAULT_SEGV_ACCERR;
+	mm_read_unlock(mm);
+	return verdict;
+}
+
+/* ---- for owners of mappings */
+
+/* A leaf that is there already and maps the same is widened; anything else is the owner's error. */
+static int insert_locked(struct mm *mm, u64 addr, int level, u64 pte, bool *consumed)
+{
+	int error = pgt_install_locked(mm, addr, level, pte);
+	int at;
+	u64 *entry;
+
+	*consumed = error == 0;
+	if (error != -EEXIST)
+		return error;
+	entry = pgt_lookup_locked(mm, addr, &at);
+	if (at != level || pte_pa(port_pte_read(entry)).v != pte_pa(pte).v)
+		return -EBUSY;
+	pgt_relax_locked(mm, entry, addr, level, pte_perms(pte));
+	return 0;
+}
+
+static unsigned int insert_perms(const struct vma *vma, enum host_access access)
+{
+	unsigned int perms = vma_perms(vma);
+
+	if (access != HOST_WRITE || !(vma->flags & VM_SHARED))
+		perms &= ~(unsigned int)LEAF_W;
+	return perms;
+}
+
+int vma_insert_page(struct vma *vma, hva_t addr, struct page *page, enum host_access access)
+{
+	int level = LEVEL_4K - (int)page_order(page) / 9;
+	u64 base = ALIGN_DOWN(addr.v, level_size(level));
+	bool consumed = false;
+	int error = -EINVAL;
+
+	if (page_order(page) % 9 == 0 && base >= vma->start.v &&
+	    base + level_size(level) <= vma->end.v) {
+		u64 pte = pte_make_leaf(page_to_phys(page), level, vma->prot_type,
+					insert_perms(vma, access), PTE_OBJECT_PAGE);
+
+		spin_lock(&vma->mm->pt_lock);
+		error = insert_locked(vma->mm, base, level, pte, &consumed);
+		spin_unlock(&vma->mm->pt_lock);
+	}
+	if (!consumed)
+		page_put(page);
+	return error;
+}
+
+/* The largest leaf that fits: both addresses aligned, not beyond the end, not above @max_level. */
+static int pfn_level(u64 addr, u64 pa, u64 size, int max_level)
+{
+	int level = max(max_level, LEVEL_1G);
+
+	while (level < LEVEL_4K &&
+	       (!IS_ALIGNED(addr | pa, level_size(level)) || size < level_size(level)))
+		level++;
+	return level;
+}
+
+int vma_insert_pfn(struct vma *vma, hva_t addr, pa_t pa, u64 size, enum host_memtype type,
+		   enum host_access access, int max_level)
+{
+	unsigned int perms = insert_perms(vma, access);
+
+	if (!IS_ALIGNED(addr.v | pa.v | size, PAGE_SIZE) || addr.v < vma->start.v ||
+	    size > vma->end.v - addr.v)
+		return -EINVAL;
+	for (u64 done = 0; done < size;) {
+		int level = pfn_level(addr.v + done, pa.v + done, size - done, max_level);
+		u64 pte = pte_make_leaf(PA(pa.v + done), level, type, perms, PTE_NO_PAGE);
+		bool consumed;
+		int error;
+
+		spin_lock(&vma->mm->pt_lock);
+		error = insert_locked(vma->mm, addr.v + done, level, pte, &consumed);
+		spin_unlock(&vma->mm->pt_lock);
+		if (error)
+			return error;
+		done += level_size(level);
+	}
+	return 0;
+}
+
+/* Without memory to break up a block at the edge, the whole block goes: it will fault again. */
+void vma_zap(struct vma *vma, hva_t start, hva_t end)
+{
+	struct mm *mm = vma->mm;
+	u64 first = max(start.v, vma->start.v);
+	u64 last = min(end.v, vma->end.v);
+
+	if (first >= last)
+		return;
+	if (pgt_split_at(mm, first))
+		first = max(ALIGN_DOWN(first, SZ_1G), vma->start.v);
+	if (pgt_split_at(mm, last))
+		last = min(ALIGN_UP(last, SZ_1G), vma->end.v);
+	notify_begin(mm, first, last);
+	pgt_zap(mm, first, last, ZAP_ALL);
+	notify_end(mm, first, last);
+}

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files of memory: the page store behind memfd, tmpfs, initramfs files and shared anonymous memory.
+ * Pages hang in a radix tree by their index. An object made from RAM that is there already reads
+ * from it and copies a page when one is written or mapped.
+ *
+ * The mutex of an object is taken under an mm's lock (faults) and never the other way: removal of
+ * pages first takes them out of the store under the mutex, then, without it, out of the mms. A
+ * fault holds the mutex from look-up to the installed leaf, so it is either before the removal, and
+ * the zap meets its leaf, or after it.
+ */
+#include <linux/falloc.h>
+
+#include "host/mm_impl.h"
+#include "host/string.h"
+
+#define RADIX_BITS 9
+#define RADIX_FAN  (1U << RADIX_BITS)
+
+struct memobj {
+	u32 refs; /* atomic */
+	int level;
+	struct mutex lock;   /* guards all below */
+	u64 size;	     /* bytes */
+	u64 pages;	     /* of the object's size, in the tree */
+	void **root;	     /* a node of RADIX_FAN pointers to nodes, or, at the bottom, pages */
+	unsigned int height; /* levels of nodes; 0: no root */
+	const char *ram;     /* initial content, or NULL */
+	u64 ram_size;	     /* shrinks with truncation */
+	struct vma_list mappings;
+	u32 zap_pass; /* counts calls of memobj_zap() that began */
+};
+
+static u64 unit(const struct memobj *o)
+{
+	return level_size(o->level);
+}
+
+static u64 index_of(const struct memobj *o, u64 offset)
+{
+	return offset >> level_shift(o->level);
+}
+
+/* ---- the tree */
+
+static void **node_new(void)
+{
+	return kzalloc(RADIX_FAN * sizeof(void *));
+}
+
+static u64 radix_capacity(unsigned int height)
+{
+	return height * RADIX_BITS >= 64 ? UINT64_MAX : 1UL << (height * RADIX_BITS);
+}
+
+static bool radix_grow(struct memobj *o, u64 index)
+{
+	while (o->height == 0 || index >= radix_capacity(o->height)) {
+		void **node = node_new();
+
+		if (!node)
+			return false;
+		node[0] = o->root;
+		o->root = node;
+		o->height++;
+	}
+	return true;
+}
+
+static unsigned int radix_slot(u64 index, unsigned int height)
+{
+	return (index >> ((height - 1) * RADIX_BITS)) & (RADIX_FAN - 1);
+}
+
+static struct page *radix_find(const struct memobj *o, u64 index)
+{
+	void **node = o->root;
+
+	if (o->height == 0 || index >= radix_capacity(o->height))
+		return NULL;
+	for (unsigned int h = o->height; h > 1 && node; h--)
+		node = node[radix_slot(index, h)];
+	return node ? node[radix_slot(index, 1)] : NULL;
+}
+
+static bool radix_insert(struct memobj *o, u64 index, struct page *page)
+{
+	void **node;
+
+	if (!radix_grow(o, index))
+		return false;
+	node = o->root;
+	for (unsigned int h = o->height; h > 1; h--) {
+		void **slot = (void **)&node[radix_slot(index, h)];
+
+		if (!*slot)
+			*slot = node_new();
+		if (!*slot)
+			return false;
+		node = *slot;
+	}
+	node[radix_slot(index, 1)] = page;
+	o->pages++;
+	return true;
+}
+
+/* Takes pages [first, last] out of the subtree of @node, whose first page has index @base. */
+static void radix_remove(struct memobj *o, void **node, unsigned int height, u64 base, u64 first,
+			 u64 last)
+{
+	u64 span = radix_capacity(height - 1);
+
+	for (unsigned int i = 0; i < RADIX_FAN; i++) {
+		u64 low = base + i * span;
+
+		if (!node[i] || low > last || low + (span - 1) < first)
+			continue;
+		if (height > 1) {
+			radix_remove(o, node[i], height - 1, low, first, last);
+			if (low >= first && low + (span - 1) <= last) {
+				kfree(node[i]);
+				node[i] = NULL;
+			}
+			continue;
+		}
+		page_put(node[i]);
+		node[i] = NULL;
+		o->pages--;
+	}
+	sched_point();
+}
+
+static void memobj_remove(struct memobj *o, u64 first, u64 last)
+{
+	if (o->height)
+		radix_remove(o, o->root, o->height, 0, first, last);
+}
+
+/* ---- pages, under the mutex */
+
+/* Initial content of the page at @offset, zeroes after it. */
+static void page_fill_from_ram(const struct memobj *o, struct page *page, u64 offset)
+{
+	u64 n = offset < o->ram_size ? min(o->ram_size - offset, PAGE_SIZE) : 0;
+	char *p = page_to_virt(page);
+
+	memcpy(p, o->ram + offset, n);
+	memset(p + n, 0, PAGE_SIZE - n);
+}
+
+static struct page *page_new(const struct memobj *o, u64 index)
+{
+	struct page *page;
+
+	if (o->level == LEVEL_4K && index * PAGE_SIZE < o->ram_size) {
+		page = page_alloc(ORDER_4K, PAGE_UNFILLED);
+		if (page)
+			page_fill_from_ram(o, page, index * PAGE_SIZE);
+		return page;
+	}
+	page = page_alloc((unsigned int)(LEVEL_4K - o->level) * 9, PAGE_UNFILLED);
+	for (u64 done = 0; page && done < unit(o); done += min(unit(o), SZ_2M)) {
+		port_zero((char *)page_to_virt(page) + done, min(unit(o), SZ_2M));
+		if (unit(o) > SZ_2M)
+			sched_point();
+	}
+	return page;
+}
+
+/* The page, made if need be; NULL when memory is out. The reference is the object's. */
+static struct page *memobj_page(struct memobj *o, u64 index)
+{
+	struct page *page = radix_find(o, index);
+
+	if (page)
+		return page;
+	page = page_new(o, index);
+	if (page && !radix_insert(o, index, page)) {
+		page_put(page);
+		return NULL;
+	}
+	return page;
+}
+
+/* Zeroes bytes [start, end) of one page, if there is anything but zeroes. 0 or -ENOMEM. */
+static int memobj_zero_part(struct memobj *o, u64 start, u64 end)
+{
+	struct page *page = radix_find(o, index_of(o, start));
+
+	if (start >= end)
+		return 0;
+	if (!page && start >= o->ram_size)
+		return 0;
+	page = memobj_page(o, index_of(o, start));
+	if (!page)
+		return -ENOMEM;
+	memset((char *)page_to_virt(page) + (start & (unit(o) - 1)), 0, end - start);
+	return 0;
+}
+
+/* ---- life */
+
+static struct memobj *memobj_alloc(int level)
+{
+	struct memobj *o = kzalloc(sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->refs = 1;
+	o->level = level;
+	mutex_init(&o->lock);
+	LIST_INIT(&o->mappings);
+	return o;
+}
+
+struct memobj *memobj_new(void)
+{
+	return memobj_alloc(LEVEL_4K);
+}
+
+struct memobj *memobj_hugetlb_new(int level)
+{
+	return memobj_alloc(level);
+}
+
+struct memobj *memobj_from_ram(const void *data, u64 size)
+{
+	struct memobj *o = memobj_alloc(LEVEL_4K);
+
+	if (!o)
+		return NULL;
+	o->ram = data;
+	o->ram_size = size;
+	o->size = size;
+	return o;
+}
+
+struct memobj *memobj_get(struct memobj *o)
+{
+	__atomic_fetch_add(&o->refs, 1, __ATOMIC_RELAXED);
+	return o;
+}
+
+void memobj_put(struct memobj *o)
+{
+	if (__atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	memobj_remove(o, 0, UINT64_MAX);
+	kfree(o->root);
+	kfree(o);
+}
+
+u64 memobj_size(struct memobj *o)
+{
+	u64 size;
+
+	mutex_lock(&o->lock);
+	size = o->size;
+	mutex_unlock(&o->lock);
+	return size;
+}
+
+u64 memobj_resident(struct memobj *o)
+{
+	u64 bytes;
+
+	mutex_lock(&o->lock);
+	bytes = o->pages * unit(o);
+	mutex_unlock(&o->lock);
+	return bytes;
+}
+
+/* ---- mappings */
+
+/* Counted, an mm with a mapping that pass @pass has not seen; NULL when all were seen. */
+static struct mm *next_mm_to_zap(struct memobj *o, u32 pass)
+{
+	struct mm *mm = NULL;
+	struct vma *v;
+
+	mutex_lock(&o->lock);
+	LIST_FOREACH (v, &o->mappings, object_link) {
+		if (v->zap_pass == pass)
+			continue;
+		v->zap_pass = pass;
+		mm = mm_get(v->mm);
+		break;
+	}
+	mutex_unlock(&o->lock);
+	return mm;
+}
+
+static void vma_zap_object_range(struct vma *v, u64 start, u64 end, enum zap_what what)
+{
+	u64 first = max(start, v->offset);
+	u64 last = min(end, v->offset + (v->end.v - v->start.v));
+
+	if (first >= last)
+		return;
+	first += v->start.v - v->offset;
+	last += v->start.v - v->offset;
+	notify_begin(v->mm, first, last);
+	pgt_zap(v->mm, first, last, what);
+	notify_end(v->mm, first, last);
+}
+
+/* Unmaps bytes [start, end), whole pages, from everybody. No lock held. */
+static void memobj_zap(struct memobj *o, u64 start, u64 end, enum zap_what what)
+{
+	u32 pass = __atomic_add_fetch(&o->zap_pass, 1, __ATOMIC_RELAXED);
+	struct mm *mm;
+
+	while ((mm = next_mm_to_zap(o, pass))) {
+		struct vma *v;
+
+		mm_read_lock(mm);
+		for (v = vma_from(mm, 0); v; v = vma_next(v)) {
+			if (v->ops == &memobj_vma_ops && v->priv == o)
+				vma_zap_object_range(v, start, end, what);
+		}
+		mm_read_unlock(mm);
+		mm_put(mm);
+	}
+}
+
+static void memobj_vma_open(struct vma *vma)
+{
+	struct memobj *o = memobj_get(vma->priv);
+
+	mutex_lock(&o->lock);
+	vma->zap_pass = 0;
+	LIST_INSERT_HEAD(&o->mappings, vma, object_link);
+	mutex_unlock(&o->lock);
+}
+
+static void memobj_vma_close(struct vma *vma)
+{
+	struct memobj *o = vma->priv;
+
+	mutex_lock(&o->lock);
+	LIST_REMOVE(vma, object_link);
+	mutex_unlock(&o->lock);
+	memobj_put(o);
+}
+
+static int memobj_vma_fault(struct vma *vma, hva_t addr, enum host_access access)
+{
+	struct memobj *o = vma->priv;
+	u64 base = ALIGN_DOWN(addr.v, unit(o));
+	u64 offset = vma->offset + (base - vma->start.v);
+	int error = -EIO;
+
+	if ((vma->flags & VM_SHARED) && (vma->flags & VM_WRITE))
+		access = HOST_WRITE;
+	mutex_lock(&o->lock);
+	if (offset < o->size) {
+		struct page *page = memobj_page(o, index_of(o, offset));
+
+		error = o->level == LEVEL_4K ? -ENOMEM : -EIO;
+		if (page)
+			error = vma_insert_page(vma, HVA(base), page_get(page), access);
+	}
+	mutex_unlock(&o->lock);
+	return error == -EBUSY ? 0 : error;
+}
+
+const struct vma_ops memobj_vma_ops = {
+	.fault = memobj_vma_fault,
+	.open = memobj_vma_open,
+	.close = memobj_vma_close,
+};
+
+int memobj_mmap(struct memobj *o, struct vma *vma)
+{
+	if (!IS_ALIGNED(vma->start.v | vma->end.v | vma->offset, unit(o)))
+		return -EINVAL;
+	if (o->level != LEVEL_4K) {
+		vma->flags |= VM_HUGETLB | VM_DONTEXPAND;
+		vma->hugetlb_level = o->level;
+	}
+	vma->ops = &memobj_vma_ops;
+	vma->priv = o;
+	memobj_vma_open(vma);
+	return 0;
+}
+
+/* ---- size and holes */
+
+static int truncate_locked(struct memobj *o, u64 size)
+{
+	int error;
+
+	if (size < o->size) {
+		error = memobj_zero_part(o, size, min(ALIGN_UP(size, unit(o)), o->size));
+		if (error)
+			return error;
+		o->ram_size = min(o->ram_size, size);
+		memobj_remove(o, index_of(o, ALIGN_UP(size, unit(o))), UINT64_MAX);
+	}
+	o->size = size;
+	return 0;
+}
+
+int memobj_truncate(struct memobj *o, u64 size)
+{
+	bool shrinks;
+	int error;
+
+	if ((s64)size < 0 || !IS_ALIGNED(size, o->level == LEVEL_4K ? 1 : unit(o)))
+		return -EINVAL;
+	mutex_lock(&o->lock);
+	shrinks = size < o->size;
+	error = truncate_locked(o, size);
+	mutex_unlock(&o->lock);
+	if (!error && shrinks)
+		memobj_zap(o, ALIGN_UP(size, unit(o)), (u64)INT64_MAX & PAGE_MASK, ZAP_ALL);
+	return error;
+}
+
+/* A page that RAM would fill again is replaced by a page of zeroes instead of being taken out. */
+static int punch_locked(struct memobj *o, u64 start, u64 end)
+{
+	u64 first = ALIGN_UP(start, unit(o));
+	u64 last = ALIGN_DOWN(end, unit(o));
+	int error = 0;
+
+	if (o->level != LEVEL_4K && first >= last)
+		return 0;
+	if (o->level == LEVEL_4K) {
+		error = memobj_zero_part(o, start, min(first, end));
+		if (!error && last >= first)
+			error = memobj_zero_part(o, last, end);
+	}
+	for (u64 at = first; !error && at < last && at < o->ram_size; at += PAGE_SIZE)
+		error = memobj_zero_part(o, at, at + PAGE_SIZE);
+	first = max(first, ALIGN_UP(o->ram_size, unit(o)));
+	if (!error && first < last)
+		memobj_remove(o, index_of(o, first), index_of(o, last) - 1);
+	return error;
+}
+
+static int memobj_punch(struct memobj *o, u64 start, u64 end)
+{
+	u64 first = ALIGN_UP(start, unit(o));
+	u64 last = ALIGN_DOWN(end, unit(o));
+	int error;
+
+	mutex_lock(&o->lock);
+	error = punch_locked(o, start, end);
+	mutex_unlock(&o->lock);
+	if (!error && first < last)
+		memobj_zap(o, first, last, ZAP_OBJECT_PAGES);
+	return error;
+}
+
+static int memobj_preallocate(struct memobj *o, u64 start, u64 end)
+{
+	int error = 0;
+
+	for (u64 at = ALIGN_DOWN(start, unit(o)); !error && at < end; at += unit(o)) {
+		mutex_lock(&o->lock);
+		error = memobj_page(o, index_of(o, at)) ? 0 : -ENOSPC;
+		mutex_unlock(&o->lock);
+		sched_point();
+	}
+	return error;
+}
+
+int memobj_fallocate(struct memobj *o, int mode, u64 offset, u64 len)
+{
+	int error;
+
+	if ((s64)offset < 0 || (s64)len <= 0)
+		return -EINVAL;
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE) || mode == FALLOC_FL_PUNCH_HOLE)
+		return -EOPNOTSUPP;
+	if ((s64)(offset + len) < 0)
+		return -EFBIG;
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		return memobj_punch(o, offset, offset + len);
+	if ((offset + len) >> PAGE_SHIFT > page_counts().total_pages)
+		return -ENOSPC;
+	error = memobj_preallocate(o, offset, offset + len);
+	if (error || (mode & FALLOC_FL_KEEP_SIZE))
+		return error;
+	mutex_lock(&o->lock);
+	o->size = max(o->size, ALIGN_UP(offset + len, o->level == LEVEL_4K ? 1 : unit(o)));
+	mutex_unlock(&o->lock);
+	return 0;
+}
+
+/* ---- reading and writing; the program's memory is touched without the mutex */
+
+/* What to copy at @pos: a counted page, or RAM, or neither for a hole. Bytes of it within a page.
+ */
+struct piece {
+	struct page *page;
+	const char *from;
+	u64 n;
+};
+
+static struct piece piece_at(struct memobj *o, u64 pos, u64 most)
+{
+	struct piece p = { .n = 0 };
+
+	mutex_lock(&o->lock);
+	if (pos < o->size) {
+		p.n = min(min(most, o->size - pos), unit(o) - (pos & (unit(o) - 1)));
+		p.page = radix_find(o, index_of(o, pos));
+		if (p.page) {
+			page_get(p.page);
+			p.from = (char *)page_to_virt(p.page) + (pos & (unit(o) - 1));
+		} else if (pos < o->ram_size) {
+			p.n = min(p.n, o->ram_size - pos);
+			p.from = o->ram + pos;
+		}
+	}
+	mutex_unlock(&o->lock);
+	return p;
+}
+
+s64 memobj_read(struct memobj *o, struct iobuf *to, u64 pos)
+{
+	s64 total = 0;
+
+	while (to->left > 0) {
+		struct piece p = piece_at(o, pos + (u64)total, to->left);
+		s64 n = 0;
+
+		if (p.n)
+			n = p.from ? iobuf_put(to, p.from, p.n) : iobuf_zero(to, p.n);
+		if (p.page)
+			page_put(p.page);
+		if (n < 0)
+			return total ? total : n;
+		total += n;
+		if (n == 0 || (u64)n < p.n)
+			break;
+		sched_point();
+	}
+	return total;
+}
+
+static s64 write_piece(struct memobj *o, struct iobuf *from, u64 pos)
+{
+	u64 in_page = pos & (unit(o) - 1);
+	struct page *page;
+	s64 n;
+
+	mutex_lock(&o->lock);
+	page = memobj_page(o, index_of(o, pos));
+	if (page)
+		page_get(page);
+	mutex_unlock(&o->lock);
+	if (!page)
+		return -ENOSPC;
+	n = iobuf_get(from, (char *)page_to_virt(page) + in_page,
+		      min(from->left, unit(o) - in_page));
+	page_put(page);
+	return n;
+}
+
+s64 memobj_write(struct memobj *o, struct iobuf *from, u64 pos)
+{
+	s64 total = 0;
+
+	if (o->level != LEVEL_4K)
+		return -EINVAL;
+	if ((s64)pos < 0 || (s64)(pos + from->left) < 0)
+		return -EFBIG;
+	while (from->left > 0) {
+		s64 n = write_piece(o, from, pos + (u64)total);
+
+		if (n < 0)
+			return total ? total : n;
+		if (n == 0)
+			break;
+		total += n;
+		mutex_lock(&o->lock);
+		o->size = max(o->size, pos + (u64)total);
+		mutex_unlock(&o->lock);
+		sched_point();
+	}
+	return total;
+}
