@@ -270,8 +270,7 @@ static u8 entry_type(const struct inode *inode)
 	return (inode->mode & S_IFMT) >> 12; /* DT_* are the file types of st_mode */
 }
 
-/* The entries of a directory that has them all in its list. */
-static int names_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
+bool names_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
 {
 	struct name_entry *e;
 
@@ -279,10 +278,10 @@ static int names_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
 		if (e->cookie < *pos)
 			continue;
 		if (!sink->emit(sink, e->name, e->inode->ino, entry_type(e->inode), e->cookie + 1))
-			return 0;
+			return false;
 		*pos = e->cookie + 1;
 	}
-	return 0;
+	return true;
 }
 
 int dir_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
@@ -304,7 +303,8 @@ int dir_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
 	}
 	if (dir->ops && dir->ops->iterate)
 		return dir->ops->iterate(dir, sink, pos);
-	return names_iterate(dir, sink, pos);
+	names_iterate(dir, sink, pos);
+	return 0;
 }
 
 /* Puts "/@name" before what stands at @end; the new start, or NULL when it does not fit. */

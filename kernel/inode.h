@@ -52,6 +52,8 @@ bool dir_is_empty(struct inode *dir);
 int dir_writable(struct inode *dir);
 /* The entries of @dir from *@pos on, "." and ".." first. */
 int dir_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos);
+/* Those of its list only, from *@pos on; false: the sink is full. */
+bool names_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos);
 /* Path of @name in @dir (of @dir itself if NULL), kmalloc'ed; ERR_PTR(-ENOENT) if it was removed.
  */
 char *path_of(struct inode *dir, const char *name);
@@ -94,6 +96,11 @@ s64 inode_readlink(struct inode *inode, char *buf, size_t size);
 struct file *regular_open(struct inode *inode, u32 flags);
 struct file *dir_open(struct inode *inode, u32 flags);
 struct file *path_open(struct inode *inode, u32 flags);
+/*
+ * A counted inode that stands for an open file without one of its own (a pipe, a stream), so that a
+ * path can lead to it (/dev/stdout): to open it is to share the open file. ERR_PTR.
+ */
+struct inode *inode_of_open_file(struct file *f);
 extern const struct file_ops regular_file_ops;
 
 /* ---- kernel/vfs.c */

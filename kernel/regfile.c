@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 
 #include "host/mm.h"
+#include "kernel/fs_args.h"
 #include "kernel/inode.h"
 
 struct inode *file_inode(struct file *f)
@@ -206,6 +207,39 @@ static const struct file_ops path_file_ops = {
 	.name = "path",
 	.stat = regular_stat,
 };
+
+static struct file *handle_open(struct inode *inode, u32 flags)
+{
+	(void)flags;
+	return file_get(inode->priv);
+}
+
+static void handle_release(struct inode *inode)
+{
+	file_put(inode->priv);
+}
+
+static const struct inode_ops handle_ops = {
+	.open = handle_open,
+	.opens_shared = true,
+	.release = handle_release,
+};
+
+struct inode *inode_of_open_file(struct file *f)
+{
+	struct inode *inode;
+	struct stat st;
+	int ret = file_stat(f, &st);
+
+	if (ret)
+		return ERR_PTR(ret);
+	inode = inode_alloc(FS_ANON, st.st_mode, &handle_ops);
+	if (!IS_ERR(inode)) {
+		inode->priv = file_get(f);
+		inode->rdev = (u32)st.st_rdev;
+	}
+	return inode;
+}
 
 struct file *path_open(struct inode *inode, u32 flags)
 {

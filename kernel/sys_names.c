@@ -160,7 +160,9 @@ s64 sys_readlinkat(const u64 a[6])
 	if (!inode || IS_ERR(inode))
 		return inode ? PTR_ERR(inode) : -EINVAL;
 	target = kmalloc(VFS_PATH_MAX);
+	mutex_lock(&tree_lock);
 	n = target ? inode_readlink(inode, target, VFS_PATH_MAX) : -ENOMEM;
+	mutex_unlock(&tree_lock);
 	if (n >= 0) {
 		n = min(n, (s64)size);
 		if (copy_to_user(HVA(a[2]), target, (size_t)n))

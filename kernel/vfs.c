@@ -253,7 +253,7 @@ struct file *vfs_open_inode(struct inode *inode, u32 flags, char *path)
 	u32 transient = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
 	struct file *f = open_by_type(inode, flags);
 
-	if (IS_ERR(f)) {
+	if (IS_ERR(f) || (inode->ops && inode->ops->opens_shared && !(flags & O_PATH))) {
 		kfree(path);
 		return f;
 	}

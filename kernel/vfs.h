@@ -40,6 +40,7 @@ struct inode_ops {
 	struct inode *(*follow)(struct inode *link);
 	/* A new open file (one reference), or ERR_PTR; without tree_lock, may sleep. */
 	struct file *(*open)(struct inode *inode, u32 flags);
+	bool opens_shared; /* what open() gives was open before and stays as it is */
 	/* The last reference is gone: frees what @priv holds. */
 	void (*release)(struct inode *inode);
 };
