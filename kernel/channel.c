@@ -150,9 +150,10 @@ static int try_take_buffer(void)
 /* Sleeps until the device has given a buffer back; not interruptible, for a record must end. */
 static int take_buffer(void)
 {
-	int id;
+	int id = -1;
 
-	wait_event(&channel.tx_wait, (id = try_take_buffer()) >= 0);
+	while (id < 0)
+		wait_event(&channel.tx_wait, (id = try_take_buffer()) >= 0);
 	return id;
 }
 
@@ -426,8 +427,8 @@ static void open_port(void)
 {
 	u8 *base = page_to_virt(channel.control);
 
-	for (u16 i = 0; i < CONTROL_COUNT - 1; i++)
-		virtqueue_add(&channel.control_rx, i, base + i * CONTROL_SIZE, CONTROL_SIZE,
+	for (u32 i = 0; i < CONTROL_COUNT - 1; i++)
+		virtqueue_add(&channel.control_rx, (u16)i, base + i * CONTROL_SIZE, CONTROL_SIZE,
 			      VIRTQUEUE_FROM_DEVICE);
 	virtqueue_notify(&channel.control_rx);
 	virtqueue_notify(&channel.rx);

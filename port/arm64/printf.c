@@ -62,7 +62,7 @@ static void put_number(struct out *out, const struct spec *spec, u64 value, unsi
 		       const char *prefix)
 {
 	const char *set = spec->flags & FLAG_UPPER ? "0123456789ABCDEF" : "0123456789abcdef";
-	char digits[24];
+	char digits[24] = { 0 };
 	int n = 0, zeros, pad;
 
 	for (; value; value /= base)
