@@ -63,6 +63,9 @@ void port_icache_sync(void *p, size_t n);
 /* ---- entropy: fills @n bytes; a CSPRNG seeded from RNDR or the device tree's rng-seed. */
 void port_random(void *p, size_t n);
 
+/* One past the last address a program can have. */
+#define USER_END (1UL << 48)
+
 /*
  * ---- the memory of programs (EL0). The address is checked to lie in the user half; a page that is
  * absent is faulted in, which may sleep: call with no spin lock held, and not under the mm lock. 0
@@ -99,7 +102,7 @@ void port_tlbi_host_asid(u16 asid);
 void port_tlbi_host_all(void);
 /* Bits of ASID the CPU has: 8 or 16. */
 unsigned int port_asid_bits(void);
-/* Switch this CPU's TTBR0 to @root under @asid; root of no program: an empty table. */
+/* Switch this CPU's TTBR0 to @root under @asid; @root 0, no program's: an empty table. */
 void port_mm_switch(pa_t root, u16 asid);
 
 /* ---- messages and the end */

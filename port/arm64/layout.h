@@ -20,9 +20,6 @@
 /* The image as linked (kernel.lds); at most 2 MiB. */
 #define KIMAGE_BASE 0xffffffff80000000
 
-/* One past the last address a program can have. */
-#define USER_VA_END 0x0001000000000000
-
 #define VA_BITS 48
 
 #endif

@@ -57,6 +57,15 @@ static void put_string(struct out *out, const struct spec *spec, const char *s)
 		put_repeated(out, ' ', spec->width - (int)n);
 }
 
+static void put_character(struct out *out, const struct spec *spec, char c)
+{
+	if (!(spec->flags & FLAG_LEFT))
+		put_repeated(out, ' ', spec->width - 1);
+	put(out, c);
+	if (spec->flags & FLAG_LEFT)
+		put_repeated(out, ' ', spec->width - 1);
+}
+
 /* Digits of @value behind @prefix, padded as the flags, width and precision say. */
 static void put_number(struct out *out, const struct spec *spec, u64 value, unsigned int base,
 		       const char *prefix)
@@ -171,12 +180,7 @@ static void convert(struct out *out, struct spec *spec, char conversion, va_list
 		return;
 	case 'p': put_number(out, spec, (u64)va_arg(*args, void *), 16, "0x"); return;
 	case 's': put_string(out, spec, va_arg(*args, const char *)); return;
-	case 'c': {
-		char c[2] = { (char)va_arg(*args, int), 0 };
-
-		put_string(out, spec, c);
-		return;
-	}
+	case 'c': put_character(out, spec, (char)va_arg(*args, int)); return;
 	default: put(out, conversion); return;
 	}
 }

@@ -80,7 +80,7 @@ void arm64_kernel_sync(struct trap_frame *frame, u64 esr, u64 far)
 {
 	const struct user_access *access = find_user_access(frame->pc);
 
-	if (esr_class(esr) != EC_DATA_ABORT_SAME_EL || far >= USER_VA_END || !access)
+	if (esr_class(esr) != EC_DATA_ABORT_SAME_EL || far >= USER_END || !access)
 		panic_with_frame(frame, esr, far, "unexpected exception in the kernel");
 	if (!access->nofault && is_curable(esr) && kernel_user_access_fault(HVA(far), esr) == 0)
 		return;

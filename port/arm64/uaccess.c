@@ -6,7 +6,7 @@
 /* A tagged address, too, is none of the user half: Linux's default ABI refuses it. */
 static bool in_user_half(hva_t p, size_t n)
 {
-	return p.v < USER_VA_END && n <= USER_VA_END - p.v;
+	return p.v < USER_END && n <= USER_END - p.v;
 }
 
 int copy_from_user(void *dst, hva_t src, size_t n)
@@ -35,9 +35,9 @@ s64 strncpy_from_user(char *dst, hva_t src, size_t n)
 	size_t limit;
 	s64 length;
 
-	if (src.v >= USER_VA_END)
+	if (src.v >= USER_END)
 		return -EFAULT;
-	limit = min(n, (size_t)(USER_VA_END - src.v));
+	limit = min(n, (size_t)(USER_END - src.v));
 	length = arm64_strncpy_from_user(dst, src.v, limit);
 	if (length < 0 || (size_t)length < limit)
 		return length;
