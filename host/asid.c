@@ -20,8 +20,6 @@ static struct {
 	const struct mm *active[PORT_MAX_CPUS];
 } asids;
 
-static u64 empty_root[512] __aligned(4096);
-
 static bool asid_take(u32 asid)
 {
 	if (asids.used[asid / 64] & BIT(asid % 64))
@@ -72,7 +70,7 @@ static void activate_locked(struct mm *mm, unsigned int cpu)
 	if (mm)
 		port_mm_switch(virt_to_phys(mm->root), CONTEXT_ASID(mm->context));
 	else
-		port_mm_switch(virt_to_phys(empty_root), ASID_NONE);
+		port_mm_switch(PA(0), ASID_NONE);
 }
 
 void asid_activate(struct mm *mm)
