@@ -22,12 +22,12 @@ struct fault_trap {
 };
 
 enum fault_kind {
+	FAULT_UNSUPPORTED,
 	FAULT_TRANSLATION,
 	FAULT_PERMISSION,
 	FAULT_ACCESS_FLAG,
 	FAULT_EXCLUSIVE, /* unsupported exclusive or atomic access */
 	FAULT_EXTERNAL,	 /* synchronous external abort or parity error, taken to EL2 */
-	FAULT_UNSUPPORTED,
 	FAULT_KINDS,
 };
 
@@ -75,7 +75,7 @@ struct fault_route {
 	enum route_kind kind;
 	enum inject_kind inject;
 	enum reason why;
-	struct slot_view slot; /* valid for ROUTE_RAM */
+	struct slot_view slot; /* valid for ROUTE_RAM, ROUTE_YOUNG, ROUTE_PERFORM_CMO */
 };
 
 /* Stage 3: what the host has. */

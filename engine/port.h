@@ -68,7 +68,8 @@ static inline void port_barrier(struct port *p);
 /* Zeroed and clean to the point where walks read (walks are write-back inner shareable), or NULL.
  * May sleep. */
 static inline u64 *port_table_alloc(struct port *p, unsigned int order);
-/* Frees what was never reachable, or is reachable no longer by the caller's own proof. */
+/* Frees what was never reachable, or is reachable no longer by the caller's own proof. For a root
+ * this includes that no CPU holds it in VTTBR_EL2: the port loads another after a vCPU is put. */
 static inline void port_table_free(struct port *p, u64 *table, unsigned int order);
 /* Frees a single table after a grace period: software walkers (port_walk_enter) may still read it.
  * Its TLBI must be complete. Does not sleep. */
@@ -79,8 +80,9 @@ static inline u64 *port_table_at(const struct port *p, pa_t pa);
 /* ---- other memory of the engine (slots, bitmaps): zeroed; NULL if there is none. May sleep. */
 static inline void *port_alloc(struct port *p, size_t size);
 static inline void port_free(struct port *p, void *mem, size_t size);
-/* As port_free(), after a grace period, without sleeping. @mem came from port_alloc(). The port may
- * use the first 32 bytes of @mem only after the grace period has ended. */
+/* As port_free(), after a grace period, without sleeping or allocating. @mem came from
+ * port_alloc(), which may keep a header in front of what it hands out; readers still read all @size
+ * bytes. */
 static inline void port_free_after_grace(struct port *p, void *mem, size_t size);
 /*
  * A read section: what was reachable when it began is not freed before it ends. May nest, may not

@@ -56,7 +56,7 @@ enum reason {
 unsigned int reason_rule(enum reason why);
 /* The sentence; never NULL. */
 const char *reason_text(enum reason why);
-/* The constant's name in lower case with underscores, for traces and counters; never NULL. */
+/* The name without WHY_, for traces; never NULL. */
 const char *reason_name(enum reason why);
 
 #endif

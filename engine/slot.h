@@ -21,7 +21,7 @@ enum slot_flag {
 	SLOT_WRITE_BACK = 1 << 15, /* KVM_MEM_WRITE_BACK: guaranteed write-back (M10) */
 };
 
-enum { SLOT_ID_MAX = 32764 }; /* ids are below it; as Linux on arm64 */
+enum { SLOT_ID_MAX = 32767 }; /* ids are below it; as Linux on arm64 */
 #define SLOT_PAGES_MAX 0x7fffffffUL
 
 struct slot {
@@ -41,7 +41,8 @@ struct slot_view {
 	hva_t hva;
 	u32 id;
 	u32 flags;
-	bool logging; /* pages written are to be marked */
+	bool logging;	/* pages written are to be marked */
+	u64 generation; /* of the slot table, at most as new as the rest */
 };
 
 struct slot_dir;     /* private: the slots sorted by gfn */

@@ -74,6 +74,7 @@ enum s2_result {
 	S2_DONE_COLLAPSE, /* the tables are gone; the next fault installs the block */
 	S2_DONE_BREAK,	  /* a larger leaf that disagreed is gone; the next fault installs */
 	S2_RACED, /* the entry is changing, or a compare-and-exchange was lost: nothing done */
+	S2_NEEDS_TABLES,   /* the cache held too few */
 	S2_NEEDS_COLLAPSE, /* a table is where a block is to be: unmap its range first */
 };
 
@@ -88,8 +89,9 @@ enum { CMO_DCACHE = 1, CMO_ICACHE = 2, CMO_ICACHE_ALL = 4 };
  */
 enum s2_result stage2_commit(struct stage2 *s2, struct table_cache *cache, ipa_t ipa,
 			     const struct s2_leaf *leaf, unsigned int owed);
-/* Table pages a commit may need, at most. */
-unsigned int stage2_tables_needed(const struct stage2 *s2);
+/* Table pages a commit at @ipa needs as things stand, and at most. */
+unsigned int stage2_tables_missing(struct stage2 *s2, ipa_t ipa, int level);
+unsigned int stage2_tables_max(const struct stage2 *s2);
 
 /* The leaf at @ipa. Takes nothing; the caller is in a walk section or holds the lock. False: no
  * valid leaf. */
@@ -144,12 +146,12 @@ u64 stage2_count_tables(struct stage2 *s2);
 /* Sums the CPUs' counters. */
 void stage2_stats(const struct stage2 *s2, struct stats *out);
 
-static inline void stat_add(struct stage2 *s2, enum stat s, u64 n)
+static inline void stat_add(struct stage2 *s2, enum stat_id s, u64 n)
 {
 	s2->stats[port_this_cpu(s2->port)].count[s] += n;
 }
 
-static inline void stat_inc(struct stage2 *s2, enum stat s)
+static inline void stat_inc(struct stage2 *s2, enum stat_id s)
 {
 	stat_add(s2, s, 1);
 }

@@ -33,6 +33,7 @@
 	X(table_free, "table pages unlinked")                                                      \
 	X(tlbi_ipa, "TLB invalidations by IPA")                                                    \
 	X(tlbi_range, "TLB invalidations by IPA range")                                            \
+	X(tlbi_local, "TLB invalidations of one leaf on one CPU")                                  \
 	X(tlbi_stage1, "TLB invalidations of combined entries")                                    \
 	X(tlbi_vmid, "TLB invalidations of a whole VMID")                                          \
 	X(dcache_bytes, "bytes of data cache cleaned and invalidated")                             \
@@ -55,7 +56,7 @@
 	X(exit_sigbus, "outcomes: poisoned page")                                                  \
 	X(exit_other, "outcomes: signal, no memory")
 
-enum stat {
+enum stat_id {
 #define X(name, sentence) STAT_##name,
 	ENGINE_STATS(X)
 #undef X
@@ -81,7 +82,7 @@ struct stats {
 	u64 mapped[STAT_LEVELS][S2_TYPE_COUNT];
 };
 
-const char *stat_name(enum stat s);
-const char *stat_text(enum stat s);
+const char *stat_name(enum stat_id s);
+const char *stat_text(enum stat_id s);
 
 #endif

@@ -14,8 +14,8 @@ enum { VMID_MAX_CPUS = 8 };
 struct vmid_pool {
 	struct port *port;
 	struct port_rwlock lock;
-	u64 generation;		     /* in units of 1 << bits; read without the lock */
-	u64 active[VMID_MAX_CPUS];   /* written by its CPU without the lock; 0: none */
+	u64 generation;		     /* in units of 1 << bits */
+	u64 active[VMID_MAX_CPUS];   /* what each CPU runs */
 	u64 reserved[VMID_MAX_CPUS]; /* carried over the last rollover */
 	u64 *map;		     /* numbers in use in this generation */
 	unsigned int bits;

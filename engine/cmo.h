@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who owes which cache maintenance, and paying it (design.md M2, M5). */
+#ifndef ENGINE_CMO_H
+#define ENGINE_CMO_H
+
+#include "engine/desc.h"
+
+/* Pays the CMO_* bits of @owed for memory that is about to become visible to the guest. */
+void cmo_pay(struct stage2 *s2, pa_t pa, u64 size, unsigned int owed);
+
+/* Does a leaf with descriptor @d owe a clean to PoC once no TLB holds it? Without FWB a guest can
+ * have left the host's view of write-back memory stale. */
+static inline bool cmo_owed_after(const struct stage2 *s2, u64 d)
+{
+	return !s2->caps->fwb && desc_type(d) == S2_NORMAL;
+}
+
+/* Pays it. */
+void cmo_pay_after(struct stage2 *s2, pa_t pa, u64 size);
+/* DC CIVAC for the page that holds @pa, on behalf of a guest. */
+void cmo_pay_page(struct stage2 *s2, pa_t pa);
+
+#endif

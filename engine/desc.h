@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a stage-2 descriptor means: VMSAv8-64, 4 KiB granule (Arm ARM D8.3). The only file that
+ *knows bit numbers of descriptors.
+ *
+ * Bit 0 clear makes hardware ignore the rest, so an invalid descriptor has room for what the engine
+ * must remember:
+ *
+ *	EMPTY		all zero
+ *	BUSY		another CPU is between break and make
+ *	DRAINING	a leaf or table that a range operation took down and whose TLB invalidation
+ *or cache maintenance is outstanding; keeps its address and type
+ */
+#ifndef ENGINE_DESC_H
+#define ENGINE_DESC_H
+
+#include "engine/stage2.h"
+
+#define DESC_VALID    BIT(0)
+#define DESC_TABLE    BIT(1) /* levels 0..2: a table; level 3: a page; must be set there */
+#define DESC_MEMATTR  GENMASK(5, 2)
+#define DESC_READ     BIT(6)
+#define DESC_WRITE    BIT(7)
+#define DESC_SH_INNER GENMASK(9, 8)
+#define DESC_AF	      BIT(10)
+#define DESC_XN	      BIT(54)
+#define DESC_ADDR     GENMASK(47, 12)
+
+#define DESC_EMPTY	    0UL
+#define DESC_BUSY	    BIT(63)
+#define DESC_DRAINING_LEAF  BIT(62)
+#define DESC_DRAINING_TABLE BIT(61)
+
+/* What may change in a valid leaf without a break: permissions and the Access flag (D8.13.1). */
+#define DESC_SOFT (DESC_READ | DESC_WRITE | DESC_XN | DESC_AF)
+
+enum { TABLE_ENTRIES = 512 };
+
+static inline bool desc_is_valid(u64 d)
+{
+	return (d & DESC_VALID) != 0;
+}
+
+static inline bool desc_is_table(u64 d, int level)
+{
+	return (d & (DESC_VALID | DESC_TABLE)) == (DESC_VALID | DESC_TABLE) && level < LEVEL_4K;
+}
+
+static inline bool desc_is_leaf(u64 d, int level)
+{
+	return desc_is_valid(d) && !desc_is_table(d, level);
+}
+
+static inline u64 desc_leaf_bits(int level)
+{
+	return level == LEVEL_4K ? DESC_VALID | DESC_TABLE : DESC_VALID;
+}
+
+static inline u64 desc_index(u64 ipa, int level)
+{
+	return (ipa >> level_shift(level)) & (TABLE_ENTRIES - 1);
+}
+
+/* MemAttr[3:0] (D8.6.5; with FWB D8.6.6). With FWB, 0b0110 makes the result Normal write-back
+ * whatever stage 1 says. */
+static inline u64 desc_memattr(enum s2_type type, bool fwb)
+{
+	static const u8 attr[2][S2_TYPE_COUNT] = {
+		{ [S2_NORMAL] = 0xf, [S2_NORMAL_NC] = 0x5, [S2_DEVICE] = 0x1 },
+		{ [S2_NORMAL] = 0x6, [S2_NORMAL_NC] = 0x5, [S2_DEVICE] = 0x1 },
+	};
+
+	return (u64)attr[fwb][type] << 2;
+}
+
+static inline enum s2_type desc_type(u64 d)
+{
+	u64 attr = (d & DESC_MEMATTR) >> 2;
+
+	if (attr == 0x5)
+		return S2_NORMAL_NC;
+	return attr == 0x1 ? S2_DEVICE : S2_NORMAL;
+}
+
+static inline u8 desc_perms(u64 d)
+{
+	return (u8)((d & DESC_READ ? S2_R : 0) | (d & DESC_WRITE ? S2_W : 0) |
+		    (d & DESC_XN ? 0 : S2_X));
+}
+
+static inline u64 desc_perm_bits(u8 perms)
+{
+	return (perms & S2_R ? DESC_READ : 0) | (perms & S2_W ? DESC_WRITE : 0) |
+	       (perms & S2_X ? 0 : DESC_XN);
+}
+
+static inline u64 desc_add_perms(u64 d, u8 perms)
+{
+	d |= perms & S2_W ? DESC_WRITE : 0;
+	return perms & S2_X ? d & ~DESC_XN : d;
+}
+
+static inline pa_t desc_pa(u64 d)
+{
+	return PA(d & DESC_ADDR);
+}
+
+/* The leaf that @leaf asks for, accessed. */
+static inline u64 desc_leaf(const struct s2_leaf *leaf, bool fwb)
+{
+	return leaf->pa.v | desc_leaf_bits(leaf->level) | desc_memattr(leaf->type, fwb) |
+	       desc_perm_bits(leaf->perms) | DESC_SH_INNER | DESC_AF;
+}
+
+static inline u64 desc_table(pa_t table)
+{
+	return table.v | DESC_VALID | DESC_TABLE;
+}
+
+/* The @index-th leaf of the table that block @d at @level is split into. */
+static inline u64 desc_child(u64 d, int level, u64 index)
+{
+	return (d & ~(DESC_VALID | DESC_TABLE)) | desc_leaf_bits(level + 1) |
+	       index << level_shift(level + 1);
+}
+
+static inline void desc_decode(u64 d, int level, struct s2_leaf *leaf)
+{
+	*leaf = (struct s2_leaf){
+		.pa = desc_pa(d),
+		.type = desc_type(d),
+		.perms = desc_perms(d),
+		.level = (s8)level,
+		.accessed = (d & DESC_AF) != 0,
+	};
+}
+
+static inline u64 desc_draining_leaf(u64 d)
+{
+	return (d & ~DESC_VALID) | DESC_DRAINING_LEAF;
+}
+
+static inline u64 desc_draining_table(u64 d)
+{
+	return (d & DESC_ADDR) | DESC_DRAINING_TABLE;
+}
+
+#endif

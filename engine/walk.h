@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where am I in the tables: a walk to one address, and a cursor over a range. No policy, no writes.
+ *
+ * The cursor is used like this; it neither recurses nor calls back:
+ *
+ *	for (ev = cursor_start(&c, s2, from, end); ev != CURSOR_END; ev = cursor_next(&c)) {
+ *		if (ev == CURSOR_LEFT)
+ *			...	c.entry refers to the table that was finished; c.ipa is its last
+ *byte else if (table) cursor_down(&c, table); continue with the same event, not cursor_next() else
+ *			...	an entry: c.entry at c.level, which holds c.ipa
+ *	}
+ */
+#ifndef ENGINE_WALK_H
+#define ENGINE_WALK_H
+
+#include "engine/desc.h"
+
+struct s2_pos {
+	u64 *entry;
+	u64 old; /* what was there */
+	int level;
+};
+
+/* The entry at @level, or the first one above it that is not a table. @ipa is below the limit. */
+static inline struct s2_pos walk_to(const struct stage2 *s2, u64 ipa, int level)
+{
+	int l = s2->start_level;
+	u64 *entry = s2->root + (ipa >> level_shift(l));
+
+	for (;;) {
+		u64 d = port_desc_load(s2->port, entry);
+
+		if (l >= level || !desc_is_table(d, l))
+			return (struct s2_pos){ entry, d, l };
+		l++;
+		entry = port_table_at(s2->port, desc_pa(d)) + desc_index(ipa, l);
+	}
+}
+
+enum cursor_event { CURSOR_ENTRY, CURSOR_LEFT, CURSOR_END };
+
+struct cursor {
+	const struct stage2 *s2;
+	u64 ipa; /* a byte that the entry holds; the range's start in the first entry */
+	u64 end;
+	u64 *entry;
+	u64 *stop; /* behind the last entry of this table that the range meets */
+	int level;
+	u64 *up[LEVEL_4K]; /* by level: the entry that refers to the table below */
+};
+
+/* Entries from the one that holds @ipa to the end of the range, in a table of @entries. */
+static inline u64 cursor_span(const struct cursor *c, u64 ipa, int level)
+{
+	u64 in_range = ((c->end - 1) >> level_shift(level)) - (ipa >> level_shift(level)) + 1;
+	u64 in_table = TABLE_ENTRIES - desc_index(ipa, level);
+
+	return level == c->s2->start_level ? in_range : min(in_range, in_table);
+}
+
+/* [@from, @end) is not empty and below the IPA limit. */
+static inline enum cursor_event cursor_start(struct cursor *c, const struct stage2 *s2, u64 from,
+					     u64 end)
+{
+	c->s2 = s2;
+	c->ipa = from;
+	c->end = end;
+	c->level = s2->start_level;
+	c->entry = s2->root + (from >> level_shift(c->level));
+	c->stop = c->entry + cursor_span(c, from, c->level);
+	return CURSOR_ENTRY;
+}
+
+static inline void cursor_down(struct cursor *c, u64 *table)
+{
+	c->up[c->level] = c->entry;
+	c->level++;
+	c->entry = table + desc_index(c->ipa, c->level);
+	c->stop = c->entry + cursor_span(c, c->ipa, c->level);
+}
+
+/* Out of a finished table, to the entry that refers to it. */
+static inline enum cursor_event cursor_up(struct cursor *c)
+{
+	if (c->level == c->s2->start_level)
+		return CURSOR_END;
+	c->ipa--;
+	c->level--;
+	c->entry = c->up[c->level];
+	c->stop = c->entry + cursor_span(c, c->ipa, c->level);
+	return CURSOR_LEFT;
+}
+
+static inline enum cursor_event cursor_next(struct cursor *c)
+{
+	c->ipa = (c->ipa | (level_size(c->level) - 1)) + 1;
+	c->entry++;
+	return __builtin_expect(c->entry != c->stop, 1) ? CURSOR_ENTRY : cursor_up(c);
+}
+
+static inline u64 cursor_base(const struct cursor *c)
+{
+	return c->ipa & ~(level_size(c->level) - 1);
+}
+
+#endif
