@@ -120,7 +120,7 @@ arm64_vectors:
 	lower_vector user_other, GUEST_EXIT_SERROR
 	.balign	0x80
 
-	.text
+	/* In this section still: the reach of TBNZ is 32 KiB. */
 
 func user_sync
 	save_user
