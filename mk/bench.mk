@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Measurements.
+# Measurements beside Linux's; nothing here decides whether a build is good.
+.PHONY: bench
+bench: $(O)/catwalk $(O)/catwalk.Image $(BENCH_PROGRAMS)
+	@tools/bench $(O)

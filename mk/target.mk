@@ -25,7 +25,8 @@ $(O)/target/%.o: %.S | $(setup)
 	$(Q)$(TARGET_CC) -I. -MMD -MP -c -o $@ $<
 
 $(TEST_PROGRAMS): $(call objects,$(call target_shared,tests/target))
-$(BENCH_PROGRAMS): $(call objects,$(call target_shared,bench))
+# The benchmarks use the tests' KVM client.
+$(BENCH_PROGRAMS): $(O)/target/tests/target/client.o
 $(USER_PROGRAMS): $(call objects,$(call target_shared,user))
 $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS): %: %.o
 $(VMM): $(call objects,$(wildcard vmm/*.c vmm/*.S))
