@@ -9,7 +9,7 @@
 
 /* Never reach user space: a system call to be restarted after its signal was handled (signal(7)).
  */
-enum { ERESTARTSYS = 512, ERESTART_RESTARTBLOCK = 516 };
+enum { ERESTARTSYS = 512, ERESTARTNOHAND = 514, ERESTART_RESTARTBLOCK = 516 };
 
 #define MAX_ERRNO 4095
 

@@ -25,7 +25,6 @@ static void start(void *arg)
 		panic("KVM cannot be offered: error %d", error);
 	process_set_report(kvm_report);
 	process_start_first();
-	sched_exit();
 }
 
 void kernel_main(void)

@@ -8,6 +8,7 @@
 
 #include <asm/siginfo.h>
 #include <asm/signal.h>
+#include <linux/signal.h>
 #include <bsd/sys/queue.h>
 
 #include "host/err.h"
@@ -18,6 +19,9 @@ struct thread;
 struct user_regs;
 
 typedef u64 sigmask_t;
+
+/* Where handlers without a restorer return to: a page with rt_sigreturn in each program. */
+#define SIGNAL_TRAMPOLINE 0xffffffff8000UL
 
 #define SIGMASK(sig)	    (1UL << ((sig)-1))
 #define SIGNAL_COUNT	    64
@@ -44,7 +48,10 @@ struct thread_signals {
 	bool restore_saved;
 	sigmask_t waited; /* sigtimedwait: these wake it although blocked */
 	stack_t altstack;
-	/* A fault that a thread cannot take back: delivered before all others. */
+	/* What the fault signal @cause_signal, forced last, is due to; the thread's own. */
+	int cause_signal;
+	u64 cause_esr;
+	u64 cause_far;
 };
 
 struct process_signals {
@@ -52,6 +59,8 @@ struct process_signals {
 	struct sigaction actions[SIGNAL_COUNT];
 	struct waitq arrived; /* woken for each signal queued: signalfd */
 	u32 queued_count;     /* against RLIMIT_SIGPENDING */
+	bool stopped;	      /* until SIGCONT */
+	struct waitq continued;
 };
 
 void signals_init_process(struct process_signals *s);
@@ -62,6 +71,13 @@ void signals_copy_actions(struct process_signals *to, struct process_signals *fr
 void signals_reset_handlers(struct process *p);
 /* Frees what is still queued. */
 void signals_flush(struct process *p, struct pending_signals *pending);
+/* Forgets the pending signals of @mask, those of the process and of all its threads; under its
+ * lock. */
+void signal_discard_everywhere(struct process *p, sigmask_t mask);
+/* By its action, set or default; under @p's lock. */
+bool signal_is_ignored(struct process *p, int sig);
+/* Tells the threads of @p that may take what waits for the process; under its lock. */
+void signals_retarget(struct process *p);
 
 /* ---- sending; none sleeps. @info is copied. 0, or -EAGAIN when the queue is full. */
 int signal_send_thread(struct thread *t, int sig, const siginfo_t *info);

@@ -15,8 +15,6 @@
 #define SYSCALLS_CORE(SYSCALL)                                                                     \
 	/* processes and threads: thread.c, process.c, exec.c */                                   \
 	SYSCALL(clone, __NR_clone)                                                                 \
-	SYSCALL(execve, __NR_execve)                                                               \
-	SYSCALL(execveat, __NR_execveat)                                                           \
 	SYSCALL(exit, __NR_exit)                                                                   \
 	SYSCALL(exit_group, __NR_exit_group)                                                       \
 	SYSCALL(wait4, __NR_wait4)                                                                 \
@@ -49,7 +47,6 @@
 	SYSCALL(sysinfo, __NR_sysinfo)                                                             \
 	SYSCALL(getrandom, __NR_getrandom)                                                         \
 	SYSCALL(getcpu, __NR_getcpu)                                                               \
-	SYSCALL(membarrier, __NR_membarrier)                                                       \
 	/* scheduling: sched_syscalls.c */                                                         \
 	SYSCALL(sched_yield, __NR_sched_yield)                                                     \
 	SYSCALL(sched_setaffinity, __NR_sched_setaffinity)                                         \
@@ -90,11 +87,6 @@
 	SYSCALL(times, __NR_times)                                                                 \
 	SYSCALL(getitimer, __NR_getitimer)                                                         \
 	SYSCALL(setitimer, __NR_setitimer)                                                         \
-	SYSCALL(timer_create, __NR_timer_create)                                                   \
-	SYSCALL(timer_settime, __NR_timer_settime)                                                 \
-	SYSCALL(timer_gettime, __NR_timer_gettime)                                                 \
-	SYSCALL(timer_getoverrun, __NR_timer_getoverrun)                                           \
-	SYSCALL(timer_delete, __NR_timer_delete)                                                   \
 	/* memory: mem_syscalls.c, over host/mm.h */                                               \
 	SYSCALL(mmap, __NR_mmap)                                                                   \
 	SYSCALL(munmap, __NR_munmap)                                                               \
@@ -106,9 +98,7 @@
 	SYSCALL(mincore, __NR_mincore)                                                             \
 	SYSCALL(mlock, __NR_mlock)                                                                 \
 	SYSCALL(mlock2, __NR_mlock2)                                                               \
-	SYSCALL(munlock, __NR_munlock)                                                             \
-	SYSCALL(mlockall, __NR_mlockall)                                                           \
-	SYSCALL(munlockall, __NR_munlockall)
+	SYSCALL(munlock, __NR_munlock)
 
 #define SYSCALL_DECLARE(name, number) s64 sys_##name(const u64 a[6]);
 SYSCALLS_CORE(SYSCALL_DECLARE)

@@ -20,6 +20,7 @@
 #include "host/task.h"
 #include "host/timer.h"
 #include "kernel/port.h"
+#include "kernel/restart.h"
 #include "kernel/signal.h"
 
 struct fs_context;
@@ -63,17 +64,18 @@ struct thread {
 	u64 start_ns;
 	struct thread_signals signals;
 	/* Set by the thread itself */
+	hva_t set_child_tid;
 	hva_t clear_child_tid;
 	hva_t robust_list;
 	u64 robust_list_size;
 	hva_t rseq;
 	u32 rseq_signature;
+	u64 rseq_switches; /* se.switches when the area was written */
 	u64 faults_minor;
 	void (*kthread_fn)(void *arg);
 	void *kthread_arg;
 	struct grace_work reap;
-	/* futex: what it waits for (kernel/futex.c) */
-	struct futex_wait *futex;
+	struct restart restart;
 };
 
 LIST_HEAD(thread_list, thread);
@@ -98,6 +100,12 @@ struct process {
 	s32 exit_signal; /* to the parent, 0 for none */
 	struct process_signals signals;
 	struct rlimit limits[RLIM_NLIMITS];
+	s32 parent_death_signal; /* prctl(PR_SET_PDEATHSIG); set by its own threads */
+	struct {
+		struct timer timer;
+		u64 deadline_ns; /* SCHED_FOREVER: not armed */
+		u64 interval_ns; /* 0: fires once */
+	} itimer;		 /* ITIMER_REAL */
 
 	struct waitq child_wait; /* wait4: a child ended */
 	struct waitq exec_wait;	 /* exec: the other threads have gone */
@@ -107,7 +115,6 @@ struct process {
 	u64 start_ns;
 	u64 dead_threads_runtime_ns; /* guarded by lock */
 	u64 children_runtime_ns;
-	u32 umask_unused;
 	/* For /proc: immutable after exec; kmalloc'ed */
 	char *exe_path;
 	hva_t arg_start, arg_end, env_start, env_end;

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The first program: read from the run file that `catwalk run` packed, started, seen to its end. */
+#include "kernel/first.h"
+
+#include <linux/fcntl.h>
+
+#include "abi/catwalk_run.h"
+#include "host/mm.h"
+#include "host/string.h"
+#include "kernel/channel.h"
+#include "kernel/console_file.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/vfs.h"
+
+#define REPORT_MAX 65536UL
+
+/* What a shell says when a command cannot be executed. */
+enum { EXIT_CANNOT_EXECUTE = 126 };
+
+/* The run file, taken apart. Its strings point into @file. */
+struct run {
+	char *file;
+	u32 flags;
+	const char *path;
+	const char *cwd;
+	const char **strings; /* args, then env */
+	u32 argc;
+	u32 envc;
+};
+
+static struct run run;
+static struct process *first;
+static size_t (*report_fn)(char *buf, size_t size);
+
+struct process *first_process(void)
+{
+	return first;
+}
+
+void process_set_report(size_t (*report)(char *buf, size_t size))
+{
+	report_fn = report;
+}
+
+/* ---- the end */
+
+static void send_report(void)
+{
+	char *buf;
+
+	if (!(run.flags & CATWALK_RUN_REPORT) || !report_fn)
+		return;
+	buf = kmalloc(REPORT_MAX);
+	if (!buf)
+		return;
+	(void)channel_send(CATWALK_REC_REPORT, buf, report_fn(buf, REPORT_MAX));
+	kfree(buf);
+}
+
+void first_ended(s32 status)
+{
+	send_report();
+	channel_exit((u32)status);
+}
+
+/* Says why nothing runs, as a shell would, and ends the machine. */
+static void __noreturn fail(const char *name, const char *why)
+{
+	char line[256];
+	int n = snprintf(line, sizeof(line), "catwalk: %s: %s\n", name, why);
+
+	(void)channel_send(CATWALK_REC_STDERR, line, min((size_t)n, sizeof(line) - 1));
+	channel_exit(EXIT_CANNOT_EXECUTE << 8);
+}
+
+/* ---- the run file */
+
+/* The contents with a NUL behind them, or NULL. */
+static char *read_whole(const char *path, size_t *size)
+{
+	struct file *f = vfs_open_kernel(path, O_RDONLY, 0);
+	char *buf = NULL;
+	s64 n;
+
+	if (IS_ERR(f))
+		return NULL;
+	n = vfs_file_size(f);
+	if (n > 0)
+		buf = kmalloc((size_t)n + 1);
+	if (buf && vfs_read_kernel(f, buf, (size_t)n, 0) == n) {
+		buf[n] = '\0';
+		*size = (size_t)n;
+	} else {
+		kfree(buf);
+		buf = NULL;
+	}
+	file_put(f);
+	return buf;
+}
+
+static bool header_is_good(const struct catwalk_run_header *h, size_t size)
+{
+	return size >= sizeof(*h) && h->magic == CATWALK_RUN_MAGIC &&
+	       h->version == CATWALK_RUN_VERSION && h->argc >= 1 &&
+	       h->argc <= CATWALK_RUN_STRINGS_MAX && h->envc <= CATWALK_RUN_STRINGS_MAX &&
+	       h->string_bytes <= CATWALK_RUN_STRING_BYTES_MAX &&
+	       h->string_bytes == size - sizeof(*h) && !(h->flags & ~CATWALK_RUN_REPORT) &&
+	       !h->reserved;
+}
+
+/* Splits the strings behind the header: path, directory, arguments, environment, nothing else. */
+static bool take_strings(struct run *r, const char *s, const char *end)
+{
+	u32 count = r->argc + r->envc;
+	const char **next[2] = { &r->path, &r->cwd };
+
+	for (u32 i = 0; i < count + 2; i++) {
+		size_t n = strnlen(s, (size_t)(end - s));
+
+		if (s + n >= end)
+			return false;
+		if (i < 2)
+			*next[i] = s;
+		else
+			r->strings[i - 2] = s;
+		s += n + 1;
+	}
+	return s == end;
+}
+
+static void read_run_file(struct run *r)
+{
+	const struct catwalk_run_header *h;
+	size_t size = 0;
+
+	r->file = read_whole(CATWALK_RUN_PATH, &size);
+	if (!r->file)
+		fail(CATWALK_RUN_PATH, "cannot be read from the initramfs");
+	h = (const struct catwalk_run_header *)r->file;
+	if (!header_is_good(h, size))
+		fail(CATWALK_RUN_PATH, "has a header that this kernel does not know");
+	r->argc = h->argc;
+	r->envc = h->envc;
+	r->flags = h->flags;
+	r->strings = kmalloc((r->argc + r->envc) * sizeof(*r->strings));
+	if (!r->strings)
+		fail(CATWALK_RUN_PATH, "out of memory");
+	if (!take_strings(r, r->file + sizeof(*h), r->file + size))
+		fail(CATWALK_RUN_PATH, "has strings that do not match its header");
+	console_set_terminals(h->terminals);
+}
+
+/* ---- the start */
+
+static void open_streams(struct fdtable *files)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct file *f = console_open(fd);
+
+		if (!f || fd_install(files, f, fd, 0) != fd)
+			panic("no memory for the first program's streams");
+	}
+}
+
+static const char *why_not(int err)
+{
+	switch (err) {
+	case -ENOENT: return "no such file in the initramfs";
+	case -EACCES: return "not an executable file";
+	case -ENOEXEC: return "not a static 64-bit Arm executable";
+	case -ENOMEM: return "does not fit into memory";
+	default: return "cannot be loaded";
+	}
+}
+
+/* The first thread: becomes the program. */
+static void first_main(void *arg)
+{
+	struct thread *t = arg;
+	struct exec_request req = {
+		.path = run.path,
+		.args = { run.strings, run.argc },
+		.env = { run.strings + run.argc, run.envc },
+	};
+	int err;
+
+	sched_begin_thread();
+	if (fs_context_chdir(t->process->fs, run.cwd) != 0)
+		fail(run.cwd, "no such directory in the initramfs");
+	req.file = vfs_open_exec(AT_FDCWD, run.path, 0);
+	if (IS_ERR(req.file))
+		fail(run.path, why_not((int)PTR_ERR(req.file)));
+	err = exec_load(&req, thread_regs(t));
+	if (err)
+		fail(run.path, why_not(err));
+	file_put(req.file);
+	kfree(run.file);
+	kfree(run.strings);
+	port_enter_user(thread_regs(t));
+}
+
+void process_start_first(void)
+{
+	struct thread *t;
+
+	read_run_file(&run);
+	first = process_alloc();
+	t = first ? thread_alloc(first, "first") : NULL;
+	if (!t)
+		panic("no memory for the first program");
+	first->pid = t->task.tid;
+	first->files = fdtable_new();
+	first->fs = fs_context_new();
+	if (!first->files || !first->fs)
+		panic("no memory for the first program");
+	fd_limit_set(first->files, (unsigned int)process_limit(first, RLIMIT_NOFILE));
+	open_streams(first->files);
+	t->task.files = first->files;
+	process_enter_tree(first, NULL);
+	thread_prepare_user(t, first_main);
+	if (thread_join_process(t) != 0)
+		panic("the first process ends before it begins");
+	sched_start(t);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The system calls about memory; host/mm.h does the work. */
+#include <asm/mman.h>
+
+#include "host/mm.h"
+#include "kernel/syscalls.h"
+#include "kernel/thread.h"
+
+s64 sys_mmap(const u64 a[6])
+{
+	int prot = (int)a[2], flags = (int)a[3];
+	struct file *file = NULL;
+	s64 ret;
+
+	if (a[5] % PAGE_SIZE)
+		return -EINVAL;
+	if (!(flags & MAP_ANONYMOUS)) {
+		file = fd_get(current_files(), (int)a[4]);
+		if (!file)
+			return -EBADF;
+	}
+	ret = mm_mmap(current_mm(), a[0], a[1], prot, flags, file, a[5]);
+	if (file)
+		file_put(file);
+	return ret;
+}
+
+s64 sys_munmap(const u64 a[6])
+{
+	return mm_munmap(current_mm(), a[0], a[1]);
+}
+
+s64 sys_mprotect(const u64 a[6])
+{
+	return mm_mprotect(current_mm(), a[0], a[1], (int)a[2]);
+}
+
+s64 sys_madvise(const u64 a[6])
+{
+	return mm_madvise(current_mm(), a[0], a[1], (int)a[2]);
+}
+
+s64 sys_brk(const u64 a[6])
+{
+	return mm_brk(current_mm(), a[0]);
+}
+
+s64 sys_mremap(const u64 a[6])
+{
+	return mm_mremap(current_mm(), a[0], a[1], a[2], (int)a[3], a[4]);
+}
+
+s64 sys_msync(const u64 a[6])
+{
+	return mm_msync(current_mm(), a[0], a[1], (int)a[2]);
+}
+
+s64 sys_mincore(const u64 a[6])
+{
+	return mm_mincore(current_mm(), a[0], a[1], HVA(a[2]));
+}
+
+/*
+ * Locking: pages never leave memory, so all that is left of it is to bring them in. Private pages
+ * that can be written come in as the program's own, as on Linux.
+ */
+static int access_to_populate(struct mm *mm, hva_t addr, enum host_access *access)
+{
+	struct vma *vma;
+	int err = 0;
+
+	mm_read_lock(mm);
+	vma = vma_find(mm, addr);
+	if (!vma)
+		err = -ENOMEM;
+	else
+		*access =
+			(vma->flags & (VM_WRITE | VM_SHARED)) == VM_WRITE ? HOST_WRITE : HOST_READ;
+	mm_read_unlock(mm);
+	return err;
+}
+
+static int check_mapped(struct mm *mm, u64 start, u64 end)
+{
+	enum host_access access;
+
+	for (u64 addr = start; addr < end; addr += PAGE_SIZE) {
+		int err = access_to_populate(mm, HVA(addr), &access);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int populate(struct mm *mm, u64 start, u64 end)
+{
+	enum host_access access;
+
+	for (u64 addr = start; addr < end; addr += PAGE_SIZE) {
+		int err = access_to_populate(mm, HVA(addr), &access);
+
+		if (err)
+			return err;
+		switch (mm_fault(mm, HVA(addr), access)) {
+		case FAULT_OK: break;
+		case FAULT_INTR: return -EINTR;
+		case FAULT_OOM: return -EAGAIN;
+		default: return -ENOMEM;
+		}
+		sched_point();
+	}
+	return 0;
+}
+
+/* Rounds out to pages; -EINVAL when the range wraps. */
+static int page_range(u64 addr, u64 len, u64 *start, u64 *end)
+{
+	*start = ALIGN_DOWN(addr, PAGE_SIZE);
+	*end = ALIGN_UP(addr + len, PAGE_SIZE);
+	return addr + len < addr || *end < *start ? -EINVAL : 0;
+}
+
+s64 sys_mlock2(const u64 a[6])
+{
+	u64 start, end;
+	int err;
+
+	if ((int)a[2] & ~MLOCK_ONFAULT)
+		return -EINVAL;
+	err = page_range(a[0], a[1], &start, &end);
+	if (err)
+		return err;
+	return (int)a[2] & MLOCK_ONFAULT ? check_mapped(current_mm(), start, end)
+					 : populate(current_mm(), start, end);
+}
+
+s64 sys_mlock(const u64 a[6])
+{
+	const u64 args[6] = { a[0], a[1], 0 };
+
+	return sys_mlock2(args);
+}
+
+s64 sys_munlock(const u64 a[6])
+{
+	u64 start, end;
+	int err = page_range(a[0], a[1], &start, &end);
+
+	return err ? err : check_mapped(current_mm(), start, end);
+}
