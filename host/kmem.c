@@ -33,6 +33,15 @@ static struct slab_class classes[] = {
 	{ .size = 2048, .order = 2 },
 };
 
+/* Both atomic. */
+static u64 slab_pages;
+static u64 objects;
+
+static void count(u64 *counter, u64 n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
 static struct slab_class *class_for(size_t n)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
@@ -93,6 +102,7 @@ static void *class_alloc(struct slab_class *c)
 			return NULL;
 		}
 		slab_init(slab, c);
+		count(&slab_pages, 1UL << c->order);
 		LIST_INSERT_HEAD(&c->partial, slab, link);
 	}
 	object = slab_take(slab, c);
@@ -128,24 +138,34 @@ static void class_free(struct slab_class *c, struct page *slab, void *object)
 		slab->state = PAGE_USED;
 	}
 	spin_unlock(&c->lock);
-	if (spare)
-		page_put(slab);
+	if (!spare)
+		return;
+	count(&slab_pages, -(1UL << c->order));
+	page_put(slab);
+}
+
+static void *alloc_pages(size_t n)
+{
+	unsigned int order = 0;
+	struct page *p;
+
+	while (order <= ORDER_MAX && (PAGE_SIZE << order) < n)
+		order++;
+	p = page_alloc_uncounted(order, PAGE_UNFILLED);
+	return p ? page_to_virt(p) : NULL;
 }
 
 void *kmalloc(size_t n)
 {
 	struct slab_class *c = class_for(n);
-	unsigned int order = 0;
-	struct page *p;
+	void *p;
 
 	if (page_alloc_must_fail())
 		return NULL;
-	if (c)
-		return class_alloc(c);
-	while (order <= ORDER_MAX && (PAGE_SIZE << order) < n)
-		order++;
-	p = page_alloc_uncounted(order, PAGE_UNFILLED);
-	return p ? page_to_virt(p) : NULL;
+	p = c ? class_alloc(c) : alloc_pages(n);
+	if (p)
+		count(&objects, 1);
+	return p;
 }
 
 void *kzalloc(size_t n)
@@ -163,6 +183,7 @@ void kfree(void *p)
 
 	if (!p)
 		return;
+	count(&objects, -1UL);
 	page = virt_to_page(p);
 	if (page->state == PAGE_SLAB)
 		class_free(&classes[page->slab_class], page, p);
@@ -170,8 +191,16 @@ void kfree(void *p)
 		page_put(page);
 }
 
+void kmem_count(struct mem_counts *counts)
+{
+	counts->slab_pages = __atomic_load_n(&slab_pages, __ATOMIC_RELAXED);
+	counts->kmalloc_objects = __atomic_load_n(&objects, __ATOMIC_RELAXED);
+}
+
 void kmem_init(void)
 {
+	slab_pages = 0;
+	objects = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
 		spin_init(&classes[i].lock);
 		LIST_INIT(&classes[i].partial);

@@ -441,5 +441,6 @@ struct mem_counts page_counts(void)
 	spin_lock(&mem.lock);
 	c = mem.counts;
 	spin_unlock(&mem.lock);
+	kmem_count(&c);
 	return c;
 }

@@ -61,6 +61,8 @@ struct mem_counts {
 	u64 total_pages;
 	u64 free_pages;
 	u64 metadata_pages;
+	u64 slab_pages;	     /* held by kmalloc's size classes */
+	u64 kmalloc_objects; /* handed out and not freed */
 };
 struct mem_counts page_counts(void);
 

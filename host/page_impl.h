@@ -37,5 +37,6 @@ struct page *page_alloc_uncounted(unsigned int order, enum page_fill fill);
 bool page_alloc_must_fail(void);
 /* Forgets all slabs; page_init() calls it. */
 void kmem_init(void);
+void kmem_count(struct mem_counts *counts);
 
 #endif

@@ -226,8 +226,8 @@ static void kmalloc_sizes_are_aligned_and_apart(void **state)
 		}
 	}
 	kfree(NULL);
-	/* One empty slab a class may stay. */
-	assert_true(before - page_counts().free_pages <= 14 * 4);
+	assert_int_equal(page_counts().kmalloc_objects, 0);
+	assert_int_equal(page_counts().free_pages + page_counts().slab_pages, before);
 }
 
 static void free_inside(void *arg)
