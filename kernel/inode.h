@@ -132,5 +132,7 @@ int vfs_rename(struct inode *old_start, const char *old_path, struct inode *new_
 void dev_init(void);
 void procfs_init(void);
 void sysfs_init(void);
+/* Once, before the first program (kernel/epoll.c). */
+void epoll_init(void);
 
 #endif

@@ -59,8 +59,38 @@
 	SYSCALL(utimensat, __NR_utimensat) \
 	SYSCALL(statfs, __NR_statfs) \
 	SYSCALL(fstatfs, __NR_fstatfs) \
-	/* pipe.c */ \
-	SYSCALL(pipe2, __NR_pipe2)
+	/* pipe.c, memfd.c, eventfds.c */ \
+	SYSCALL(pipe2, __NR_pipe2) \
+	SYSCALL(memfd_create, __NR_memfd_create) \
+	SYSCALL(eventfd2, __NR_eventfd2) \
+	SYSCALL(timerfd_create, __NR_timerfd_create) \
+	SYSCALL(timerfd_settime, __NR_timerfd_settime) \
+	SYSCALL(timerfd_gettime, __NR_timerfd_gettime) \
+	SYSCALL(signalfd4, __NR_signalfd4) \
+	/* waiting: poll.c, epoll.c */ \
+	SYSCALL(ppoll, __NR_ppoll) \
+	SYSCALL(pselect6, __NR_pselect6) \
+	SYSCALL(epoll_create1, __NR_epoll_create1) \
+	SYSCALL(epoll_ctl, __NR_epoll_ctl) \
+	SYSCALL(epoll_pwait, __NR_epoll_pwait) \
+	SYSCALL(epoll_pwait2, __NR_epoll_pwait2) \
+	/* sockets.c: there are none */ \
+	SYSCALL(socket, __NR_socket) \
+	SYSCALL(socketpair, __NR_socketpair) \
+	SYSCALL(bind, __NR_bind) \
+	SYSCALL(listen, __NR_listen) \
+	SYSCALL(accept, __NR_accept) \
+	SYSCALL(accept4, __NR_accept4) \
+	SYSCALL(connect, __NR_connect) \
+	SYSCALL(getsockname, __NR_getsockname) \
+	SYSCALL(getpeername, __NR_getpeername) \
+	SYSCALL(sendto, __NR_sendto) \
+	SYSCALL(recvfrom, __NR_recvfrom) \
+	SYSCALL(sendmsg, __NR_sendmsg) \
+	SYSCALL(recvmsg, __NR_recvmsg) \
+	SYSCALL(setsockopt, __NR_setsockopt) \
+	SYSCALL(getsockopt, __NR_getsockopt) \
+	SYSCALL(shutdown, __NR_shutdown)
 /* clang-format on */
 
 #endif

@@ -477,4 +477,5 @@ void vfs_init(void)
 	dev_init();
 	procfs_init();
 	sysfs_init();
+	epoll_init();
 }

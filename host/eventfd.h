@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Event counters as files: eventfd(2). They are here, below kvm/, so that irqfds and ioeventfds can
+ * be tied to them.
+ */
+#ifndef HOST_EVENTFD_H
+#define HOST_EVENTFD_H
+
+#include "host/file.h"
+
+enum eventfd_kind {
+	EVENTFD_COUNTER,   /* a read takes all */
+	EVENTFD_SEMAPHORE, /* a read takes one */
+};
+
+/* A new file, with O_RDWR | @flags; NULL when memory is out. */
+struct file *eventfd_new(u32 count, enum eventfd_kind kind, u32 flags);
+bool file_is_eventfd(const struct file *f);
+/* Adds @n, up to the most it can hold, and wakes who waits. Any context but under the queue's lock;
+ * does not sleep. */
+void eventfd_signal(struct file *f, u64 n);
+/* Takes the count as a read would; false if it is 0. Does not sleep. */
+bool eventfd_take(struct file *f, u64 *count);
+/* Woken with POLLIN by each addition: a waiter with a function (host/sched.h) is told so at once.
+ */
+struct waitq *eventfd_waitq(struct file *f);
+
+#endif

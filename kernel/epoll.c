@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * epoll(7): a set of files, and the list of those that may have events.
+ *
+ * epoll_lock (sleeping, one for all sets) guards membership: which items a set has, and which items
+ * watch a file. A set's ready_lock (spin) guards its ready list, which wake-ups add to; it is taken
+ * under the lock of the wait queue that wakes. A set holds no references to its files: the last
+ * close of a file takes its items out (watches_gone), under epoll_lock.
+ */
+#include <bsd/sys/tree.h>
+#include <linux/eventpoll.h>
+
+#include "kernel/fs_args.h"
+#include "kernel/inode.h"
+#include "kernel/poll.h"
+#include "kernel/syscalls.h"
+#include "kernel/time.h"
+
+enum {
+	EPOLL_NEST_MAX = 5, /* sets within sets; Linux's limit */
+	EPOLL_BATCH = 64,   /* events given to user space at a time */
+	EPOLL_EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event),
+};
+
+/* Bits of events that say how, not what. */
+#define EPOLL_HOW (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
+/* What is reported whether it was asked for or not. */
+#define EPOLL_ALWAYS (POLLERR | POLLHUP)
+#define EPOLL_EXCLUSIVE_OK                                                                         \
+	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
+
+struct epoll_item {
+	RB_ENTRY(epoll_item) node;
+	struct file_watch watch;
+	struct waiter waiter; /* on the file's queue, if it has one */
+	struct epoll *set;
+	struct file *file; /* not counted */
+	int fd;
+	struct epoll_event event; /* guarded by epoll_lock */
+	bool ready;		  /* guarded, with the link, by ready_lock */
+	TAILQ_ENTRY(epoll_item) ready_link;
+};
+
+TAILQ_HEAD(epoll_ready, epoll_item);
+RB_HEAD(epoll_items, epoll_item);
+
+struct epoll {
+	struct epoll_items items;
+	struct spinlock ready_lock;
+	struct epoll_ready ready;
+	struct waitq wq; /* of epoll_wait, and of sets that hold this one */
+};
+
+static struct mutex epoll_lock;
+
+static int item_cmp(const struct epoll_item *a, const struct epoll_item *b)
+{
+	if (a->file != b->file)
+		return a->file < b->file ? -1 : 1;
+	return a->fd < b->fd ? -1 : a->fd > b->fd;
+}
+
+RB_GENERATE_INTERNAL(epoll_items, epoll_item, node, item_cmp, static __maybe_unused)
+
+/* ---- the ready list */
+static void mark_ready(struct epoll_item *item)
+{
+	struct epoll *set = item->set;
+
+	spin_lock(&set->ready_lock);
+	if (!item->ready) {
+		item->ready = true;
+		TAILQ_INSERT_TAIL(&set->ready, item, ready_link);
+	}
+	spin_unlock(&set->ready_lock);
+}
+
+static void unmark_ready(struct epoll_item *item)
+{
+	struct epoll *set = item->set;
+
+	spin_lock(&set->ready_lock);
+	if (item->ready)
+		TAILQ_REMOVE(&set->ready, item, ready_link);
+	item->ready = false;
+	spin_unlock(&set->ready_lock);
+}
+
+/* Called by the file's queue, under its lock. @key: what may have happened, 0 for anything. */
+static void item_woken(struct waiter *w, u32 key)
+{
+	struct epoll_item *item = container_of(w, struct epoll_item, waiter);
+	u32 asked = __atomic_load_n(&item->event.events, __ATOMIC_RELAXED);
+
+	/* A one-shot item that has fired asks for nothing. */
+	if (!(asked & ~EPOLL_HOW) || (key && !(key & (asked | EPOLL_ALWAYS))))
+		return;
+	mark_ready(item);
+	waitq_wake(&item->set->wq, WAKE_ALL, POLLIN | POLLRDNORM);
+}
+
+/* ---- membership, under epoll_lock */
+static struct epoll_item *item_find(struct epoll *set, struct file *f, int fd)
+{
+	struct epoll_item key = { .file = f, .fd = fd };
+
+	return RB_FIND(epoll_items, &set->items, &key);
+}
+
+static void item_remove(struct epoll_item *item)
+{
+	waitq_remove(&item->waiter);
+	unmark_ready(item);
+	LIST_REMOVE(&item->watch, link);
+	RB_REMOVE(epoll_items, &item->set->items, item);
+	kfree(item);
+}
+
+/* The last reference to @f has gone. */
+static void watches_gone(struct file *f)
+{
+	struct file_watch *w;
+
+	mutex_lock(&epoll_lock);
+	while ((w = LIST_FIRST(&f->watches)))
+		item_remove(container_of(w, struct epoll_item, watch));
+	mutex_unlock(&epoll_lock);
+}
+
+/* Starts, or starts again, to look for the events of @item: what is there already counts. */
+static void item_arm(struct epoll_item *item)
+{
+	struct waitq *wq;
+	u32 events = file_poll(item->file, &wq);
+
+	if (events & (item->event.events | EPOLL_ALWAYS) && item->event.events & ~EPOLL_HOW) {
+		mark_ready(item);
+		waitq_wake(&item->set->wq, WAKE_ALL, POLLIN | POLLRDNORM);
+	}
+}
+
+static int item_add(struct epoll *set, struct file *f, int fd, const struct epoll_event *event)
+{
+	struct epoll_item *item;
+	struct waitq *wq;
+
+	if (item_find(set, f, fd))
+		return -EEXIST;
+	item = kzalloc(sizeof(*item));
+	if (!item)
+		return -ENOMEM;
+	item->set = set;
+	item->file = f;
+	item->fd = fd;
+	item->event = *event;
+	item->waiter.fn = item_woken;
+	RB_INSERT(epoll_items, &set->items, item);
+	__atomic_store_n(&f->watches_gone, watches_gone, __ATOMIC_RELEASE);
+	LIST_INSERT_HEAD(&f->watches, &item->watch, link);
+	file_poll(f, &wq);
+	if (wq)
+		waitq_add(wq, &item->waiter);
+	item_arm(item);
+	return 0;
+}
+
+static int item_modify(struct epoll *set, struct file *f, int fd, const struct epoll_event *event)
+{
+	struct epoll_item *item = item_find(set, f, fd);
+
+	if (!item)
+		return -ENOENT;
+	if (item->event.events & EPOLLEXCLUSIVE || event->events & EPOLLEXCLUSIVE)
+		return -EINVAL;
+	item->event.data = event->data;
+	__atomic_store_n(&item->event.events, event->events, __ATOMIC_RELAXED);
+	item_arm(item);
+	return 0;
+}
+
+static int item_delete(struct epoll *set, struct file *f, int fd)
+{
+	struct epoll_item *item = item_find(set, f, fd);
+
+	if (!item)
+		return -ENOENT;
+	item_remove(item);
+	return 0;
+}
+
+/* ---- the file */
+static u32 epoll_poll(struct file *f, struct waitq **wq)
+{
+	struct epoll *set = f->priv;
+
+	*wq = &set->wq;
+	/* May be wrong in one way: what was ready is so no more. Who asks finds nothing then. */
+	return TAILQ_EMPTY(&set->ready) ? 0 : POLLIN | POLLRDNORM;
+}
+
+static void epoll_release(struct file *f)
+{
+	struct epoll *set = f->priv;
+	struct epoll_item *item;
+
+	mutex_lock(&epoll_lock);
+	while ((item = RB_ROOT(&set->items)))
+		item_remove(item);
+	mutex_unlock(&epoll_lock);
+	kfree(set);
+}
+
+static const struct file_ops epoll_ops = {
+	.name = "anon_inode:[eventpoll]",
+	.poll = epoll_poll,
+	.release = epoll_release,
+};
+
+void epoll_init(void)
+{
+	mutex_init(&epoll_lock);
+}
+
+s64 sys_epoll_create1(const u64 a[6])
+{
+	u32 flags = (u32)a[0];
+	struct epoll *set;
+	struct file *f;
+
+	if (flags & ~(u32)EPOLL_CLOEXEC)
+		return -EINVAL;
+	set = kzalloc(sizeof(*set));
+	if (!set)
+		return -ENOMEM;
+	RB_INIT(&set->items);
+	spin_init(&set->ready_lock);
+	TAILQ_INIT(&set->ready);
+	waitq_init(&set->wq);
+	f = file_alloc(&epoll_ops, set, O_RDWR);
+	if (!f)
+		kfree(set);
+	return fd_for_file(f, flags);
+}
+
+/* ---- epoll_ctl */
+/* How deep sets lie in @f, or -ELOOP if @set is among them or they lie too deep. */
+static int nest_depth(struct file *f, const struct epoll *set, int depth)
+{
+	struct epoll_item *item;
+	int deepest = depth;
+
+	if (f->ops != &epoll_ops)
+		return depth;
+	if (f->priv == set || depth >= EPOLL_NEST_MAX)
+		return -ELOOP;
+	RB_FOREACH (item, epoll_items, &((struct epoll *)f->priv)->items) {
+		int d = nest_depth(item->file, set, depth + 1);
+
+		if (d < 0)
+			return d;
+		deepest = max(deepest, d);
+	}
+	return deepest;
+}
+
+static int epoll_change(struct epoll *set, int op, struct file *f, int fd,
+			const struct epoll_event *event)
+{
+	int ret;
+
+	mutex_lock(&epoll_lock);
+	switch (op) {
+	case EPOLL_CTL_ADD:
+		ret = nest_depth(f, set, 0);
+		if (ret >= 0)
+			ret = item_add(set, f, fd, event);
+		break;
+	case EPOLL_CTL_MOD: ret = item_modify(set, f, fd, event); break;
+	case EPOLL_CTL_DEL: ret = item_delete(set, f, fd); break;
+	default: ret = -EINVAL; break;
+	}
+	mutex_unlock(&epoll_lock);
+	return ret;
+}
+
+/* What epoll_ctl says of its files before it looks at the set. */
+static int epoll_ctl_check(const struct file *set, const struct file *f, int op,
+			   const struct epoll_event *event)
+{
+	if (!f->ops->poll)
+		return -EPERM;
+	if (set == f || set->ops != &epoll_ops)
+		return -EINVAL;
+	if (op != EPOLL_CTL_DEL && event->events & EPOLLEXCLUSIVE &&
+	    (op == EPOLL_CTL_MOD || f->ops == &epoll_ops || event->events & ~EPOLL_EXCLUSIVE_OK))
+		return -EINVAL;
+	return 0;
+}
+
+s64 sys_epoll_ctl(const u64 a[6])
+{
+	int op = (int)a[1], fd = (int)a[2];
+	struct epoll_event event = { 0 };
+	struct file *set, *f;
+	s64 ret = -EBADF;
+
+	if (op != EPOLL_CTL_DEL && copy_from_user(&event, HVA(a[3]), sizeof(event)))
+		return -EFAULT;
+	set = file_arg(a[0]);
+	f = file_arg(a[2]);
+	if (set && f) {
+		ret = epoll_ctl_check(set, f, op, &event);
+		if (!ret)
+			ret = epoll_change(set->priv, op, f, fd, &event);
+	}
+	if (f)
+		file_put(f);
+	if (set)
+		file_put(set);
+	return ret;
+}
+
+/* ---- epoll_wait */
+static struct epoll_item *take_ready(struct epoll *set)
+{
+	struct epoll_item *item;
+
+	spin_lock(&set->ready_lock);
+	item = TAILQ_FIRST(&set->ready);
+	if (item) {
+		TAILQ_REMOVE(&set->ready, item, ready_link);
+		item->ready = false;
+	}
+	spin_unlock(&set->ready_lock);
+	return item;
+}
+
+/* The events of @item now, for the caller; what the item's mode says happens after that. */
+static u32 item_report(struct epoll_item *item, bool *again)
+{
+	u32 asked = item->event.events;
+	struct waitq *wq;
+	u32 events = file_poll(item->file, &wq) & (asked | EPOLL_ALWAYS) & ~EPOLL_HOW;
+
+	*again = false;
+	if (!(asked & ~EPOLL_HOW) || !events)
+		return 0;
+	if (asked & EPOLLONESHOT)
+		__atomic_store_n(&item->event.events, asked & EPOLL_HOW, __ATOMIC_RELAXED);
+	else
+		*again = !(asked & EPOLLET);
+	return events;
+}
+
+/*
+ * Up to @max events into @out. Items that stay ready (level-triggered) go to the end of the list
+ * once the round is over, so that each is looked at once.
+ */
+static int collect(struct epoll *set, struct epoll_event *out, int max_events)
+{
+	struct epoll_ready again_list = TAILQ_HEAD_INITIALIZER(again_list);
+	struct epoll_item *item;
+	int n = 0;
+
+	mutex_lock(&epoll_lock);
+	while (n < max_events && (item = take_ready(set))) {
+		bool again;
+		u32 events = item_report(item, &again);
+
+		if (!events)
+			continue;
+		out[n].events = events;
+		out[n].data = item->event.data;
+		n++;
+		if (!again)
+			continue;
+		/* It may have been marked anew meanwhile; then it is listed already. */
+		spin_lock(&set->ready_lock);
+		if (!item->ready) {
+			item->ready = true;
+			TAILQ_INSERT_TAIL(&again_list, item, ready_link);
+		}
+		spin_unlock(&set->ready_lock);
+	}
+	spin_lock(&set->ready_lock);
+	TAILQ_CONCAT(&set->ready, &again_list, ready_link);
+	spin_unlock(&set->ready_lock);
+	/* What stays ready is for another thread that waits, too. */
+	if (!TAILQ_EMPTY(&set->ready))
+		waitq_wake(&set->wq, 1, POLLIN | POLLRDNORM);
+	mutex_unlock(&epoll_lock);
+	return n;
+}
+
+/* What is ready, into user memory; a batch is enough: the next call gives more. */
+static s64 epoll_give(struct epoll *set, u64 p, int max_events)
+{
+	struct epoll_event batch[EPOLL_BATCH];
+	int n = collect(set, batch, min(max_events, EPOLL_BATCH));
+
+	if (n && copy_to_user(HVA(p), batch, (size_t)n * sizeof(*batch)))
+		return -EFAULT;
+	return n;
+}
+
+static s64 epoll_wait(struct epoll *set, u64 p, int max_events, u64 deadline_ns)
+{
+	for (;;) {
+		s64 n = epoll_give(set, p, max_events);
+		int ret;
+
+		if (n || !deadline_ns)
+			return n;
+		ret = wait_event_until(&set->wq, !TAILQ_EMPTY(&set->ready), SLEEP_INTERRUPTIBLE,
+				       deadline_ns);
+		if (ret == -ETIMEDOUT)
+			deadline_ns = 0; /* one last look */
+		else if (ret)
+			return -EINTR;
+	}
+}
+
+static s64 epoll_pwait(const u64 a[6], u64 deadline_ns)
+{
+	int max_events = (int)a[2];
+	struct file *f;
+	s64 ret;
+
+	if (max_events <= 0 || (size_t)max_events > EPOLL_EVENTS_MAX)
+		return -EINVAL;
+	f = file_arg(a[0]);
+	if (!f)
+		return -EBADF;
+	ret = f->ops == &epoll_ops ? signal_mask_enter(HVA(a[4]), a[5]) : -EINVAL;
+	if (!ret) {
+		ret = epoll_wait(f->priv, a[1], max_events, deadline_ns);
+		signal_mask_leave(ret);
+	}
+	file_put(f);
+	return ret;
+}
+
+s64 sys_epoll_pwait(const u64 a[6])
+{
+	s32 ms = (s32)a[3];
+
+	if (ms < 0)
+		return epoll_pwait(a, SCHED_FOREVER);
+	return epoll_pwait(a, ms ? time_after((u64)ms * NS_PER_MSEC) : 0);
+}
+
+s64 sys_epoll_pwait2(const u64 a[6])
+{
+	u64 ns, deadline = SCHED_FOREVER;
+	int ret = a[3] ? timespec_from_user(HVA(a[3]), &ns) : 0;
+
+	if (ret)
+		return ret;
+	if (a[3])
+		deadline = ns ? time_after(ns) : 0;
+	return epoll_pwait(a, deadline);
+}
