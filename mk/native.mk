@@ -27,7 +27,7 @@ $(O)/native/catwalk: $(CLI_SRC:%.c=$(O)/native/%.o)
 	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $^ $(CLI_LIBS)
 
 # --- unit tests: every file of tests/unit is one cmocka program -----------------------------------
-UNIT_FLAGS := -std=c11 $(WARNINGS) -I. -Iport/model -I$(O)/uapi-native
+UNIT_FLAGS := -std=c11 -D_DEFAULT_SOURCE= $(WARNINGS) -I. -Iport/model -I$(O)/uapi-native
 UNIT_TESTS := $(patsubst %.c,$(O)/native/%,$(wildcard tests/unit/*.c))
 # The layers that build natively, in one archive: a test links what it refers to.
 NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c)
