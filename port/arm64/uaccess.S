@@ -24,7 +24,7 @@
 
 	.text
 uaccess_efault:
-	mov	w0, #-EFAULT
+	mov	x0, #-EFAULT /* also where the result is 64 bits wide */
 	ret
 
 /* int name(void *dst, u64 src, size_t n): n > 0. */
