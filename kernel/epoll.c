@@ -24,7 +24,7 @@ enum {
 
 /* Bits of events that say how, not what. */
 #define EPOLL_HOW (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
-/* What is reported whether it was asked for or not. */
+/* What is always asked for; only a one-shot item that has fired asks for nothing. */
 #define EPOLL_ALWAYS (POLLERR | POLLHUP)
 #define EPOLL_EXCLUSIVE_OK                                                                         \
 	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE)
@@ -92,8 +92,7 @@ static void item_woken(struct waiter *w, u32 key)
 	struct epoll_item *item = container_of(w, struct epoll_item, waiter);
 	u32 asked = __atomic_load_n(&item->event.events, __ATOMIC_RELAXED);
 
-	/* A one-shot item that has fired asks for nothing. */
-	if (!(asked & ~EPOLL_HOW) || (key && !(key & (asked | EPOLL_ALWAYS))))
+	if (!(asked & ~EPOLL_HOW) || (key && !(key & asked)))
 		return;
 	mark_ready(item);
 	waitq_wake(&item->set->wq, WAKE_ALL, POLLIN | POLLRDNORM);
@@ -133,7 +132,7 @@ static void item_arm(struct epoll_item *item)
 	struct waitq *wq;
 	u32 events = file_poll(item->file, &wq);
 
-	if (events & (item->event.events | EPOLL_ALWAYS) && item->event.events & ~EPOLL_HOW) {
+	if (events & item->event.events) {
 		mark_ready(item);
 		waitq_wake(&item->set->wq, WAKE_ALL, POLLIN | POLLRDNORM);
 	}
@@ -152,7 +151,8 @@ static int item_add(struct epoll *set, struct file *f, int fd, const struct epol
 	item->set = set;
 	item->file = f;
 	item->fd = fd;
-	item->event = *event;
+	item->event.data = event->data;
+	item->event.events = event->events | EPOLL_ALWAYS;
 	item->waiter.fn = item_woken;
 	RB_INSERT(epoll_items, &set->items, item);
 	__atomic_store_n(&f->watches_gone, watches_gone, __ATOMIC_RELEASE);
@@ -173,7 +173,7 @@ static int item_modify(struct epoll *set, struct file *f, int fd, const struct e
 	if (item->event.events & EPOLLEXCLUSIVE || event->events & EPOLLEXCLUSIVE)
 		return -EINVAL;
 	item->event.data = event->data;
-	__atomic_store_n(&item->event.events, event->events, __ATOMIC_RELAXED);
+	__atomic_store_n(&item->event.events, event->events | EPOLL_ALWAYS, __ATOMIC_RELAXED);
 	item_arm(item);
 	return 0;
 }
@@ -340,10 +340,10 @@ static u32 item_report(struct epoll_item *item, bool *again)
 {
 	u32 asked = item->event.events;
 	struct waitq *wq;
-	u32 events = file_poll(item->file, &wq) & (asked | EPOLL_ALWAYS) & ~EPOLL_HOW;
+	u32 events = file_poll(item->file, &wq) & asked & ~EPOLL_HOW;
 
 	*again = false;
-	if (!(asked & ~EPOLL_HOW) || !events)
+	if (!events)
 		return 0;
 	if (asked & EPOLLONESHOT)
 		__atomic_store_n(&item->event.events, asked & EPOLL_HOW, __ATOMIC_RELAXED);
