@@ -22,20 +22,8 @@ static inline void spin_init(struct spinlock *l)
 	l->both = 0;
 }
 
-/* Waits for an event instead of spinning: the owner's store clears this CPU's exclusive monitor. */
-static inline void spin_wait_turn(struct spinlock *l, u16 ticket)
-{
-	u32 owner;
-
-	__asm__ volatile("sevl\n"
-			 "1:	wfe\n"
-			 "	ldaxrh	%w0, %1\n"
-			 "	cmp	%w0, %w2\n"
-			 "	b.ne	1b\n"
-			 : "=&r"(owner)
-			 : "Q"(l->owner), "r"((u32)ticket)
-			 : "cc", "memory");
-}
+/* Returns when @ticket is served (spin.c). */
+void arm64_spin_wait(struct spinlock *l, u16 ticket);
 
 static inline void spin_lock(struct spinlock *l)
 {
@@ -43,7 +31,7 @@ static inline void spin_lock(struct spinlock *l)
 	u16 ticket = (u16)(both >> 16);
 
 	if ((u16)both != ticket)
-		spin_wait_turn(l, ticket);
+		arm64_spin_wait(l, ticket);
 }
 
 static inline bool spin_trylock(struct spinlock *l)
