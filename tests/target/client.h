@@ -38,11 +38,12 @@ struct vcpu {
 	size_t run_size;
 };
 
-/* Guest code as a read-only blob: @code is assembly text; NAME and NAME_end delimit it. */
+/* Guest code as a read-only blob, aligned so that it may hold vectors: @code is assembly text; NAME
+ * and NAME_end delimit it. */
 #define GUEST(name, code)                                                                          \
 	extern const char name[], name##_end[];                                                    \
 	__asm__(".pushsection .rodata\n"                                                           \
-		".balign 16\n.globl " #name ", " #name "_end\n" #name ":\n" code "\n" #name        \
+		".balign 128\n.globl " #name ", " #name "_end\n" #name ":\n" code "\n" #name       \
 		"_end:\n"                                                                          \
 		".popsection")
 
