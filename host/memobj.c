@@ -478,7 +478,7 @@ int memobj_fallocate(struct memobj *o, int mode, u64 offset, u64 len)
 		return -EFBIG;
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		return memobj_punch(o, offset, offset + len);
-	if ((offset + len) >> PAGE_SHIFT > page_counts().total_pages)
+	if (len >> PAGE_SHIFT > page_counts().total_pages)
 		return -ENOSPC;
 	error = memobj_preallocate(o, offset, offset + len);
 	if (error || (mode & FALLOC_FL_KEEP_SIZE))
