@@ -334,7 +334,10 @@ static int replace_mm(const struct exec_request *req, const struct image *img,
 		mm_put(mm);
 		return err;
 	}
+	/* /proc of others takes a reference under the lock. */
+	spin_lock(&current_process()->lock);
 	current_process()->mm = mm;
+	spin_unlock(&current_process()->lock);
 	if (old) {
 		mm_exit(old);
 		mm_put(old);

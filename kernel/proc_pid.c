@@ -26,6 +26,28 @@ static struct thread *tagged_thread(u64 tag)
 	return thread;
 }
 
+/* The file context of a process, counted, or NULL if it has none any more. */
+static struct fs_context *proc_fs(struct process *p)
+{
+	struct fs_context *fs;
+
+	spin_lock(&p->lock);
+	fs = p->fs ? fs_context_get(p->fs) : NULL;
+	spin_unlock(&p->lock);
+	return fs;
+}
+
+/* Its descriptors, likewise. */
+static struct fdtable *proc_files(struct process *p)
+{
+	struct fdtable *files;
+
+	spin_lock(&p->lock);
+	files = p->files ? fdtable_get(p->files) : NULL;
+	spin_unlock(&p->lock);
+	return files;
+}
+
 /* One letter as ps shows it. */
 static char state_letter(const struct thread *thread)
 {
@@ -143,11 +165,15 @@ static void show_status_memory(struct gen_text *t, struct thread *thread)
 static void show_status(struct gen_text *t, struct thread *thread)
 {
 	struct process *p = thread->process;
+	struct fs_context *fs = proc_fs(p);
+	u32 umask = fs ? fs->umask : 0;
 	char state = state_letter(thread);
 	u64 cpus = sched_get_affinity(thread);
 
-	gen_printf(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", thread->task.comm,
-		   p->fs ? p->fs->umask : 0, state, state_word(state));
+	gen_printf(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", thread->task.comm, umask, state,
+		   state_word(state));
+	if (fs)
+		fs_context_put(fs);
 	gen_printf(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid,
 		   thread->task.tid, parent_pid(p));
 	gen_printf(t, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t\n");
@@ -288,11 +314,12 @@ static s64 exe_readlink(struct inode *link, char *target, size_t size)
 static s64 cwd_readlink(struct inode *link, char *target, size_t size)
 {
 	struct thread *thread = tagged_thread(link->tag);
-	char *path = ERR_PTR(-ENOENT);
+	struct fs_context *fs = thread ? proc_fs(thread->process) : NULL;
+	char *path = fs ? path_of(fs->cwd, NULL) : ERR_PTR(-ENOENT);
 	s64 n;
 
-	if (thread && thread->process->fs)
-		path = path_of(thread->process->fs->cwd, NULL);
+	if (fs)
+		fs_context_put(fs);
 	n = IS_ERR(path) ? PTR_ERR(path) : copy_target(target, size, path);
 	if (!IS_ERR(path))
 		kfree(path);
@@ -311,10 +338,11 @@ static s64 root_readlink(struct inode *link, char *target, size_t size)
 static struct file *fd_link_file(struct inode *link)
 {
 	struct thread *thread = tagged_thread(link->tag);
-	struct file *f = NULL;
+	struct fdtable *files = thread ? proc_files(thread->process) : NULL;
+	struct file *f = files ? fd_get_raw(files, (int)(intptr_t)link->priv) : NULL;
 
-	if (thread && thread->process->files)
-		f = fd_get_raw(thread->process->files, (int)(intptr_t)link->priv);
+	if (files)
+		fdtable_put(files);
 	if (thread)
 		thread_put(thread);
 	return f;
@@ -451,15 +479,18 @@ static struct inode *fd_dir_lookup(struct inode *dir, const char *name)
 static int fd_dir_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
 {
 	struct thread *thread = tagged_thread(dir->tag);
+	struct fdtable *files = thread ? proc_files(thread->process) : NULL;
 
 	if (!thread)
 		return -ENOENT;
-	while (thread->process->files) {
-		int fd = fd_next(thread->process->files, (int)(*pos - 2));
+	while (files) {
+		int fd = fd_next(files, (int)(*pos - 2));
 
 		if (fd < 0 || !emit_number(sink, fd, S_IFLNK >> 12, pos))
 			break;
 	}
+	if (files)
+		fdtable_put(files);
 	thread_put(thread);
 	return 0;
 }

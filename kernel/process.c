@@ -193,17 +193,23 @@ static bool remove_thread(struct process *p, struct thread *t, s32 status)
 
 static void release_resources(struct process *p, struct mm *mm)
 {
+	struct fdtable *files = p->files;
+	struct fs_context *fs = p->fs;
+
 	itimers_stop(p);
+	/* /proc of others takes references under the lock. */
+	spin_lock(&p->lock);
+	p->mm = NULL;
+	p->files = NULL;
+	p->fs = NULL;
+	spin_unlock(&p->lock);
+	current_thread()->task.files = NULL;
 	if (mm) {
 		mm_exit(mm);
 		mm_put(mm);
 	}
-	current_thread()->task.files = NULL;
-	fdtable_put(p->files);
-	fs_context_put(p->fs);
-	p->mm = NULL;
-	p->files = NULL;
-	p->fs = NULL;
+	fdtable_put(files);
+	fs_context_put(fs);
 }
 
 /* Orphans become children of the first process. */

@@ -109,8 +109,9 @@ struct process {
 
 	struct waitq child_wait; /* wait4: a child ended */
 	struct waitq exec_wait;	 /* exec: the other threads have gone */
+	/* Changed under lock, by the process itself only; others take references under lock. */
 	struct mm *mm;
-	struct fdtable *files; /* immutable but for exec, which is single-threaded */
+	struct fdtable *files;
 	struct fs_context *fs;
 	u64 start_ns;
 	u64 dead_threads_runtime_ns; /* guarded by lock */
