@@ -11,6 +11,9 @@ struct platform platform;
 
 extern const char _start[], _end[];
 
+/* The offset of the root node; memory and devices are its children. */
+#define ROOT 0
+
 /* A number of @cells 32-bit cells. */
 static u64 read_cells(const fdt32_t *p, int cells)
 {
@@ -21,10 +24,10 @@ static u64 read_cells(const fdt32_t *p, int cells)
 	return value;
 }
 
-/* The @index-th address and size of @node's reg property. */
-static bool read_reg(const void *fdt, int node, int index, pa_t *pa, u64 *size)
+/* The @index-th address and size of the reg property of @node, a child of @parent. libfdt would
+ * find the parent by walking the tree from its start, which took most of the time of boot. */
+static bool read_reg(const void *fdt, int parent, int node, int index, pa_t *pa, u64 *size)
 {
-	int parent = fdt_parent_offset(fdt, node);
 	int address_cells = fdt_address_cells(fdt, parent);
 	int size_cells = fdt_size_cells(fdt, parent);
 	int len, entry = address_cells + size_cells;
@@ -77,7 +80,7 @@ static void read_memory(const void *fdt, int node)
 {
 	struct boot_region r;
 
-	for (int i = 0; read_reg(fdt, node, i, &r.start, &r.size); i++) {
+	for (int i = 0; read_reg(fdt, ROOT, node, i, &r.start, &r.size); i++) {
 		u64 start = ALIGN_UP(r.start.v, PAGE_SIZE);
 		u64 end = ALIGN_DOWN(r.start.v + r.size, PAGE_SIZE);
 
@@ -137,14 +140,14 @@ static void read_chosen(const void *fdt)
 }
 
 /* CPUs beyond the limit stay off. The boot CPU becomes number 0. */
-static void read_cpu(const void *fdt, int node)
+static void read_cpu(const void *fdt, int cpus, int node)
 {
 	u64 self = read_sysreg(mpidr_el1) & MPIDR_AFFINITY;
 	unsigned int n = boot_info.cpu_count;
 	pa_t mpidr;
 	u64 none;
 
-	if (n == PORT_MAX_CPUS || !read_reg(fdt, node, 0, &mpidr, &none))
+	if (n == PORT_MAX_CPUS || !read_reg(fdt, cpus, node, 0, &mpidr, &none))
 		return;
 	platform.cpu_mpidr[n] = mpidr.v & MPIDR_AFFINITY;
 	if (platform.cpu_mpidr[n] == self) {
@@ -158,12 +161,13 @@ static void read_gic(const void *fdt, int node)
 {
 	u64 size, regions = 1;
 
-	read_reg(fdt, node, 0, &platform.gicd, &size);
+	read_reg(fdt, ROOT, node, 0, &platform.gicd, &size);
 	read_number(fdt, node, "#redistributor-regions", &regions);
 	read_number(fdt, node, "redistributor-stride", &platform.gicr_stride);
 	regions = min(regions, ARRAY_SIZE(platform.gicr));
 	for (unsigned int i = 0; i < regions; i++) {
-		if (!read_reg(fdt, node, (int)i + 1, &platform.gicr[i], &platform.gicr_size[i]))
+		if (!read_reg(fdt, ROOT, node, (int)i + 1, &platform.gicr[i],
+			      &platform.gicr_size[i]))
 			break;
 		platform.gicr_count = i + 1;
 	}
@@ -174,7 +178,7 @@ static void read_uart(const void *fdt, int node)
 	u64 size;
 
 	if (platform.uart.v == 0)
-		read_reg(fdt, node, 0, &platform.uart, &size);
+		read_reg(fdt, ROOT, node, 0, &platform.uart, &size);
 }
 
 static void read_virtio(const void *fdt, int node)
@@ -187,7 +191,7 @@ static void read_virtio(const void *fdt, int node)
 	/* Three cells: 0 for a shared interrupt, its number, its trigger. */
 	if (n == ARRAY_SIZE(boot_info.virtio) || !interrupt || len != 12 ||
 	    fdt32_to_cpu(interrupt[0]) != 0 ||
-	    !read_reg(fdt, node, 0, &window->start, &window->size))
+	    !read_reg(fdt, ROOT, node, 0, &window->start, &window->size))
 		return;
 	boot_info.virtio_irq[n] = fdt32_to_cpu(interrupt[1]) + 32;
 	boot_info.virtio_count = n + 1;
@@ -233,7 +237,7 @@ void fdt_read(const void *fdt, pa_t fdt_pa)
 	reserve(fdt_pa.v, fdt_pa.v + fdt_totalsize(fdt));
 	read_reservations(fdt);
 	read_chosen(fdt);
-	fdt_for_each_subnode(node, fdt, 0)
+	fdt_for_each_subnode(node, fdt, ROOT)
 	{
 		if (has_device_type(fdt, node, "memory"))
 			read_memory(fdt, node);
@@ -243,7 +247,7 @@ void fdt_read(const void *fdt, pa_t fdt_pa)
 	fdt_for_each_subnode(node, fdt, cpus)
 	{
 		if (has_device_type(fdt, node, "cpu"))
-			read_cpu(fdt, node);
+			read_cpu(fdt, cpus, node);
 	}
 	boot_info.fdt = phys_to_virt(fdt_pa);
 }
