@@ -81,6 +81,8 @@ struct port *machine_new(const struct port_caps *caps)
 	return p;
 }
 
+static void header_free(struct machine *m, struct header *h);
+
 u64 machine_delete(struct port *p)
 {
 	struct machine *m = p->machine;
@@ -89,6 +91,8 @@ u64 machine_delete(struct port *p)
 	m->walk_depth = 0;
 	machine_quiesce(p);
 	live = m->live;
+	while (m->allocated)
+		header_free(m, m->allocated);
 	munmap(m->arena, ARENA_TABLES * TABLE_SIZE);
 	free(m->table);
 	free(m->tlb.entry);
@@ -216,34 +220,51 @@ void machine_table_retire(struct port *p, u64 *page)
 	grace_add(p, (struct grace_item){ .table = page });
 }
 
-/* What is handed out has a header with its size in front. */
+/* What is handed out has a header in front, by which all of it can be found again. */
 struct header {
 	size_t size;
+	struct header *prev, *next;
 	u64 pad;
 };
 
 void *machine_alloc(struct port *p, size_t size)
 {
+	struct machine *m = p->machine;
 	struct header *h;
 
 	if (allocation_fails(p))
 		return NULL;
 	h = must(calloc(1, sizeof(*h) + size));
 	h->size = size;
-	p->machine->live++;
+	h->next = m->allocated;
+	if (h->next)
+		h->next->prev = h;
+	m->allocated = h;
+	m->live++;
 	return h + 1;
+}
+
+static void header_free(struct machine *m, struct header *h)
+{
+	if (h->prev)
+		h->prev->next = h->next;
+	else
+		m->allocated = h->next;
+	if (h->next)
+		h->next->prev = h->prev;
+	free(h);
 }
 
 void machine_release(struct port *p, void *mem, size_t size)
 {
-	struct header *h = mem;
+	struct header *h = (struct header *)mem - 1;
 
 	if (!mem)
 		return;
-	if (h[-1].size != size)
-		machine_refuse(p, "free of %zu bytes, allocated as %zu", size, h[-1].size);
+	if (h->size != size)
+		machine_refuse(p, "free of %zu bytes, allocated as %zu", size, h->size);
 	p->machine->live--;
-	free(h - 1);
+	header_free(p->machine, h);
 }
 
 void machine_release_after_grace(struct port *p, void *mem, size_t size)

@@ -104,6 +104,8 @@ struct page_state {
 	u32 mapped; /* TLB entries of 4 KiB and 2 MiB that map it */
 };
 
+struct header; /* machine.c: in front of an allocation */
+
 struct grace_item {
 	void *mem;
 	size_t size;
@@ -116,6 +118,7 @@ struct machine {
 	struct table *table; /* [ARENA_TABLES] */
 	u32 tables_used;
 	u64 live;
+	struct header *allocated;
 	struct vm_known vm[MAX_VMS];
 	int loaded[MACHINE_CPUS]; /* VM each CPU has loaded, -1: none */
 	struct tlb tlb;
