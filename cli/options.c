@@ -11,7 +11,7 @@
 
 #define CPUS_MAX	8
 #define MEMORY_MIB_MIN	64
-#define MEMORY_MIB_MAX	(64 * 1024)
+#define MEMORY_MIB_MAX	(16 * 1024)
 #define TIMEOUT_S_MAX	86400
 #define DEFAULT_MIB	1024
 #define HIDDEN_DIR	"/.catwalk"
@@ -35,7 +35,7 @@ const char run_usage[] =
 	"input.\n"
 	"\n"
 	"  --cpus N              processors, 1 to 8 (1)\n"
-	"  --memory SIZE         RAM, 64M to 64G (1G)\n"
+	"  --memory SIZE         RAM, 64M to 16G (1G)\n"
 	"  --cpu MODEL           " CPU_MODEL_NAMES " (max)\n"
 	"  --no-fwb              hide forced write-back (FEAT_S2FWB)\n"
 	"  --timeout S           give up after S seconds, 1 to 86400 (none)\n"
@@ -96,7 +96,7 @@ static int set_memory(struct run_options *options, const char *text)
 		end++;
 	}
 	if (err || *end || value < MEMORY_MIB_MIN || value > MEMORY_MIB_MAX)
-		return bad_input("--memory: '%s' is not a size from 64M to 64G (M or G, M if none)",
+		return bad_input("--memory: '%s' is not a size from 64M to 16G (M or G, M if none)",
 				 text);
 	options->memory_mib = (unsigned int)value;
 	return 0;
