@@ -14,6 +14,8 @@
 #include "kernel/vfs.h"
 
 #define REPORT_MAX 65536UL
+/* Where CATWALK_RUN_PATH lies. */
+#define RUN_DIRECTORY "/.catwalk"
 
 /* What a shell says when a command cannot be executed. */
 enum { EXIT_CANNOT_EXECUTE = 126 };
@@ -137,6 +139,9 @@ static void read_run_file(struct run *r)
 	r->file = read_whole(CATWALK_RUN_PATH, &size);
 	if (!r->file)
 		fail(CATWALK_RUN_PATH, "cannot be read from the initramfs");
+	/* The program does not see it. */
+	(void)vfs_remove_kernel(CATWALK_RUN_PATH);
+	(void)vfs_remove_kernel(RUN_DIRECTORY);
 	h = (const struct catwalk_run_header *)r->file;
 	if (!header_is_good(h, size))
 		fail(CATWALK_RUN_PATH, "has a header that this kernel does not know");

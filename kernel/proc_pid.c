@@ -170,8 +170,8 @@ static void show_status(struct gen_text *t, struct thread *thread)
 	char state = state_letter(thread);
 	u64 cpus = sched_get_affinity(thread);
 
-	gen_printf(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\n", thread->task.comm, umask, state,
-		   state_word(state));
+	gen_printf(t, "Name:\t%s\nUmask:\t0%u%u%u\nState:\t%c (%s)\n", thread->task.comm,
+		   umask >> 6 & 7, umask >> 3 & 7, umask & 7, state, state_word(state));
 	if (fs)
 		fs_context_put(fs);
 	gen_printf(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid,

@@ -444,6 +444,13 @@ s64 vfs_read_kernel(struct file *f, void *buf, size_t n, u64 pos)
 	return (s64)(n - io.left);
 }
 
+int vfs_remove_kernel(const char *path)
+{
+	int ret = vfs_unlink(vfs_root, path);
+
+	return ret == -EISDIR ? vfs_rmdir(vfs_root, path) : ret;
+}
+
 s64 vfs_file_size(struct file *f)
 {
 	struct inode *inode = file_inode(f);

@@ -120,6 +120,8 @@ struct file *vfs_open_kernel(const char *path, u32 flags, u32 mode);
 struct file *vfs_open_exec(int dirfd, const char *path, int at_flags);
 /* Reads into kernel memory at @pos; bytes read (fewer only at the end) or an error. */
 s64 vfs_read_kernel(struct file *f, void *buf, size_t n, u64 pos);
+/* Takes the name of a file, or of an empty directory, away. 0 or an error. */
+int vfs_remove_kernel(const char *path);
 /* Size of the regular file @f, or -EINVAL. */
 s64 vfs_file_size(struct file *f);
 
