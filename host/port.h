@@ -86,7 +86,8 @@ int __must_check user_cmpxchg_u32(hva_t p, u32 *old, u32 new_value);
 
 /*
  * ---- host translation tables (stage 1 of EL2&0, TTBR0). Entries are Arm VMSAv8-64 descriptors on
- * both machines. The writer holds the mm's page-table lock.
+ * both machines; the port defines MAIR_IDX_WB, MAIR_IDX_NC and MAIR_IDX_NGNRE, the values of
+ * AttrIndx for the memory types. The writer holds the mm's page-table lock.
  */
 static inline u64 port_pte_read(const u64 *pte);
 static inline void port_pte_write(u64 *pte, u64 value);

@@ -8,7 +8,6 @@
 #define HOST_PTE_H
 
 #include "host/mm_impl.h"
-#include "port/arm64/mair.h"
 
 #define PTE_VALID      BIT(0)
 #define PTE_TABLE      BIT(1) /* levels 0 to 2: points to a table; level 3: a page */
@@ -118,9 +117,9 @@ static inline enum host_memtype pte_memtype(u64 pte)
 static inline u64 pte_memtype_attr(enum host_memtype type)
 {
 	switch (type) {
-	case HOST_WB: return PTE_ATTR_INDEX((u64)MAIR_IDX_WB);
-	case HOST_NC: return PTE_ATTR_INDEX((u64)MAIR_IDX_NC);
-	default: return PTE_ATTR_INDEX((u64)MAIR_IDX_NGNRE);
+	case HOST_WB: return (u64)MAIR_IDX_WB << PTE_ATTR_SHIFT;
+	case HOST_NC: return (u64)MAIR_IDX_NC << PTE_ATTR_SHIFT;
+	default: return (u64)MAIR_IDX_NGNRE << PTE_ATTR_SHIFT;
 	}
 }
 

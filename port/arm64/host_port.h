@@ -4,6 +4,7 @@
 #define PORT_ARM64_HOST_PORT_H
 
 #include "layout.h"
+#include "mair.h"
 #include "percpu.h"
 
 /* A ticket lock: served in the order of arrival. */

@@ -15,7 +15,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "host/mm.h"
+#include "host/err.h"
+#include "host/page.h"
 #include "host/sched.h"
 #include "host/task.h"
 
@@ -57,6 +58,7 @@ u64 model_ram_bytes;
 u32 model_spinlocks_held;
 struct task *model_current;
 void (*model_pte_hook)(u64 *entry, u64 old, u64 value);
+bool (*model_user_fault)(u64 va, enum model_access access);
 struct model_tlbi_counts model_tlbis;
 unsigned int model_asid_bits = 8;
 
@@ -116,6 +118,7 @@ void model_host_boot(u64 ram_bytes)
 	memset(&machine.boot_task, 0, sizeof(machine.boot_task));
 	model_current = &machine.boot_task;
 	model_pte_hook = NULL;
+	model_user_fault = NULL;
 	page_init(&ram, 1, NULL, 0);
 }
 
@@ -262,7 +265,7 @@ static u64 walk_read(u64 *table, int level, u64 va)
 }
 
 /* The program's byte at @va for an access, or NULL for a fault. */
-static char *walk(u64 va, enum host_access access)
+static char *walk(u64 va, enum model_access access)
 {
 	u64 *table;
 
@@ -281,7 +284,7 @@ static char *walk(u64 va, enum host_access access)
 		}
 		if (!(desc & DESC_NG))
 			panic("a program's leaf %lx is global", (unsigned long)desc);
-		if (access == HOST_WRITE && (desc & DESC_RDONLY))
+		if (access == MODEL_WRITE && (desc & DESC_RDONLY))
 			return NULL;
 		return (char *)phys_to_virt(PA(pa.v + (va & (level_size(level) - 1))));
 	}
@@ -292,14 +295,14 @@ static char *walk(u64 va, enum host_access access)
 
 enum on_fault { FAULT_IN, FAULT_FAILS };
 
-static char *user_byte(u64 va, enum host_access access, enum on_fault on_fault)
+static char *user_byte(u64 va, enum model_access access, enum on_fault on_fault)
 {
 	char *p = walk(va, access);
 
 	for (int tries = 0; !p && on_fault == FAULT_IN; tries++) {
 		if (model_spinlocks_held)
 			panic("a program's memory is touched under a spin lock");
-		if (!model_current->mm || mm_fault(model_current->mm, HVA(va), access) != FAULT_OK)
+		if (!model_user_fault || !model_user_fault(va, access))
 			return NULL;
 		if (tries == 100)
 			panic("fault at %lx is never resolved", (unsigned long)va);
@@ -318,7 +321,7 @@ static int user_access(u64 va, void *buf, size_t n, enum user_op op, enum on_fau
 		return -EFAULT;
 	while (n > 0) {
 		size_t part = min(n, PAGE_SIZE - (va & ~PAGE_MASK));
-		char *p = user_byte(va, op == USER_READ ? HOST_READ : HOST_WRITE, on_fault);
+		char *p = user_byte(va, op == USER_READ ? MODEL_READ : MODEL_WRITE, on_fault);
 
 		if (!p)
 			return -EFAULT;
@@ -373,7 +376,7 @@ int user_cmpxchg_u32(hva_t p, u32 *old, u32 new_value)
 
 	if (p.v >= VA_END || !IS_ALIGNED(p.v, sizeof(u32)))
 		return -EFAULT;
-	word = (u32 *)user_byte(p.v, HOST_WRITE, FAULT_FAILS);
+	word = (u32 *)user_byte(p.v, MODEL_WRITE, FAULT_FAILS);
 	if (!word)
 		return -EFAULT;
 	seen = *word;

@@ -22,6 +22,9 @@ bool model_refuses(void (*fn)(void *arg), void *arg);
 const char *model_refusal(void);
 /* Called before each write of a descriptor, if set. */
 extern void (*model_pte_hook)(u64 *entry, u64 old, u64 value);
+/* What the kernel does with a fault of access to a program's memory: true if it may be repeated. */
+enum model_access { MODEL_READ, MODEL_WRITE };
+extern bool (*model_user_fault)(u64 va, enum model_access access);
 /* Invalidations since power-on: of ranges, of an ASID, of everything. */
 struct model_tlbi_counts {
 	u64 range;
@@ -33,6 +36,10 @@ extern struct model_tlbi_counts model_tlbis;
 extern unsigned int model_asid_bits;
 
 /* ---- the contract */
+
+#define MAIR_IDX_WB    0
+#define MAIR_IDX_NC    1
+#define MAIR_IDX_NGNRE 2
 
 struct spinlock {
 	u32 held;

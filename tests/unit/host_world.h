@@ -112,6 +112,12 @@ static void shadow_take(u64 addr)
 
 /* ---- the world */
 
+static inline bool world_fault(u64 va, enum model_access access)
+{
+	return mm_fault(world_mm, HVA(va), access == MODEL_WRITE ? HOST_WRITE : HOST_READ) ==
+	       FAULT_OK;
+}
+
 static inline int world_begin(void **state)
 {
 	(void)state;
@@ -125,6 +131,7 @@ static inline int world_begin(void **state)
 	shadow.notifier.ops = &shadow_ops;
 	mm_notifier_register(world_mm, &shadow.notifier);
 	model_pte_hook = shadow_check_write;
+	model_user_fault = world_fault;
 	return 0;
 }
 
