@@ -118,10 +118,10 @@ static void item_remove(struct epoll_item *item)
 /* The last reference to @f has gone. */
 static void watches_gone(struct file *f)
 {
-	struct file_watch *w;
+	struct file_watch *w, *next;
 
 	mutex_lock(&epoll_lock);
-	while ((w = LIST_FIRST(&f->watches)))
+	LIST_FOREACH_SAFE (w, &f->watches, link, next)
 		item_remove(container_of(w, struct epoll_item, watch));
 	mutex_unlock(&epoll_lock);
 }
@@ -201,10 +201,10 @@ static u32 epoll_poll(struct file *f, struct waitq **wq)
 static void epoll_release(struct file *f)
 {
 	struct epoll *set = f->priv;
-	struct epoll_item *item;
+	struct epoll_item *item, *next;
 
 	mutex_lock(&epoll_lock);
-	while ((item = RB_ROOT(&set->items)))
+	RB_FOREACH_SAFE (item, epoll_items, &set->items, next)
 		item_remove(item);
 	mutex_unlock(&epoll_lock);
 	kfree(set);

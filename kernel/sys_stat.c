@@ -38,6 +38,7 @@ static int stat_named(u64 dirfd, u64 p, int at_flags, struct stat *st)
 	struct inode *inode = inode_from_user(dirfd, p, at_flags, &f);
 	int ret = 0;
 
+	*st = (struct stat){ 0 };
 	if (IS_ERR(inode))
 		return (int)PTR_ERR(inode);
 	if (f)
