@@ -64,6 +64,7 @@ CLANG_IMAGE := $(O)/clang/catwalk.Image
 $(CHECK)/plan-target: FORCE
 	@mkdir -p $(@D) && : >$@
 	$(call plan,target/image-size,10,tools/check-size $(O)/catwalk.Image 1048576)
+	$(call plan,target/port,120,tests/port/run $(PORT_TEST_IMAGE))
 	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
 	$(call plan,target/clang/vmm,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM))
 	@for table in $(TABLES); do tools/plan-target $(O) $$table || exit; done >>$@
@@ -76,7 +77,7 @@ clang-kernel: | $(setup)
 CHECK_PARTS := static unit cli target
 check-unit-needs   := $(UNIT_TESTS)
 check-cli-needs    := $(O)/native/catwalk
-check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang-kernel
+check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang-kernel port-test-image
 
 .PHONY: check FORCE $(CHECK_PARTS:%=check-%)
 check: $(foreach part,$(CHECK_PARTS),$(check-$(part)-needs) $(CHECK)/plan-$(part))

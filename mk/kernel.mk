@@ -66,4 +66,11 @@ $(O)/catwalk.Image: $(O)/catwalk.elf
 .PHONY: kernel
 kernel: $(O)/catwalk.Image
 
+# The port to arm64 alone, with its test in the kernel's place (tests/port/run boots it).
+PORT_TEST_IMAGE := $(O)/port-test/catwalk.Image
+.PHONY: port-test-image
+port-test-image: | $(setup)
+	$(Q)$(MAKE) -s O=$(O)/port-test setup=$(setup) ARM64_SYSROOT=$(ARM64_SYSROOT) \
+		KERNEL_DIRS="port/arm64 tests/port" $(PORT_TEST_IMAGE)
+
 -include $(KERNEL_OBJ:.o=.d)

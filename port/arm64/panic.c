@@ -55,7 +55,6 @@ static void say_backtrace(u64 pc, u64 fp)
 {
 	u64 previous = 0;
 
-	say("backtrace:\n");
 	say_address(pc);
 	for (int depth = 0; depth < 32 && is_frame(fp, previous); depth++) {
 		const u64 *record = (const u64 *)fp;
@@ -103,7 +102,7 @@ void panic(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	say("%s\n", line);
+	say("%s\nbacktrace:\n", line);
 	say_backtrace((u64)__builtin_return_address(0) - 4,
 		      *(const u64 *)__builtin_frame_address(0));
 	port_power_off();
@@ -111,9 +110,17 @@ void panic(const char *fmt, ...)
 
 void panic_with_frame(const struct trap_frame *frame, u64 esr, u64 far, const char *what)
 {
+	u64 start, pc = frame->pc;
+
 	panic_begin();
 	say("%s\n", what);
 	say_frame(frame, esr, far);
-	say_backtrace(frame->pc, frame->x[29]);
+	say("backtrace:\n");
+	/* A jump to nowhere made no frame; who jumped is in the link register. */
+	if (!symbol_lookup(frame->pc, &start)) {
+		say_address(frame->pc);
+		pc = frame->x[30] - 4;
+	}
+	say_backtrace(pc, frame->x[29]);
 	port_power_off();
 }
