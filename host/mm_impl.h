@@ -46,6 +46,9 @@ RB_PROTOTYPE(vma_tree, vma, node, )
 struct vma *vma_new(struct mm *mm, u64 start, u64 end, u32 flags);
 /* Frees a VMA that was never linked, with its reference to a file. */
 void vma_free(struct vma *vma);
+/* A linked copy of @vma for @len bytes at @to of @mm, that shows what @vma has from @from on. NULL:
+ * out of memory. */
+struct vma *vma_copy(const struct vma *vma, struct mm *mm, u64 from, u64 to, u64 len);
 void vma_link(struct vma *vma);
 /* Takes it out of the tree and calls ops->close; it is freed when the write lock is released, since
  * a file's release may sleep and take the lock. */
@@ -145,6 +148,9 @@ int pgt_split_at(struct mm *mm, u64 addr);
 /* Moves leaves between isolated ranges of equal length; pgt_move_prepare() has succeeded. */
 int pgt_move_prepare(struct mm *mm, u64 from, u64 to, u64 len);
 void pgt_move(struct mm *mm, u64 from, u64 to, u64 len);
+/* Gives @to the leaves that @from has in a range, read-only in both. The caller has notified. 0 or
+ * -ENOMEM: then @to has some of them. */
+int pgt_share(struct mm *from, struct mm *to, u64 start, u64 end);
 /* Frees tables that serve only [@floor, @ceiling), of which [@start, @end) was just zapped. */
 void pgt_free_tables(struct mm *mm, u64 start, u64 end, u64 floor, u64 ceiling);
 

@@ -154,24 +154,6 @@ static bool mremap_grow_in_place(struct mm *mm, const struct mremap_request *r, 
 	return true;
 }
 
-static struct vma *vma_copy_to(const struct vma *vma, u64 from, u64 to, u64 len)
-{
-	struct vma *copy = kmalloc(sizeof(*copy));
-
-	if (!copy)
-		return NULL;
-	*copy = *vma;
-	copy->start = HVA(to);
-	copy->end = HVA(to + len);
-	copy->offset += from - vma->start.v;
-	if (copy->file)
-		file_get(copy->file);
-	vma_link(copy);
-	if (copy->ops && copy->ops->open)
-		copy->ops->open(copy);
-	return copy;
-}
-
 /* Everything that can fail comes first; then leaves move, and the old place is unmapped. */
 static int mremap_move(struct mm *mm, const struct mremap_request *r, u64 to)
 {
@@ -182,7 +164,7 @@ static int mremap_move(struct mm *mm, const struct mremap_request *r, u64 to)
 	if (!error)
 		error = pgt_move_prepare(mm, r->old, to, moved);
 	vma = vma_find(mm, HVA(r->old));
-	copy = error ? NULL : vma_copy_to(vma, r->old, to, r->new_len);
+	copy = error ? NULL : vma_copy(vma, mm, r->old, to, r->new_len);
 	if (!copy) {
 		pgt_free_tables(mm, to, to + moved, to, to + moved);
 		return error ? error : -ENOMEM;

@@ -442,6 +442,58 @@ void pgt_move(struct mm *mm, u64 from, u64 to, u64 len)
 	}
 }
 
+/* ---- fork */
+
+/* The page gets a leaf more; with two, neither may write to it. */
+static u64 pte_share_locked(u64 *entry)
+{
+	u64 pte = port_pte_read(entry);
+	u64 shared = pte_with_perms(pte, pte_perms(pte) & ~(unsigned int)LEAF_W);
+
+	if (!pte_is_special(pte))
+		page_get(phys_to_page(pte_pa(pte)));
+	if (shared != pte)
+		port_pte_write(entry, shared);
+	return shared;
+}
+
+static int share_run_locked(struct mm *from, struct mm *to, const struct pte_run *r)
+{
+	int error = 0;
+
+	for (u32 i = 0; !error && i < r->count; i++) {
+		u64 pte;
+
+		if (!pte_is_leaf(port_pte_read(&r->entry[i])))
+			continue;
+		pte = pte_share_locked(&r->entry[i]);
+		spin_lock(&to->pt_lock); /* nobody else knows the new mm */
+		error = pgt_install_locked(to, r->addr + i * level_size(r->level), r->level, pte);
+		spin_unlock(&to->pt_lock);
+		if (error)
+			pte_release(pte);
+	}
+	pgt_invalidate(from, r->addr, pgt_run_end(r), r->level);
+	return error;
+}
+
+int pgt_share(struct mm *from, struct mm *to, u64 start, u64 end)
+{
+	int error = 0;
+
+	while (!error && start < end) {
+		struct pte_run r;
+
+		spin_lock(&from->pt_lock);
+		r = pgt_run_locked(from, start, end);
+		error = share_run_locked(from, to, &r);
+		spin_unlock(&from->pt_lock);
+		start = pgt_run_end(&r);
+		sched_point();
+	}
+	return error;
+}
+
 /* ---- tables */
 
 /* Unlinks the tables below entries of @level whose whole span lies in [start, end), frees them. */

@@ -105,9 +105,28 @@ void vma_unlink(struct vma *vma)
 	LIST_INSERT_HEAD(&vma->mm->doomed, vma, object_link);
 }
 
+struct vma *vma_copy(const struct vma *vma, struct mm *mm, u64 from, u64 to, u64 len)
+{
+	struct vma *copy = kmalloc(sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	*copy = *vma;
+	copy->mm = mm;
+	copy->start = HVA(to);
+	copy->end = HVA(to + len);
+	copy->offset += from - vma->start.v;
+	if (copy->file)
+		file_get(copy->file);
+	vma_link(copy);
+	if (copy->ops && copy->ops->open)
+		copy->ops->open(copy);
+	return copy;
+}
+
 int vma_split(struct vma *vma, u64 addr)
 {
-	struct vma *upper;
+	u64 end = vma->end.v;
 	int error;
 
 	if (!IS_ALIGNED(addr, vma_unit(vma)))
@@ -117,19 +136,13 @@ int vma_split(struct vma *vma, u64 addr)
 	error = pgt_split_at(vma->mm, addr);
 	if (error)
 		return error;
-	upper = kmalloc(sizeof(*upper));
-	if (!upper)
-		return -ENOMEM;
-	*upper = *vma;
-	upper->start = HVA(addr);
-	upper->offset += addr - vma->start.v;
-	if (upper->file)
-		file_get(upper->file);
-	vma->mm->total_pages -= vma_pages(upper);
+	/* The tree must not hold two VMAs that overlap. */
 	vma->end = HVA(addr);
-	vma_link(upper);
-	if (upper->ops && upper->ops->open)
-		upper->ops->open(upper);
+	if (!vma_copy(vma, vma->mm, addr, addr, end - addr)) {
+		vma->end = HVA(end);
+		return -ENOMEM;
+	}
+	vma->mm->total_pages -= (end - addr) >> PAGE_SHIFT;
 	return 0;
 }
 

@@ -347,6 +347,51 @@ static void the_heap_grows_and_shrinks(void **state)
 	assert_int_equal(mm_brk(world_mm, BASE + 8 * PAGE_SIZE), BASE + 2 * PAGE_SIZE);
 }
 
+/* Makes @mm the one that runs. */
+static void run_as(struct mm *mm)
+{
+	world_mm = mm;
+	port_current()->mm = mm;
+	mm_activate(mm);
+}
+
+static void a_forked_copy_goes_its_own_way(void **state)
+{
+	struct mm *parent = world_mm, *child;
+	u64 huge = map_anon(BASE, SZ_2M);
+	u64 small = map_anon(BASE + SZ_2M, 4 * PAGE_SIZE);
+	s64 shared = map_at(0, PAGE_SIZE, RW, MAP_SHARED | MAP_ANONYMOUS);
+
+	(void)state;
+	assert_int_equal(poke_byte(huge + 5, 1), 0);
+	assert_int_equal(poke_byte(small, 2), 0);
+	assert_int_equal(peek_byte(small + PAGE_SIZE), 0);
+	assert_int_equal(poke_byte((u64)shared, 3), 0);
+	assert_int_equal(mm_madvise(parent, small + 2 * PAGE_SIZE, PAGE_SIZE, MADV_DONTFORK), 0);
+	assert_int_equal(poke_byte(small + 3 * PAGE_SIZE, 9), 0);
+	assert_int_equal(mm_madvise(parent, small + 3 * PAGE_SIZE, PAGE_SIZE, MADV_WIPEONFORK), 0);
+	shadow_take(small);
+	child = mm_copy(parent);
+	assert_non_null(child);
+	assert_int_equal(shadow.count, 0);
+	assert_int_equal(poke_byte(small, 4), 0); /* the parent, before the child looks */
+	run_as(child);
+	assert_int_equal(peek_byte(huge + 5), 1);
+	assert_int_equal(leaf_at(huge).level, LEVEL_2M);
+	assert_int_equal(peek_byte(small), 2);
+	assert_int_equal(peek_byte(small + 2 * PAGE_SIZE), -EFAULT);
+	assert_int_equal(peek_byte(small + 3 * PAGE_SIZE), 0);
+	assert_int_equal(poke_byte(huge + 5, 6), 0);
+	assert_int_equal(poke_byte((u64)shared, 7), 0);
+	run_as(parent);
+	assert_int_equal(peek_byte(huge + 5), 1);
+	assert_int_equal(peek_byte((u64)shared), 7);
+	mm_exit(child);
+	mm_put(child);
+	assert_int_equal(poke_byte(huge + 5, 8), 0); /* alone again */
+	assert_int_equal(peek_byte(small), 4);
+}
+
 /* ---- a driver */
 
 static struct {
@@ -463,9 +508,7 @@ static void asids_outlast_their_number(void **state)
 	for (int i = 0; i < 600; i++) {
 		struct mm *mm = mm_new();
 
-		world_mm = mm;
-		port_current()->mm = mm;
-		mm_activate(mm);
+		run_as(mm);
 		(void)map_anon(BASE, PAGE_SIZE);
 		assert_int_equal(peek_byte(at), 0); /* not what another mm has there */
 		assert_int_equal(poke_byte(at, 2), 0);
@@ -473,9 +516,7 @@ static void asids_outlast_their_number(void **state)
 		mm_put(mm);
 		model_host_grace();
 	}
-	world_mm = first;
-	port_current()->mm = first;
-	mm_activate(first);
+	run_as(first);
 	assert_int_equal(peek_byte(at), 1);
 	assert_true(model_tlbis.all >= 2);
 }
@@ -592,6 +633,7 @@ int main(void)
 		world_test(mappings_grow_in_place_or_move),
 		world_test(the_stack_grows_down_to_its_limit),
 		world_test(the_heap_grows_and_shrinks),
+		world_test(a_forked_copy_goes_its_own_way),
 		world_test(special_leaves_are_as_large_as_they_can_be),
 		world_test(the_owner_is_asked_before_a_write_is_refused),
 		world_test(an_owner_can_take_back),

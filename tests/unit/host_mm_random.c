@@ -313,6 +313,19 @@ static s64 call_new_mm(u64 base)
 	return 0;
 }
 
+static s64 call_fork(u64 base)
+{
+	struct mm *mm = mm_copy(world_mm);
+
+	(void)base;
+	if (!mm)
+		return -ENOMEM;
+	mm_exit(mm);
+	mm_put(mm);
+	model_host_grace();
+	return 0;
+}
+
 static s64 call_object(u64 base)
 {
 	struct memobj *o = memobj_new();
@@ -343,6 +356,7 @@ static const struct {
 	{ "fault", call_fault },
 	{ "brk", call_brk },
 	{ "mm_new", call_new_mm },
+	{ "fork", call_fork },
 	{ "memobj", call_object },
 };
 
