@@ -203,11 +203,15 @@ void port_irq_point(void)
 
 		if (intid >= INTID_SPURIOUS)
 			return;
-		/* The acknowledgement takes effect before the device is asked. */
-		__asm__ volatile("dsb sy" ::: "memory");
-		handle(intid);
+		/*
+		 * Ended before it is handled: all are masked anyway, and while one is active none
+		 * of its priority ends the WFI of who dozes for a lock in the handler (spin.c).
+		 */
 		write_sysreg(SYS_ICC_EOIR1_EL1, intid);
+		/* Both take effect before the device is asked. */
+		__asm__ volatile("dsb sy" ::: "memory");
 		isb();
+		handle(intid);
 	}
 }
 
