@@ -61,7 +61,7 @@ static bool all_passed(struct grace_wait *w)
 
 void sched_grace_period(void)
 {
-	struct grace_wait w;
+	struct grace_wait w = { 0 };
 
 	snapshot_others(&w);
 	if (!w.lagging || all_passed(&w))

@@ -280,6 +280,8 @@ static void give_way(void)
 {
 	struct thread *t = current_thread();
 
+	/* One that prepared to sleep looks at its condition again instead of sleeping here. */
+	sched_cancel_sleep();
 	sched_quiescent();
 	hook_out(t);
 	spin_lock(&sched_lock);
@@ -358,26 +360,24 @@ void sched_idle_loop(void)
 
 /* ---- sleeping */
 
+/*
+ * A sleeper says so, then looks at its condition; a waker changes the condition, then looks at the
+ * sleeper. The barrier in each makes sure that one of them sees the other.
+ */
 void sched_prepare_sleep(enum sleep_kind kind)
 {
 	struct sched_entity *se = &current_thread()->se;
 
-	/*
-	 * The lock orders this before the caller's look at its condition, and a waker's change of
-	 * the condition before its look at our state: one of the two sees the other.
-	 */
-	spin_lock(&sched_lock);
 	se->sleep_kind = kind;
-	se->state = THREAD_SLEEPING;
 	se->timed_out = false;
-	spin_unlock(&sched_lock);
+	__atomic_store_n(&se->state, THREAD_SLEEPING, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Nobody but the thread itself takes it off its CPU, so that no lock is needed. */
 void sched_cancel_sleep(void)
 {
-	spin_lock(&sched_lock);
-	current_thread()->se.state = THREAD_RUNNABLE;
-	spin_unlock(&sched_lock);
+	__atomic_store_n(&current_thread()->se.state, THREAD_RUNNABLE, __ATOMIC_RELAXED);
 }
 
 /* Makes a sleeper runnable; one that has not yet left its CPU just goes on. sched_lock is held. */
@@ -393,8 +393,13 @@ static void wake_locked(struct sched_entity *se)
 
 void sched_wake(struct task *t)
 {
+	struct sched_entity *se = &task_thread(t)->se;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&se->state, __ATOMIC_RELAXED) != THREAD_SLEEPING)
+		return;
 	spin_lock(&sched_lock);
-	wake_locked(&task_thread(t)->se);
+	wake_locked(se);
 	spin_unlock(&sched_lock);
 }
 

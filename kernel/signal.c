@@ -142,13 +142,12 @@ static void dequeue(struct process *p, struct pending_signals *pending, int sig,
 {
 	struct queued_signal *q = find_queued(pending, sig);
 
+	*info = (siginfo_t){ .si_signo = sig, .si_code = SI_USER };
 	if (q) {
 		*info = q->info;
 		drop(p, pending, q);
-	} else {
-		*info = (siginfo_t){ .si_signo = sig, .si_code = SI_USER };
 	}
-	if (!q || !find_queued(pending, sig))
+	if (!find_queued(pending, sig))
 		pending->set &= ~SIGMASK(sig);
 }
 
