@@ -124,7 +124,7 @@ static s8 slot_level(const struct slot_view *slot, u64 ipa)
 {
 	u64 start = slot->gfn << PAGE_SHIFT, end = start + (slot->npages << PAGE_SHIFT);
 
-	for (s8 level = LEVEL_1G; level < LEVEL_4K; level++) {
+	for (int level = LEVEL_1G; level < LEVEL_4K; level++) {
 		u64 size = level_size(level), base = ALIGN_DOWN(ipa, size);
 
 		if (base >= start && base + size <= end && !((start ^ slot->hva.v) & (size - 1)))
