@@ -127,28 +127,26 @@ static int enqueue(struct process *p, struct pending_signals *pending, int sig,
 	return 0;
 }
 
-static struct queued_signal *find_queued(struct pending_signals *pending, int sig)
+/* The first @sig from @q on, or NULL. */
+static struct queued_signal *find_queued(struct queued_signal *q, int sig)
 {
-	struct queued_signal *q;
-
-	TAILQ_FOREACH (q, &pending->queue, link)
-		if (q->info.si_signo == sig)
-			return q;
-	return NULL;
+	while (q && q->info.si_signo != sig)
+		q = TAILQ_NEXT(q, link);
+	return q;
 }
 
 /* Takes the first @sig off the queue; one that was sent without memory for it has no details. */
 static void dequeue(struct process *p, struct pending_signals *pending, int sig, siginfo_t *info)
 {
-	struct queued_signal *q = find_queued(pending, sig);
+	struct queued_signal *q = find_queued(TAILQ_FIRST(&pending->queue), sig);
 
+	if (!q || !find_queued(TAILQ_NEXT(q, link), sig))
+		pending->set &= ~SIGMASK(sig);
 	*info = (siginfo_t){ .si_signo = sig, .si_code = SI_USER };
 	if (q) {
 		*info = q->info;
 		drop(p, pending, q);
 	}
-	if (!find_queued(pending, sig))
-		pending->set &= ~SIGMASK(sig);
 }
 
 static int first_signal(sigmask_t set)
