@@ -40,8 +40,13 @@ void mmu_map_ram(void);
 /* Takes the boot-time identity map off this CPU. */
 void mmu_drop_identity(void);
 
+/* ---- options.c: names the words of the command line that nobody reads. */
+void report_unknown_options(void);
+
 /* ---- cpu.c */
 void cpu_read_features(void);
+/* One line on the console. */
+void cpu_report(void);
 /* Registers of this CPU that C can set as well; checks that it has the boot CPU's features. */
 void cpu_init(void);
 
@@ -77,6 +82,8 @@ s64 psci_call(u64 function, u64 arg0, u64 arg1, u64 arg2);
 void uart_init(void);
 /* Ignores the lock from here on: the machine is going down. */
 void uart_break_lock(void);
+/* At most 255 characters. */
+void console_printf(const char *fmt, ...) __printf(1, 2);
 
 /* ---- symbols.c: the function that holds @pc and its start, or NULL. */
 const char *symbol_lookup(u64 pc, u64 *start);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Boot in C, from boot.S to kernel_main(); the other CPUs; the command line's options. */
+/* Boot in C, from boot.S to kernel_main(); the other CPUs. */
 #include <string.h>
 
 #include "arm64.h"
@@ -48,6 +48,8 @@ void boot_main(u64 fdt_pa, u64 image_pa)
 	gic_init();
 	clock_init();
 	random_init();
+	report_unknown_options();
+	cpu_report();
 	kernel_main();
 }
 
@@ -97,37 +99,4 @@ void secondary_main(void)
 	while (__atomic_load_n(&arm64_cpu_count, __ATOMIC_ACQUIRE) == 1)
 		port_cpu_relax();
 	kernel_secondary_main();
-}
-
-/* The value after "key=" in @word of @length, or NULL. */
-static const char *match_option(const char *word, size_t length, const char *key)
-{
-	size_t n = strlen(key);
-
-	if (length > n && strncmp(word, key, n) == 0 && word[n] == '=')
-		return word + n + 1;
-	return NULL;
-}
-
-bool boot_option(const char *key, char *value, size_t size)
-{
-	const char *word = boot_info.cmdline;
-
-	while (*word) {
-		const char *end = strchr(word, ' ');
-		size_t length = end ? (size_t)(end - word) : strlen(word);
-		const char *found = match_option(word, length, key);
-
-		if (found) {
-			size_t n = length - (size_t)(found - word);
-
-			if (n >= size)
-				return false;
-			memcpy(value, found, n);
-			value[n] = 0;
-			return true;
-		}
-		word += length + (end ? 1 : 0);
-	}
-	return false;
 }

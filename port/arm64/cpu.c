@@ -110,6 +110,21 @@ void cpu_read_features(void)
 	hide_by_command_line(&cpu_features);
 }
 
+static const char *on(bool feature)
+{
+	return feature ? "on" : "off";
+}
+
+void cpu_report(void)
+{
+	const struct cpu_features *f = &cpu_features;
+
+	console_printf("catwalk: %u CPUs, %u-bit PA, FWB %s, DIC %s, IDC %s, BBM level %u, "
+		       "range TLBI %s, HAFDBS %s, %u-bit VMID\n",
+		       boot_info.cpu_count, f->pa_bits, on(f->fwb), on(f->dic), on(f->idc), f->bbm,
+		       on(f->range_tlbi), on(f->hafdbs), f->vmid_bits);
+}
+
 /* No trap that reset may have left on; SVE and the like are off since boot.S. */
 static void clear_traps(void)
 {

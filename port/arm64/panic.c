@@ -15,29 +15,15 @@ extern const char __boot_stack[], __boot_stack_top[];
 /* CPUs that panicked so far; the first one reports, the others wait for the power to go. */
 static u32 panic_count;
 
-static void say(const char *fmt, ...) __printf(1, 2);
-
-static void say(const char *fmt, ...)
-{
-	char line[256];
-	va_list args;
-	int n;
-
-	va_start(args, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, args);
-	va_end(args);
-	port_console_write(line, min((size_t)n, sizeof(line) - 1));
-}
-
 static void say_address(u64 pc)
 {
 	u64 start;
 	const char *name = symbol_lookup(pc, &start);
 
 	if (name)
-		say("  %016lx %s+0x%lx\n", pc, name, pc - start);
+		console_printf("  %016lx %s+0x%lx\n", pc, name, pc - start);
 	else
-		say("  %016lx\n", pc);
+		console_printf("  %016lx\n", pc);
 }
 
 /* May a frame record lie at @fp? On a kernel stack, and further up than the one before. */
@@ -69,10 +55,11 @@ static void say_backtrace(u64 pc, u64 fp)
 
 static void say_frame(const struct trap_frame *frame, u64 esr, u64 far)
 {
-	say("esr %08lx far %016lx pstate %08lx\n", esr, far, frame->pstate);
+	console_printf("esr %08lx far %016lx pstate %08lx\n", esr, far, frame->pstate);
 	for (int i = 0; i < 30; i += 2)
-		say("x%-2d %016lx  x%-2d %016lx\n", i, frame->x[i], i + 1, frame->x[i + 1]);
-	say("x30 %016lx  sp  %016lx\n", frame->x[30], frame->sp);
+		console_printf("x%-2d %016lx  x%-2d %016lx\n", i, frame->x[i], i + 1,
+			       frame->x[i + 1]);
+	console_printf("x30 %016lx  sp  %016lx\n", frame->x[30], frame->sp);
 }
 
 /* Lets one CPU through; the rest, and a panic within a panic, end here. */
@@ -87,10 +74,10 @@ static void panic_begin(void)
 			__asm__ volatile("wfe");
 	}
 	uart_break_lock();
-	say("\ncatwalk: panic on CPU %u", port_cpu());
+	console_printf("\ncatwalk: panic on CPU %u", port_cpu());
 	if (t)
-		say(" in thread %d (%.16s)", t->tid, t->comm);
-	say(": ");
+		console_printf(" in thread %d (%.16s)", t->tid, t->comm);
+	console_printf(": ");
 }
 
 void panic(const char *fmt, ...)
@@ -102,7 +89,7 @@ void panic(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	say("%s\nbacktrace:\n", line);
+	console_printf("%s\nbacktrace:\n", line);
 	say_backtrace((u64)__builtin_return_address(0) - 4,
 		      *(const u64 *)__builtin_frame_address(0));
 	port_power_off();
@@ -113,9 +100,9 @@ void panic_with_frame(const struct trap_frame *frame, u64 esr, u64 far, const ch
 	u64 start, pc = frame->pc;
 
 	panic_begin();
-	say("%s\n", what);
+	console_printf("%s\n", what);
 	say_frame(frame, esr, far);
-	say("backtrace:\n");
+	console_printf("backtrace:\n");
 	/* A jump to nowhere made no frame; who jumped is in the link register. */
 	if (!symbol_lookup(frame->pc, &start)) {
 		say_address(frame->pc);

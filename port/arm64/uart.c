@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's own messages, on a PL011 that is polled. */
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "arm64.h"
 
 enum { UART_DR = 0x00, UART_FR = 0x18 };
@@ -44,4 +47,16 @@ void port_console_write(const char *s, size_t n)
 	}
 	if (locked)
 		spin_unlock(&uart.lock);
+}
+
+void console_printf(const char *fmt, ...)
+{
+	char line[256];
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	port_console_write(line, min((size_t)n, sizeof(line) - 1));
 }
