@@ -88,7 +88,7 @@ u64 machine_delete(struct port *p)
 	struct machine *m = p->machine;
 	u64 live;
 
-	m->walk_depth = 0;
+	memset(m->walk_depth, 0, sizeof(m->walk_depth));
 	machine_quiesce(p);
 	live = m->live;
 	while (m->allocated)
@@ -146,9 +146,9 @@ static bool allocation_fails(struct port *p)
 {
 	struct machine *m = p->machine;
 
-	if (m->locks_held)
+	if (m->locks_held[p->cpu])
 		machine_refuse(p, "allocation, which may sleep, with a lock held");
-	if (m->walk_depth)
+	if (m->walk_depth[p->cpu])
 		machine_refuse(p, "allocation, which may sleep, in a walk section");
 	return m->fail_nth && --m->fail_nth == 0;
 }
@@ -277,8 +277,10 @@ void machine_quiesce(struct port *p)
 {
 	struct machine *m = p->machine;
 
-	if (m->walk_depth)
-		machine_refuse(p, "a quiescent state in a walk section");
+	for (int cpu = 0; cpu < MACHINE_CPUS; cpu++) {
+		if (m->walk_depth[cpu])
+			machine_refuse(p, "a quiescent state in a walk section");
+	}
 	while (m->grace) {
 		struct grace_item *g = m->grace;
 
@@ -293,12 +295,12 @@ void machine_quiesce(struct port *p)
 
 void machine_walk_enter(struct port *p)
 {
-	p->machine->walk_depth++;
+	p->machine->walk_depth[p->cpu]++;
 }
 
 void machine_walk_leave(struct port *p)
 {
-	if (p->machine->walk_depth-- == 0)
+	if (p->machine->walk_depth[p->cpu]-- == 0)
 		machine_refuse(p, "a walk section is left that was not entered");
 }
 
@@ -310,14 +312,14 @@ void machine_read_lock(struct port *p, struct port_rwlock *l)
 	if (l->writer)
 		machine_refuse(p, "dead lock: read lock while held for writing");
 	l->readers++;
-	p->machine->locks_held++;
+	p->machine->locks_held[p->cpu]++;
 }
 
 void machine_read_unlock(struct port *p, struct port_rwlock *l)
 {
 	if (l->readers-- == 0)
 		machine_refuse(p, "read unlock of a lock that is not held");
-	p->machine->locks_held--;
+	p->machine->locks_held[p->cpu]--;
 }
 
 void machine_write_lock(struct port *p, struct port_rwlock *l)
@@ -325,7 +327,7 @@ void machine_write_lock(struct port *p, struct port_rwlock *l)
 	if (l->writer || l->readers)
 		machine_refuse(p, "dead lock: write lock while held");
 	l->writer = true;
-	p->machine->locks_held++;
+	p->machine->locks_held[p->cpu]++;
 }
 
 void machine_write_unlock(struct port *p, struct port_rwlock *l)
@@ -333,7 +335,7 @@ void machine_write_unlock(struct port *p, struct port_rwlock *l)
 	if (!l->writer)
 		machine_refuse(p, "write unlock of a lock that is not held");
 	l->writer = false;
-	p->machine->locks_held--;
+	p->machine->locks_held[p->cpu]--;
 }
 
 void machine_relax_point(struct port *p)
@@ -341,7 +343,7 @@ void machine_relax_point(struct port *p)
 	struct machine *m = p->machine;
 
 	m->counts.relax++;
-	if (m->locks_held)
+	if (m->locks_held[p->cpu])
 		machine_refuse(p, "relax point with a lock held");
 	if (!m->on_relax || m->in_relax)
 		return;
@@ -398,6 +400,11 @@ void machine_guest_enter(struct port *p, u64 vttbr, u64 vtcr)
 		table_link_root(p, vm);
 	}
 	m->loaded[p->cpu] = vm;
+}
+
+void machine_guest_leave(struct port *p)
+{
+	p->machine->loaded[p->cpu] = -1;
 }
 
 static enum machine_type type_of(u64 desc)

@@ -49,6 +49,8 @@ void machine_on_relax(struct port *p, void (*fn)(void *arg), void *arg);
 /* ---- the guest */
 /* This CPU loads the VM's stage 2. From the first time on, the VM's tables are watched. */
 void machine_guest_enter(struct port *p, u64 vttbr, u64 vtcr);
+/* No VM is loaded on this CPU any more. What it cached stays. */
+void machine_guest_leave(struct port *p);
 
 enum machine_op { MACHINE_READ, MACHINE_WRITE, MACHINE_FETCH };
 enum machine_type { MACHINE_WB, MACHINE_NC, MACHINE_DEVICE };

@@ -127,7 +127,7 @@ struct machine {
 	u64 pages, pages_size;
 	u64 next_pa;
 	struct grace_item *grace;
-	int walk_depth, locks_held;
+	int walk_depth[MACHINE_CPUS], locks_held[MACHINE_CPUS];
 	u64 fail_nth;
 	bool deaf[DEAF_KINDS];
 	void (*on_relax)(void *arg);

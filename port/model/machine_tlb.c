@@ -62,6 +62,8 @@ void tlb_add(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table
 	struct tlb_entry *e;
 	int i;
 
+	if (!vmid)
+		return; /* the VM has no number now, so nothing walks its tables */
 	if (!is_table && !(desc & M_AF))
 		return; /* without the Access flag it may not be cached (D8.5.1) */
 	if (t->free < 0)
@@ -451,19 +453,36 @@ void machine_tlbi_ipa_local(struct port *p, const u64 *vttbr, ipa_t ipa, int lev
 	p->machine->counts.dsb++;
 }
 
+static bool is_loaded(const struct machine *m, int vm)
+{
+	for (int cpu = 0; cpu < MACHINE_CPUS; cpu++) {
+		if (m->loaded[cpu] == vm)
+			return true;
+	}
+	return false;
+}
+
+/* Nothing walks the tables of a VM that no CPU has loaded, so what is flushed does not come back:
+ * it has no number until it is entered again. */
 void machine_tlbi_all_vmids(struct port *p)
 {
-	struct tlb *tlb = &p->machine->tlb;
+	struct machine *m = p->machine;
 
 	machine_publish(p);
-	p->machine->counts.tlbi_all++;
-	for (int i = 0; tlb->stale && !p->machine->deaf[DEAF_TLBI] && i < tlb->size; i++) {
-		struct tlb_entry *e = &tlb->entry[i];
+	m->counts.tlbi_all++;
+	if (m->deaf[DEAF_TLBI])
+		return;
+	for (int i = 0; i < m->tlb.size; i++) {
+		struct tlb_entry *e = &m->tlb.entry[i];
 
-		if (e->used && e->gone)
-			e->stage2_going = e->combined_going = all_cpus(p);
+		if (e->used && (e->gone || !is_loaded(m, e->vm)))
+			drop(p, e);
 	}
-	complete(p);
+	for (int vm = 0; vm < MAX_VMS; vm++) {
+		if (!is_loaded(m, vm))
+			m->vm[vm].vmid = 0;
+	}
+	m->counts.dsb++;
 }
 
 void machine_flush_local(struct port *p, const u64 *vttbr)
