@@ -165,6 +165,7 @@ static int fault_absent(const struct fault *f)
 {
 	const struct vma *vma = f->vma;
 	enum host_access access = f->access;
+	int error;
 
 	if (!vma->ops)
 		return fault_anonymous(f);
@@ -172,7 +173,8 @@ static int fault_absent(const struct fault *f)
 		return -EIO;
 	if (!(vma->flags & VM_SHARED) && access == HOST_WRITE)
 		access = HOST_READ;
-	return vma->ops->fault(f->vma, HVA(f->addr), access);
+	error = vma->ops->fault(f->vma, HVA(f->addr), access);
+	return error ? error : -EAGAIN;
 }
 
 /* ---- a write to a leaf that is read-only */
@@ -299,7 +301,10 @@ static int fault_write_shared(struct fault *f)
 		error = ops->pfn_mkwrite(f->vma, HVA(f->addr));
 		return error ? error : fault_make_writable(f);
 	}
-	return ops->fault ? ops->fault(f->vma, HVA(f->addr), HOST_WRITE) : -EACCES;
+	if (!ops->fault)
+		return -EACCES;
+	error = ops->fault(f->vma, HVA(f->addr), HOST_WRITE);
+	return error ? error : -EAGAIN;
 }
 
 /* What mprotect took away and the VMA gives again: anything but writing. */
@@ -315,7 +320,7 @@ static int fault_restore(const struct fault *f)
 		pgt_relax_locked(mm, entry, ALIGN_DOWN(f->addr, level_size(f->level)), f->level,
 				 perms);
 	spin_unlock(&mm->pt_lock);
-	return 0;
+	return entry && f->access != HOST_WRITE ? 0 : -EAGAIN;
 }
 
 /* ---- the path */
@@ -329,6 +334,7 @@ static bool vma_allows(const struct vma *vma, enum host_access access)
 	}
 }
 
+/* 0: the access is possible now. -EAGAIN: one step nearer, look again. */
 static int fault_step(struct fault *f)
 {
 	if (!pte_is_leaf(f->pte))
@@ -361,7 +367,7 @@ static enum fault_verdict fault_serve(struct fault *f)
 		if (pte_allows(f->pte, f->access))
 			return FAULT_OK;
 		error = fault_step(f);
-		if (error && error != -EAGAIN)
+		if (error != -EAGAIN)
 			return fault_verdict_of(error);
 	}
 	return FAULT_OK;

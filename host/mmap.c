@@ -10,7 +10,7 @@
 #define MAP_KNOWN_FLAGS                                                                            \
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |    \
 	 MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |   \
-	 MAP_HUGETLB | MAP_FIXED_NOREPLACE | (MAP_HUGE_MASK << MAP_HUGE_SHIFT))
+	 MAP_HUGETLB | MAP_FIXED_NOREPLACE | (int)((unsigned int)MAP_HUGE_MASK << MAP_HUGE_SHIFT))
 
 /* One mmap call, its arguments checked step by step. */
 struct mmap_request {

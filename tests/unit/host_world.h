@@ -79,7 +79,7 @@ static const struct mm_notifier_ops shadow_ops = {
 	.release = shadow_release,
 };
 
-static bool leaf_narrows(u64 old, u64 value)
+static inline bool leaf_narrows(u64 old, u64 value)
 {
 	return !(value & PTE_VALID) || pte_pa(old).v != pte_pa(value).v ||
 	       (pte_is_writable(old) && !pte_is_writable(value)) || !pte_is_leaf(value);
@@ -94,7 +94,7 @@ static void shadow_check_write(u64 *entry, u64 old, u64 value)
 }
 
 /* Takes what is mapped at @addr into the shadow, as a guest's fault would. */
-static void shadow_take(u64 addr)
+static inline void shadow_take(u64 addr)
 {
 	int level;
 	u64 *entry;
