@@ -11,24 +11,38 @@ static bool suffices(const struct host_leaf *leaf, enum mem_access access)
 	return access != MEM_WRITE || leaf->writable;
 }
 
-static enum reason why_of(int error, bool was_present)
+/* What was known before the host fault failed. */
+enum was { WAS_ABSENT, WAS_READ_ONLY, WAS_READ_ONLY_SPECIAL };
+
+static enum reason why_of(int error, enum was was)
 {
+	static const u8 refused[] = {
+		[WAS_ABSENT] = WHY_NO_VMA,
+		[WAS_READ_ONLY] = WHY_NOT_WRITABLE,
+		[WAS_READ_ONLY_SPECIAL] = WHY_OWNER_REFUSED_WRITE,
+	};
+
 	switch (error) {
 	case ERR_NOMEM: return WHY_HOST_NOMEM;
 	case ERR_INTR: return WHY_HOST_SIGNAL;
 	case ERR_HWPOISON: return WHY_HOST_POISON;
 	case ERR_AGAIN: return WHY_RACED;
-	default: return was_present ? WHY_NOT_WRITABLE : WHY_NO_VMA;
+	case ERR_PERM: return WHY_NOT_WRITABLE;
+	default: return (enum reason)refused[was];
 	}
 }
 
-static void fail(struct fault_backing *out, int error, bool was_present)
+static void fail(struct fault_backing *out, int error, enum was was)
 {
-	out->error = error;
-	out->why = why_of(error, was_present);
-	/* The leaf is there and the owner, asked, said no. */
-	if (error == ERR_FAULT && was_present && out->leaf.reach == REACH_NONE)
-		out->why = WHY_OWNER_REFUSED_WRITE;
+	out->error = error == ERR_PERM ? ERR_FAULT : error;
+	out->why = why_of(error, was);
+}
+
+static enum was was_of(int error, const struct host_leaf *leaf)
+{
+	if (error != ERR_OK)
+		return WAS_ABSENT;
+	return leaf->reach == REACH_NONE ? WAS_READ_ONLY_SPECIAL : WAS_READ_ONLY;
 }
 
 void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struct slot_view *slot,
@@ -38,6 +52,7 @@ void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struc
 	enum mem_access access = req->access == MEM_WRITE ? MEM_WRITE : MEM_READ;
 
 	for (int i = 0; i < RESOLVE_TRIES; i++) {
+		enum was was;
 		int error;
 
 		/* Sampled before the leaf is read: a change in between is seen by commit (M13). */
@@ -49,17 +64,16 @@ void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struc
 			return;
 		}
 		if (error == ERR_HWPOISON) {
-			fail(out, error, false);
+			fail(out, error, WAS_ABSENT);
 			return;
 		}
+		was = was_of(error, &out->leaf);
 		stat_inc(&m->s2, STAT_host_fault);
-		if (error != ERR_OK)
-			out->leaf.reach = REACH_ALIAS;
 		error = m->host_ops->fault(m->host, hva, access);
 		if (error != ERR_OK && error != ERR_AGAIN) {
-			fail(out, error, out->leaf.reach == REACH_NONE);
+			fail(out, error, was);
 			return;
 		}
 	}
-	fail(out, ERR_AGAIN, false);
+	fail(out, ERR_AGAIN, WAS_ABSENT);
 }

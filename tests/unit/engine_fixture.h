@@ -107,8 +107,10 @@ static int host_fault(void *host, hva_t hva, enum mem_access access)
 	h->write_faults += access == MEM_WRITE;
 	if (h->fault_error)
 		return h->fault_error;
-	if (!host_has(h, hva) || (access == MEM_WRITE && !h->vma_writable))
+	if (!host_has(h, hva))
 		return ERR_FAULT;
+	if (access == MEM_WRITE && !h->vma_writable)
+		return ERR_PERM;
 	i = host_granule(h, hva);
 	if (h->present[i] && access == MEM_WRITE && h->refuses_mkwrite)
 		return ERR_FAULT;
