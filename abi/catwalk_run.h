@@ -31,7 +31,7 @@
 #define CATWALK_PORT_NAME "org.catwalk.channel"
 #define CATWALK_PORT_NR	  1
 
-/* What to start: a file of the initramfs that the program itself does not see. */
+/* What to start: a file of the initramfs. */
 #define CATWALK_RUN_PATH    "/.catwalk/run"
 #define CATWALK_RUN_MAGIC   0x4e555257u /* "WRUN" */
 #define CATWALK_RUN_VERSION 1u

@@ -78,8 +78,21 @@ static int command_run(int argc, char **argv)
 	return status ? status : start_and_relay(&options, &initramfs);
 }
 
+/* Descriptors 0 to 2 that the caller closed must not be taken by files of ours. */
+static void open_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	open_standard_descriptors();
 	if (argc < 2)
 		return bad_input("a command is missing; accepted is: run (see catwalk --help)");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
