@@ -116,6 +116,26 @@ static s64 mem_lseek(struct file *f, s64 offset, int whence)
 	return 0;
 }
 
+/* A private mapping is anonymous memory; a shared one is an object of its own, as long as mapped.
+ */
+static int zero_mmap(struct file *f, struct vma *vma)
+{
+	struct memobj *o;
+	int ret;
+
+	(void)f;
+	if (!(vma->flags & VM_SHARED))
+		return 0;
+	o = memobj_new();
+	if (!o)
+		return -ENOMEM;
+	ret = memobj_truncate(o, vma->offset + (vma->end.v - vma->start.v));
+	if (!ret)
+		ret = memobj_mmap(o, vma);
+	memobj_put(o);
+	return ret;
+}
+
 static const struct file_ops null_ops = {
 	.name = "/dev/null",
 	.read = null_read,
@@ -128,6 +148,7 @@ static const struct file_ops zero_ops = {
 	.read = zero_read,
 	.write = null_write,
 	.lseek = mem_lseek,
+	.mmap = zero_mmap,
 };
 
 static const struct file_ops full_ops = {

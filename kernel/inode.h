@@ -78,7 +78,8 @@ struct walk {
 		*inode; /* counted: what the path names; NULL if the last component is absent */
 	char last[VFS_NAME_MAX + 1];
 	enum last_component kind;
-	bool slash;	/* the path ends in a slash: only a directory will do */
+	/* The path ends in a slash: only a directory will do, which the caller checks. */
+	bool slash;
 	bool by_handle; /* @inode was reached by a magic link: @dir and @last do not name it */
 };
 
@@ -87,6 +88,8 @@ struct walk {
  * may be absent. Else -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG, -ENOMEM.
  */
 int walk_path(struct walk *w, struct inode *start, const char *path, enum walk_links links);
+/* 0 if the path leads to something that may end as it does; -ENOENT, -ENOTDIR. */
+int walk_must_exist(const struct walk *w);
 void walk_end(struct walk *w);
 /* Writes the target of the link @inode to @buf, without NUL; its length, -EINVAL if it is no link,
  * -ENAMETOOLONG. */

@@ -52,6 +52,11 @@ static int huge_truncate(struct file *f, u64 size)
 	return regular_file_ops.truncate(f, size);
 }
 
+static void huge_release(struct file *f)
+{
+	regular_file_ops.release(f);
+}
+
 static const struct file_ops huge_file_ops = {
 	.name = "file",
 	.read = huge_read,
@@ -60,6 +65,7 @@ static const struct file_ops huge_file_ops = {
 	.stat = huge_stat,
 	.truncate = huge_truncate,
 	.fallocate = huge_fallocate,
+	.release = huge_release,
 };
 
 /* Sizes of huge pages, as the flags give them: log2 of bytes, 0 for the usual one. */

@@ -124,12 +124,12 @@ static int unlink_check(const struct walk *w)
 
 	if (ret)
 		return ret;
-	if (!w->inode)
-		return -ENOENT;
+	ret = walk_must_exist(w);
+	if (ret)
+		return ret;
 	if (inode_is_dir(w->inode))
 		return -EISDIR;
-	ret = dir_writable(w->dir);
-	return ret ? -EPERM : 0;
+	return dir_writable(w->dir) ? -EPERM : 0;
 }
 
 int vfs_unlink(struct inode *start, const char *path)

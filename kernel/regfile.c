@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 
 #include "host/mm.h"
+#include "kernel/flock.h"
 #include "kernel/fs_args.h"
 #include "kernel/inode.h"
 
@@ -136,6 +137,11 @@ static int regular_fallocate(struct file *f, int mode, u64 offset, u64 len)
 	return ret;
 }
 
+static void regular_release(struct file *f)
+{
+	flock_release(f);
+}
+
 const struct file_ops regular_file_ops = {
 	.name = "file",
 	.read = regular_read,
@@ -145,6 +151,7 @@ const struct file_ops regular_file_ops = {
 	.stat = regular_stat,
 	.truncate = regular_truncate,
 	.fallocate = regular_fallocate,
+	.release = regular_release,
 };
 
 struct file *regular_open(struct inode *inode, u32 flags)
@@ -196,6 +203,7 @@ static const struct file_ops dir_file_ops = {
 	.lseek = dir_lseek,
 	.stat = regular_stat,
 	.getdents = dir_getdents,
+	.release = regular_release,
 };
 
 struct file *dir_open(struct inode *inode, u32 flags)

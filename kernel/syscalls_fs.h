@@ -20,6 +20,7 @@
 	SYSCALL(sendfile, __NR_sendfile) \
 	SYSCALL(getdents64, __NR_getdents64) \
 	/* descriptors: sys_fd.c */ \
+	SYSCALL(flock, __NR_flock) \
 	SYSCALL(close, __NR_close) \
 	SYSCALL(dup, __NR_dup) \
 	SYSCALL(dup3, __NR_dup3) \

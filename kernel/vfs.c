@@ -8,6 +8,7 @@
 
 #include "host/mm.h"
 #include "host/page.h"
+#include "kernel/flock.h"
 #include "kernel/inode.h"
 #include "kernel/thread.h"
 
@@ -42,8 +43,8 @@ static int resolve(struct inode *start, const char *path, enum walk_links links,
 	mutex_lock(&tree_lock);
 	ret = walk_path(&w, start, path, links);
 	if (!ret) {
-		*inode = w.inode ? inode_get(w.inode) : NULL;
-		ret = w.inode ? 0 : -ENOENT;
+		ret = walk_must_exist(&w);
+		*inode = ret ? NULL : inode_get(w.inode);
 		if (!ret && shown)
 			*shown = walk_result_path(&w);
 		walk_end(&w);
@@ -310,8 +311,8 @@ static int open_walk(struct inode *start, const char *path, u32 *flags, u32 mode
 		return ret;
 	if (*flags & O_CREAT)
 		ret = open_may_create(&w, flags, mode);
-	else if (!w.inode)
-		ret = -ENOENT;
+	else
+		ret = walk_must_exist(&w);
 	if (!ret)
 		ret = open_check(w.inode, *flags);
 	if (!ret) {
@@ -485,4 +486,5 @@ void vfs_init(void)
 	procfs_init();
 	sysfs_init();
 	epoll_init();
+	flock_init();
 }

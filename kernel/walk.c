@@ -129,10 +129,6 @@ static int follow_link(struct walker *k, struct inode *link, struct inode **inod
 /* The last component is @inode (counted), or absent. */
 static int finish(struct walk *w, struct inode *inode)
 {
-	if (inode && w->slash && !inode_is_dir(inode)) {
-		inode_put(inode);
-		return -ENOTDIR;
-	}
 	w->inode = inode;
 	return STEP_DONE;
 }
@@ -209,6 +205,13 @@ int walk_path(struct walk *w, struct inode *start, const char *path, enum walk_l
 		return ret;
 	}
 	return 0;
+}
+
+int walk_must_exist(const struct walk *w)
+{
+	if (!w->inode)
+		return -ENOENT;
+	return w->slash && !inode_is_dir(w->inode) ? -ENOTDIR : 0;
 }
 
 void walk_end(struct walk *w)
