@@ -59,7 +59,7 @@ $(CHECK)/plan-cli: FORCE
 	@mkdir -p $(@D) && : >$@
 	$(call plan,cli/launcher,120,tests/cli/test $(O)/native/catwalk $(TARGET_CC))
 
-# The clang build proves that both compilers build and boot the kernel; gcc's runs the rest.
+# Both compilers build everything and boot the kernel; gcc's runs the tests.
 CLANG_IMAGE := $(O)/clang/catwalk.Image
 $(CHECK)/plan-target: FORCE
 	@mkdir -p $(@D) && : >$@
@@ -70,15 +70,16 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/clang/vmm,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM))
 	@for table in $(TABLES); do tools/plan-target $(O) $$table || exit; done >>$@
 
-.PHONY: clang-kernel
-clang-kernel: | $(setup)
-	$(Q)$(MAKE) -s O=$(O)/clang COMPILER=clang setup=$(setup) ARM64_SYSROOT=$(ARM64_SYSROOT) $(CLANG_IMAGE)
+.PHONY: clang
+clang: | $(setup)
+	$(Q)$(MAKE) -s O=$(O)/clang COMPILER=clang setup=$(setup) ARM64_SYSROOT=$(ARM64_SYSROOT) \
+		$(CLANG_IMAGE) $(O)/clang/catwalk unit
 
 # --- running them ---------------------------------------------------------------------------------
 CHECK_PARTS := static unit cli target
 check-unit-needs   := $(UNIT_TESTS)
 check-cli-needs    := $(O)/native/catwalk
-check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang-kernel port-test-image
+check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang port-test-image
 
 .PHONY: check FORCE $(CHECK_PARTS:%=check-%)
 check: $(foreach part,$(CHECK_PARTS),$(check-$(part)-needs) $(CHECK)/plan-$(part))
