@@ -103,9 +103,22 @@ endfunc memset
 /* void arm64_zero_zva(void *p, size_t n, size_t zva): p and n multiples of zva, n > 0. */
 func arm64_zero_zva
 	add	x1, x0, x1
-1:	dc	zva, x0
+	/* Eight at a time as long as eight are left: zeroing is what large faults cost. */
+	sub	x3, x1, x2, lsl #3
+	cmp	x0, x3
+	b.hi	2f
+1:
+	.rept	8
+	dc	zva, x0
+	add	x0, x0, x2
+	.endr
+	cmp	x0, x3
+	b.ls	1b
+2:	cmp	x0, x1
+	b.hs	4f
+3:	dc	zva, x0
 	add	x0, x0, x2
 	cmp	x0, x1
-	b.lo	1b
-	ret
+	b.lo	3b
+4:	ret
 endfunc arm64_zero_zva
