@@ -63,14 +63,10 @@ void clock_init_cpu(void);
 /* The EL2 physical timer fired. */
 void clock_interrupt(void);
 
-/*
- * PPIs: EL2 physical timer, guests' virtual timer, guests' physical timer. The last two are enabled
- * per CPU by port/arm64/guest_*, which handles them here:
- */
+/* The EL2 physical timer, and the timers of guests (guest_timer.c). */
 #define PPI_HOST_TIMER		26
 #define PPI_GUEST_VIRTUAL_TIMER 27
 #define PPI_GUEST_TIMER		30
-void kvm_timer_interrupt(u32 intid);
 
 /* ---- psci.c */
 #define PSCI_SYSTEM_OFF 0x84000008UL

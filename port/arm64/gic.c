@@ -183,6 +183,10 @@ void port_ipi_resched(unsigned int cpu)
 	isb();
 }
 
+/*
+ * A guest's timer has done its work by bringing the CPU out of the guest; guest_timer.c enables it
+ * again when its line is low.
+ */
 static void handle(u32 intid)
 {
 	switch (intid) {
@@ -191,7 +195,7 @@ static void handle(u32 intid)
 		return;
 	case PPI_HOST_TIMER: clock_interrupt(); return;
 	case PPI_GUEST_VIRTUAL_TIMER:
-	case PPI_GUEST_TIMER: kvm_timer_interrupt(intid); return;
+	case PPI_GUEST_TIMER: gic_ppi_set(intid, PPI_DISABLED); return;
 	default: kernel_device_interrupt(intid); return;
 	}
 }
@@ -219,10 +223,4 @@ void port_idle(void)
 {
 	__asm__ volatile("dsb sy\n\twfi" ::: "memory");
 	port_irq_point();
-}
-
-/* Nobody has guests without port/arm64/guest_*. */
-__attribute__((weak)) void kvm_timer_interrupt(u32 intid)
-{
-	gic_ppi_set(intid, PPI_DISABLED);
 }
