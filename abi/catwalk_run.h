@@ -82,6 +82,14 @@ struct catwalk_record {
 #define CATWALK_REC_EXIT       20u /* uint32_t status as wait() gives it */
 
 /*
+ * CATWALK_REC_REPORT: text, one counter a line, "name value\n" with a decimal value. Counters of
+ * several runs may be added up, except those whose name ends in _max, of which the largest counts.
+ * Two are always there: table_checks, how often a dump of stage-2 tables was compared with the
+ * counters (once for each VM, before its tables go), and table_mismatches, how often they
+ * disagreed.
+ */
+
+/*
  * The kernel's command line.  Words the kernel does not know are reported on the PL011 and
  * otherwise ignored.  cpu.X=off hides a feature that the CPU has; it never adds one.
  *
