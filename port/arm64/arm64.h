@@ -102,7 +102,7 @@ void arm64_kernel_overflow(struct trap_frame *frame, u64 esr, u64 far) __noretur
 /* ---- to assembly */
 void arm64_thread_start(void);
 void secondary_entry(void);
-void arm64_zero_zva(void *p, size_t n, size_t zva);
+void arm64_zero_zva(void *start, void *end, size_t zva);
 int arm64_copy_from_user(void *dst, u64 src, size_t n);
 int arm64_copy_from_user_nofault(void *dst, u64 src, size_t n);
 int arm64_copy_to_user(u64 dst, const void *src, size_t n);

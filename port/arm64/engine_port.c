@@ -96,14 +96,14 @@ void arm64_tlbi_ipa_range(ipa_t ipa, u64 size, int level)
 	}
 }
 
-/* ---- caches, by line */
+/* ---- caches, by line (string.S) */
+void arm64_dcache_civac(u64 start, u64 end, u64 line);
 
 void arm64_dcache_clean_inval(const void *start, u64 size)
 {
-	u64 line = cpu_features.dcache_line, end = (u64)start + size;
+	u64 line = cpu_features.dcache_line;
 
-	for (u64 va = ALIGN_DOWN((u64)start, line); va < end; va += line)
-		__asm__ volatile("dc civac, %0" : : "r"(va) : "memory");
+	arm64_dcache_civac(ALIGN_DOWN((u64)start, line), (u64)start + size, line);
 	__asm__ volatile("dsb ish" ::: "memory");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memcpy, memmove, memset and the zeroing of aligned memory, by pairs of general registers: FP
- * registers belong to programs. Unaligned accesses are fine on Normal memory.
+ * memcpy, memmove and memset by pairs of general registers, since FP registers belong to programs;
+ * and what goes by cache lines. Unaligned accesses are fine on Normal memory.
  */
 #include "asm.h"
 
@@ -100,25 +100,35 @@ func memset
 8:	ret
 endfunc memset
 
-/* void arm64_zero_zva(void *p, size_t n, size_t zva): p and n multiples of zva, n > 0. */
-func arm64_zero_zva
-	add	x1, x0, x1
-	/* Eight at a time as long as eight are left: zeroing is what large faults cost. */
-	sub	x3, x1, x2, lsl #3
-	cmp	x0, x3
+/* An operation on each line of [x0, x1), which is not empty; x2: the line's size. Eight a turn. */
+.macro each_line op:vararg
+	add	x3, x0, x2, lsl #3
+	cmp	x3, x1
 	b.hi	2f
-1:
-	.rept	8
-	dc	zva, x0
+1:	.rept	8
+	\op, x0
 	add	x0, x0, x2
 	.endr
-	cmp	x0, x3
+	add	x3, x0, x2, lsl #3
+	cmp	x3, x1
 	b.ls	1b
 2:	cmp	x0, x1
 	b.hs	4f
-3:	dc	zva, x0
+3:	\op, x0
 	add	x0, x0, x2
 	cmp	x0, x1
 	b.lo	3b
-4:	ret
+4:
+.endm
+
+/* void arm64_zero_zva(void *start, void *end, size_t zva): both multiples of zva. */
+func arm64_zero_zva
+	each_line dc zva
+	ret
 endfunc arm64_zero_zva
+
+/* void arm64_dcache_civac(void *start, void *end, size_t line): start a multiple of line. */
+func arm64_dcache_civac
+	each_line dc civac
+	ret
+endfunc arm64_dcache_civac

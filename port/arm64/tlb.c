@@ -103,7 +103,7 @@ void port_zero(void *p, size_t n)
 	if (n == 0)
 		return;
 	if (cpu_features.zva_size && ((u64)p | n) % cpu_features.zva_size == 0)
-		arm64_zero_zva(p, n, cpu_features.zva_size);
+		arm64_zero_zva(p, (u8 *)p + n, cpu_features.zva_size);
 	else
 		__builtin_memset(p, 0, n);
 }

@@ -303,7 +303,19 @@ static void check_strings(void)
 	}
 }
 
-/* Ends interrupts' handling for about @ns. */
+static void check_zero(void)
+{
+	u8 *p = page_to_virt(page_alloc(ORDER_4K, PAGE_UNFILLED));
+
+	for (size_t n = 0; n <= 1280; n += 64) {
+		memset(p, 0xff, PAGE_SIZE);
+		port_zero(p + 64, n);
+		for (size_t i = 0; i < 1536; i++)
+			CHECK(p[i] == (i >= 64 && i < 64 + n ? 0 : 0xff));
+	}
+}
+
+/* Handles interrupts for about @ns. */
 static void idle_for(u64 ns)
 {
 	u64 end = port_time_ns() + ns;
@@ -455,6 +467,7 @@ void kernel_main(void)
 	}
 	check_formats();
 	check_strings();
+	check_zero();
 	check_memory();
 	check_lock();
 	check_cpus();
