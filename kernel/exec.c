@@ -338,10 +338,10 @@ static int replace_mm(const struct exec_request *req, const struct image *img,
 	spin_lock(&current_process()->lock);
 	current_process()->mm = mm;
 	spin_unlock(&current_process()->lock);
-	if (old) {
+	if (old && !current_process()->mm_borrowed)
 		mm_exit(old);
+	if (old)
 		mm_put(old);
-	}
 	return 0;
 }
 
@@ -350,6 +350,52 @@ static void name_after(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	thread_set_name(current_thread(), slash ? slash + 1 : path);
+}
+
+static bool is_alone(struct process *p)
+{
+	bool alone;
+
+	spin_lock(&p->lock);
+	alone = p->thread_count == 1;
+	spin_unlock(&p->lock);
+	return alone;
+}
+
+/* Ends the other threads of the process. -EAGAIN: another one does the same, or it ends. */
+static int be_alone(struct process *p)
+{
+	struct thread *self = current_thread(), *t;
+
+	spin_lock(&p->lock);
+	if (p->exiting || p->exec_thread) {
+		spin_unlock(&p->lock);
+		return -EAGAIN;
+	}
+	__atomic_store_n(&p->exec_thread, self, __ATOMIC_RELEASE);
+	LIST_FOREACH (t, &p->threads, process_link) {
+		if (t == self)
+			continue;
+		__atomic_store_n(&t->task.signal_pending, 1, __ATOMIC_RELEASE);
+		sched_signal(t);
+	}
+	spin_unlock(&p->lock);
+	waitq_wake(&p->signals.continued, WAKE_ALL, 0);
+	wait_event(&p->exec_wait, is_alone(p));
+	__atomic_store_n(&p->exec_thread, NULL, __ATOMIC_RELEASE);
+	thread_become_leader();
+	return 0;
+}
+
+static void set_exe_path(struct process *p, char *path)
+{
+	char *old;
+
+	spin_lock(&p->lock);
+	old = p->exe_path;
+	p->exe_path = path;
+	spin_unlock(&p->lock);
+	kfree(old);
 }
 
 int exec_load(const struct exec_request *req, struct user_regs *regs)
@@ -362,13 +408,14 @@ int exec_load(const struct exec_request *req, struct user_regs *regs)
 	if (img && exe)
 		err = read_image(img, req->file);
 	if (!err)
+		err = be_alone(p);
+	if (!err)
 		err = replace_mm(req, img, regs);
 	if (err) {
 		kfree(exe);
 	} else {
 		memcpy(exe, req->path, strlen(req->path) + 1);
-		kfree(p->exe_path);
-		p->exe_path = exe;
+		set_exe_path(p, exe);
 		name_after(req->path);
 		port_fp_reset();
 		port_tls_set(0);

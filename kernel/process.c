@@ -51,6 +51,7 @@ struct process *process_alloc(void)
 	LIST_INIT(&p->threads);
 	waitq_init(&p->child_wait);
 	waitq_init(&p->exec_wait);
+	waitq_init(&p->vfork_wait);
 	signals_init_process(&p->signals);
 	itimers_init(p);
 	memcpy(p->limits, default_limits, sizeof(p->limits));
@@ -169,6 +170,13 @@ s64 sys_exit_group(const u64 a[6])
 	process_exit((s32)(a[0] & 0xff) << 8);
 }
 
+void process_end_vfork(struct process *p)
+{
+	p->mm_borrowed = false;
+	__atomic_store_n(&p->vfork_done, true, __ATOMIC_RELEASE);
+	waitq_wake(&p->vfork_wait, WAKE_ALL, 0);
+}
+
 /* True if @t was the last thread. */
 static bool remove_thread(struct process *p, struct thread *t, s32 status)
 {
@@ -204,10 +212,11 @@ static void release_resources(struct process *p, struct mm *mm)
 	p->fs = NULL;
 	spin_unlock(&p->lock);
 	current_thread()->task.files = NULL;
-	if (mm) {
+	if (mm && !p->mm_borrowed)
 		mm_exit(mm);
+	if (mm)
 		mm_put(mm);
-	}
+	process_end_vfork(p);
 	fdtable_put(files);
 	fs_context_put(fs);
 }
@@ -531,13 +540,4 @@ s64 sys_setsid(const u64 a[6])
 	}
 	spin_unlock(&process_tree_lock);
 	return ret;
-}
-
-/* ---- making a process */
-
-s64 process_clone(const struct clone_request *req)
-{
-	/* fork and vfork come with a copy of the mm, which host/ does not offer yet. */
-	(void)req;
-	return -ENOSYS;
 }

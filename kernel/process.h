@@ -22,7 +22,10 @@ void thread_discard(struct thread *t);
 void thread_prepare_user(struct thread *t, void (*fn)(void *arg));
 /* Adds the new thread to its process; -EAGAIN if that is ending. */
 int thread_join_process(struct thread *t);
-s64 thread_clone(const struct clone_request *req);
+/* Gives the new thread @t what clone takes over from the calling one, changed as @req says. */
+void thread_inherit(struct thread *t, const struct clone_request *req);
+/* The calling thread, the last one of its process, becomes its first: takes the process's id. */
+void thread_become_leader(void);
 
 /* ---- process.c */
 /* A process with no threads, no memory, no files, and not in the tree; NULL: no memory. */
@@ -36,7 +39,10 @@ bool process_tree_has(s32 pid);
  * which then has ended with @status unless it was told otherwise.
  */
 void process_leave(struct process *p, struct thread *t, s32 status, struct mm *mm);
+/* clone without CLONE_THREAD (fork.c). */
 s64 process_clone(const struct clone_request *req);
+/* The calling process does not use its parent's memory any more. */
+void process_end_vfork(struct process *p);
 
 /* ---- exec.c */
 struct exec_strings {

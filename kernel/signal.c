@@ -162,7 +162,8 @@ static int first_signal(sigmask_t set)
 static bool update_flag(struct process *p, struct thread *t)
 {
 	sigmask_t set = (t->signals.pending.set | p->signals.pending.set) & ~t->signals.blocked;
-	bool pending = set || p->exiting || p->signals.stopped;
+	bool leaves = p->exiting || (p->exec_thread && p->exec_thread != t);
+	bool pending = set || leaves || p->signals.stopped;
 
 	__atomic_store_n(&t->task.signal_pending, pending, __ATOMIC_RELEASE);
 	return pending;
@@ -508,12 +509,20 @@ static void stop(struct process *p)
 	spin_unlock(&p->lock);
 }
 
+/* Does another thread of the process want to exec? */
+static bool must_make_way(struct process *p)
+{
+	struct thread *exec = __atomic_load_n(&p->exec_thread, __ATOMIC_ACQUIRE);
+
+	return exec && exec != current_thread();
+}
+
 static bool may_continue(struct process *p)
 {
 	bool may;
 
 	spin_lock(&p->lock);
-	may = !p->signals.stopped || p->exiting;
+	may = !p->signals.stopped || p->exiting || must_make_way(p);
 	spin_unlock(&p->lock);
 	return may;
 }
@@ -525,6 +534,8 @@ static void stay_or_leave(struct process *p)
 		wait_event(&p->signals.continued, may_continue(p));
 	if (__atomic_load_n(&p->exiting, __ATOMIC_ACQUIRE))
 		thread_exit(p->exit_status);
+	if (must_make_way(p))
+		thread_exit(0);
 }
 
 static void no_more(struct user_regs *regs, struct thread *t)

@@ -13,8 +13,11 @@
 #include "kernel/syscalls_fs.h"
 
 #define SYSCALLS_CORE(SYSCALL)                                                                     \
-	/* processes and threads: thread.c, process.c, exec.c */                                   \
+	/* processes and threads: thread.c, fork.c, execve.c, process.c */                         \
 	SYSCALL(clone, __NR_clone)                                                                 \
+	SYSCALL(clone3, __NR_clone3)                                                               \
+	SYSCALL(execve, __NR_execve)                                                               \
+	SYSCALL(execveat, __NR_execveat)                                                           \
 	SYSCALL(exit, __NR_exit)                                                                   \
 	SYSCALL(exit_group, __NR_exit_group)                                                       \
 	SYSCALL(wait4, __NR_wait4)                                                                 \

@@ -176,7 +176,7 @@ int thread_join_process(struct thread *t)
 	int err = 0;
 
 	spin_lock(&p->lock);
-	if (p->exiting) {
+	if (p->exiting || p->exec_thread) {
 		err = -EAGAIN;
 	} else {
 		LIST_INSERT_HEAD(&p->threads, t, process_link);
@@ -186,23 +186,17 @@ int thread_join_process(struct thread *t)
 	return err;
 }
 
-/* What the new thread has from its maker beside the process. */
-static void inherit(struct thread *t)
+void thread_inherit(struct thread *t, const struct clone_request *req)
 {
 	struct thread *maker = current_thread();
+	struct user_regs *regs = thread_regs(t);
 
-	*thread_regs(t) = *thread_regs(maker);
+	*regs = *thread_regs(maker);
 	t->se.affinity = maker->se.affinity;
 	t->signals.blocked = maker->signals.blocked;
 	thread_prepare_user(t, user_thread_main);
 	port_fp_save(&t->port.fp);
 	t->port.tpidr_el0 = port_tls_get();
-}
-
-static void apply_clone_args(struct thread *t, const struct clone_request *req)
-{
-	struct user_regs *regs = thread_regs(t);
-
 	regs->x[0] = 0;
 	regs->syscall = -1;
 	if (req->stack)
@@ -218,7 +212,7 @@ static void apply_clone_args(struct thread *t, const struct clone_request *req)
 /* CLONE_VM without CLONE_THREAD, and the reverse, make no sense for a thread of this process. */
 #define CLONE_THREAD_FLAGS (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_FILES | CLONE_FS)
 
-s64 thread_clone(const struct clone_request *req)
+static s64 thread_clone(const struct clone_request *req)
 {
 	struct process *p = current_process();
 	struct thread *t = thread_alloc(p, current_thread()->task.comm);
@@ -229,8 +223,7 @@ s64 thread_clone(const struct clone_request *req)
 	tid = t->task.tid;
 	t->task.mm = p->mm;
 	t->task.files = p->files;
-	inherit(t);
-	apply_clone_args(t, req);
+	thread_inherit(t, req);
 	if ((req->flags & CLONE_PARENT_SETTID) &&
 	    copy_to_user(req->parent_tid, &tid, sizeof(tid)) != 0) {
 		thread_discard(t);
@@ -257,26 +250,81 @@ static int check_clone_flags(u64 flags)
 	return 0;
 }
 
+static s64 clone(const struct clone_request *req)
+{
+	int err = check_clone_flags(req->flags);
+
+	if (err)
+		return err;
+	if ((req->flags & CLONE_THREAD_FLAGS) == CLONE_THREAD_FLAGS)
+		return thread_clone(req);
+	/* Threads with files or a working directory of their own are not supported. */
+	if (req->flags & CLONE_THREAD)
+		return -EINVAL;
+	return process_clone(req);
+}
+
 s64 sys_clone(const u64 a[6])
 {
 	struct clone_request req = {
-		.flags = a[0] & ~(u64)CSIGNAL,
+		.flags = (u32)a[0] & ~(u32)CSIGNAL,
 		.exit_signal = (s32)(a[0] & CSIGNAL),
 		.stack = a[1],
 		.parent_tid = HVA(a[2]),
 		.tls = a[3],
 		.child_tid = HVA(a[4]),
 	};
-	int err = check_clone_flags(req.flags);
 
-	if (err)
-		return err;
-	if ((req.flags & CLONE_THREAD_FLAGS) == CLONE_THREAD_FLAGS)
-		return thread_clone(&req);
-	/* Threads with files or a working directory of their own are not supported. */
-	if (req.flags & CLONE_THREAD)
+	return clone(&req);
+}
+
+/* Rules of clone3 beyond clone's: the low byte is no signal any more, a stack has a size. */
+static int check_clone_args(const struct clone_args *args)
+{
+	if (args->flags & (CSIGNAL | CLONE_DETACHED | CLONE_INTO_CGROUP | CLONE_CLEAR_SIGHAND))
 		return -EINVAL;
-	return process_clone(&req);
+	if (args->set_tid_size || args->set_tid || args->exit_signal > SIGNAL_COUNT)
+		return -EINVAL;
+	if ((args->flags & (CLONE_THREAD | CLONE_PARENT)) && args->exit_signal)
+		return -EINVAL;
+	return !args->stack != !args->stack_size ? -EINVAL : 0;
+}
+
+s64 sys_clone3(const u64 a[6])
+{
+	struct clone_args args = { 0 };
+	struct clone_request req;
+
+	if (a[1] < CLONE_ARGS_SIZE_VER0)
+		return -EINVAL;
+	if (a[1] > sizeof(args))
+		return -E2BIG;
+	if (copy_from_user(&args, HVA(a[0]), a[1]) != 0)
+		return -EFAULT;
+	if (check_clone_args(&args) != 0)
+		return -EINVAL;
+	req = (struct clone_request){
+		.flags = args.flags,
+		.exit_signal = (s32)args.exit_signal,
+		.stack = args.stack + args.stack_size,
+		.parent_tid = HVA(args.parent_tid),
+		.tls = args.tls,
+		.child_tid = HVA(args.child_tid),
+	};
+	return clone(&req);
+}
+
+void thread_become_leader(void)
+{
+	struct thread *t = current_thread();
+
+	if (t->task.tid == t->task.tgid)
+		return;
+	release_tid(t);
+	spin_lock(&process_tree_lock);
+	t->task.tid = t->task.tgid;
+	RB_INSERT(tid_tree, &tids, t);
+	spin_unlock(&process_tree_lock);
 }
 
 /* ---- the end of a thread */

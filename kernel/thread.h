@@ -113,6 +113,10 @@ struct process {
 	struct mm *mm;
 	struct fdtable *files;
 	struct fs_context *fs;
+	bool mm_borrowed; /* vfork: the parent's; given back at exec or exit */
+	bool vfork_done;  /* atomic: no longer borrowed, the parent goes on */
+	struct waitq vfork_wait;
+	struct thread *exec_thread; /* guarded by lock: all others leave */
 	u64 start_ns;
 	u64 dead_threads_runtime_ns; /* guarded by lock */
 	u64 children_runtime_ns;
