@@ -71,7 +71,7 @@ void clock_interrupt(void);
 /* ---- psci.c */
 #define PSCI_SYSTEM_OFF 0x84000008UL
 #define PSCI_CPU_ON	0xc4000003UL
-s64 psci_call(u64 function, u64 arg0, u64 arg1, u64 arg2);
+s64 arm64_psci_call(u64 function, u64 arg0, u64 arg1, u64 arg2);
 
 /* ---- uart.c */
 /* Moves the console to the device tree's UART. */

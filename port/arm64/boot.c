@@ -61,8 +61,8 @@ static void start_secondary(unsigned int cpu)
 	if (!stack_top)
 		panic("no memory for the stack of CPU %u", cpu);
 	percpu_init(cpu, platform.cpu_mpidr[cpu], stack_top);
-	error = psci_call(PSCI_CPU_ON, platform.cpu_mpidr[cpu],
-			  virt_to_phys((void *)secondary_entry).v, cpu);
+	error = arm64_psci_call(PSCI_CPU_ON, platform.cpu_mpidr[cpu],
+				virt_to_phys((void *)secondary_entry).v, cpu);
 	if (error)
 		panic("CPU %u: PSCI CPU_ON returned %ld", cpu, error);
 }

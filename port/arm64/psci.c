@@ -2,7 +2,7 @@
 /* Power by PSCI, through SMC: we are at EL2, so the firmware is above (Arm DEN 0022). */
 #include "arm64.h"
 
-s64 psci_call(u64 function, u64 arg0, u64 arg1, u64 arg2)
+s64 arm64_psci_call(u64 function, u64 arg0, u64 arg1, u64 arg2)
 {
 	register u64 x0 __asm__("x0") = function;
 	register u64 x1 __asm__("x1") = arg0;
@@ -19,7 +19,7 @@ s64 psci_call(u64 function, u64 arg0, u64 arg1, u64 arg2)
 
 void port_power_off(void)
 {
-	psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
+	arm64_psci_call(PSCI_SYSTEM_OFF, 0, 0, 0);
 	for (;;)
 		__asm__ volatile("wfi");
 }
