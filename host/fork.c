@@ -33,6 +33,7 @@ static int mm_fork_locked(struct mm *mm, struct mm *child)
 	child->brk_start = mm->brk_start;
 	child->brk_end = mm->brk_end;
 	child->mmap_base = mm->mmap_base;
+	child->packed_floor = mm->mmap_base;
 	RB_FOREACH (v, vma_tree, &mm->vmas) {
 		error = vma_fork(v, child);
 		if (error)

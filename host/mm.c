@@ -24,6 +24,7 @@ struct mm *mm_new(void)
 	LIST_INIT(&mm->doomed);
 	port_random(&random, sizeof(random));
 	mm->mmap_base = TASK_SIZE - MMAP_TOP_GAP - ((random & MMAP_RANDOM_MASK) << PAGE_SHIFT);
+	mm->packed_floor = mm->mmap_base;
 	return mm;
 }
 

@@ -30,7 +30,10 @@ struct mm {
 	struct mm_notifier_list notifiers;
 	u64 brk_start;
 	u64 brk_end;
-	u64 mmap_base;	 /* placement goes down from here */
+	u64 mmap_base; /* placement goes down from here */
+	/* Between packed_floor and mmap_base there is no gap of packed_len bytes or more. */
+	u64 packed_floor;
+	u64 packed_len;
 	u64 total_pages; /* mapped by VMAs */
 	struct spinlock pt_lock;
 	u64 *root;		/* immutable */

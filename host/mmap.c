@@ -65,6 +65,19 @@ static s64 gap_find_below(struct mm *mm, u64 top, u64 len, u64 align)
 	}
 }
 
+/* Mappings of one size after another find their place without a walk over all that came before. */
+static u64 gap_search_top(const struct mm *mm, u64 len)
+{
+	return len >= mm->packed_len ? mm->packed_floor : mm->mmap_base;
+}
+
+/* What was known of the space above is no longer true. */
+static void gap_opened(struct mm *mm, u64 end)
+{
+	if (end > mm->packed_floor)
+		mm->packed_floor = mm->mmap_base;
+}
+
 s64 mm_find_gap(struct mm *mm, u64 hint, u64 len, u64 align)
 {
 	s64 addr;
@@ -72,8 +85,12 @@ s64 mm_find_gap(struct mm *mm, u64 hint, u64 len, u64 align)
 	hint = ALIGN_UP(hint, align);
 	if (hint && gap_fits(mm, max(hint, ALIGN_UP(MMAP_MIN_ADDR, align)), len))
 		return (s64)max(hint, ALIGN_UP(MMAP_MIN_ADDR, align));
-	addr = gap_find_below(mm, mm->mmap_base, len, align);
-	return addr >= 0 ? addr : gap_find_below(mm, TASK_SIZE, len, align);
+	addr = gap_find_below(mm, gap_search_top(mm, len), len, align);
+	if (addr < 0)
+		return gap_find_below(mm, TASK_SIZE, len, align);
+	mm->packed_floor = (u64)addr + len;
+	mm->packed_len = len + align - PAGE_SIZE; /* a smaller gap may have been passed over */
+	return addr;
 }
 
 /* ---- removal */
@@ -95,6 +112,7 @@ void mm_unmap_isolated(struct mm *mm, u64 start, u64 end)
 		v = next;
 	}
 	pgt_free_tables(mm, start, end, floor, v ? v->start.v : TASK_SIZE);
+	gap_opened(mm, end);
 	notify_end(mm, start, end);
 }
 

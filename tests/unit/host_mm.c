@@ -496,6 +496,50 @@ static void an_owner_can_take_back(void **state)
 	assert_int_equal(leaf_at(at + SZ_2M).level, LEVEL_2M);
 }
 
+static void release_takes_the_lock(struct file *f)
+{
+	(void)f;
+	mm_write_lock(world_mm);
+	mm_write_unlock(world_mm);
+	driver.faults++;
+}
+
+static void a_files_release_may_take_the_lock(void **state)
+{
+	static const struct file_ops ops = { .mmap = driver_mmap,
+					     .release = release_takes_the_lock };
+	struct file *f = file_alloc(&ops, (void *)&driver_vma_ops, O_RDWR);
+	s64 at = mm_mmap(world_mm, 0, PAGE_SIZE, RW, MAP_SHARED, f, 0);
+
+	(void)state;
+	file_put(f);
+	driver.faults = 0;
+	assert_int_equal(mm_munmap(world_mm, (u64)at, PAGE_SIZE), 0);
+	assert_int_equal(driver.faults, 1);
+}
+
+static void mappings_go_to_the_highest_gap_that_fits(void **state)
+{
+	u64 at[64], top = world_mm->mmap_base;
+
+	(void)state;
+	for (u64 i = 0; i < 64; i++) {
+		/* Not merged with its neighbours. */
+		s64 a = map_at(0, 2 * PAGE_SIZE, i % 2 ? RW : PROT_READ,
+			       MAP_PRIVATE | MAP_ANONYMOUS);
+
+		at[i] = (u64)a;
+		assert_int_equal(at[i], top - 2 * PAGE_SIZE * (i + 1));
+	}
+	assert_int_equal(mm_munmap(world_mm, at[7], PAGE_SIZE), 0);
+	assert_int_equal(mm_munmap(world_mm, at[20], 2 * PAGE_SIZE), 0);
+	assert_int_equal(map_anon(0, 2 * PAGE_SIZE), at[20]);
+	assert_int_equal(map_anon(0, PAGE_SIZE), at[7]);
+	assert_int_equal(map_anon(0, PAGE_SIZE), at[63] - PAGE_SIZE);
+	assert_int_equal(map_anon(0, 4 * SZ_2M) % SZ_2M, 0);
+	assert_int_equal(map_anon(0, PAGE_SIZE), at[63] - 2 * PAGE_SIZE);
+}
+
 /* ---- address space identifiers, /proc, the model itself */
 
 static void asids_outlast_their_number(void **state)
@@ -637,6 +681,8 @@ int main(void)
 		world_test(special_leaves_are_as_large_as_they_can_be),
 		world_test(the_owner_is_asked_before_a_write_is_refused),
 		world_test(an_owner_can_take_back),
+		world_test(a_files_release_may_take_the_lock),
+		world_test(mappings_go_to_the_highest_gap_that_fits),
 		world_test(asids_outlast_their_number),
 		world_test(maps_are_formatted_as_linux_does),
 		world_test(the_model_refuses_a_missing_invalidation),
