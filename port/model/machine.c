@@ -183,16 +183,22 @@ static void table_kill(struct port *p, u64 *page, unsigned int order)
 	p->machine->live--;
 }
 
+static bool is_root(const struct port *p, const struct table *t, const u64 *page)
+{
+	return t && t->linked && p->machine->vm[t->vm].root_pa == machine_table_pa(p, page).v;
+}
+
 void machine_table_free(struct port *p, u64 *page, unsigned int order)
 {
 	struct table *t = table_of(p, page);
 
-	if (t && t->linked && t->ipa == 0 &&
-	    p->machine->vm[t->vm].root_pa == machine_table_pa(p, page).v)
+	if (is_root(p, t, page))
 		tlb_forget_vm(p, t->vm);
 	else if (t && t->linked)
 		machine_refuse(p, "free of a table that is linked at IPA %#lx level %d",
 			       (unsigned long)t->ipa, t->level);
+	else if (t && t->was_linked)
+		machine_refuse(p, "a table that software may walk is freed without a grace period");
 	tlb_check_table_free(p, machine_table_pa(p, page));
 	table_kill(p, page, order);
 }

@@ -9,10 +9,10 @@
  *
  * Refused are: a valid descriptor changed into a different valid one without break; a descriptor
  * made valid while a TLB may hold a conflicting translation; a VMID taken over while a TLB holds
- * entries of it; a table freed while a walk may read it, or used after it was freed; memory given
- * to a new owner while a TLB may map it, or while maintenance after tear-down is owed; a mapping
- * made without the data cache maintenance it owes, or execution granted over a stale instruction
- * cache; sleeping under a lock; a lock taken twice.
+ * entries of it; a table freed while a walk may read it, by hardware or software, or used after it
+ * was freed; memory given to a new owner while a TLB may map it, or while maintenance after
+ * tear-down is owed; a mapping made without the data cache maintenance it owes, or execution
+ * granted over a stale instruction cache; sleeping under a lock; a lock taken twice.
  */
 #ifndef PORT_MODEL_MACHINE_H
 #define PORT_MODEL_MACHINE_H

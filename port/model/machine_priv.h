@@ -50,8 +50,9 @@ struct table {
 	enum table_state state;
 	u8 order;    /* of the allocation's first table */
 	bool linked; /* a walk can reach it */
-	int level;   /* if linked */
-	u64 ipa;     /* its first entry translates, if linked */
+	bool was_linked;
+	int level; /* if linked */
+	u64 ipa;   /* its first entry translates, if linked */
 	int vm;
 };
 

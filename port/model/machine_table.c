@@ -57,6 +57,7 @@ static void link_table(struct port *p, int vm, struct table *t, u64 ipa, int lev
 	const u64 *page = table_page(p, t);
 
 	t->linked = true;
+	t->was_linked = true;
 	t->vm = vm;
 	t->ipa = ipa;
 	t->level = level;

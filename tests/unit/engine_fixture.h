@@ -253,6 +253,7 @@ static inline bool guest_try(struct fx *f, u64 ipa, enum machine_op op, struct m
 {
 	struct fault_trap t;
 
+	*o = (struct fault_outcome){ .kind = OUTCOME_RESUME };
 	*a = machine_access(f->p, IPA(ipa), op);
 	if (a->fault == MF_NONE)
 		return true;

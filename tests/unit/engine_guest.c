@@ -626,6 +626,41 @@ static void m13_faults_between_bounded_steps_map_nothing(void **state)
 	}
 }
 
+/* The host splits a huge page and changes a part of it: the block goes whole, and the rest of it,
+ * which is not published, may be mapped again at once. */
+static void fault_beside(void *arg)
+{
+	struct fx *f = arg;
+	struct fault_trap t = trap_at(ESR_DABT | ESR_ISV | 0x06, FX_IPA);
+	struct fault_outcome o;
+
+	machine_cpu(f->p, 1);
+	o = fault_handle(&f->m, &t);
+	machine_cpu(f->p, 0);
+	assert_int_equal(o.done, S2_DONE_INSTALL);
+}
+
+static void m13_the_rest_of_a_block_can_be_mapped_meanwhile(void **state)
+{
+	const struct port_caps *caps[] = { &caps_fwb, &caps_plain };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct fx *f = begin(caps[i], 4 * MIB, LEVEL_2M);
+
+		guest_touch(f, FX_IPA, MACHINE_WRITE);
+		f->host.level = LEVEL_4K;
+		machine_on_relax(f->p, fault_beside, f);
+		guest_mem_invalidate_begin(&f->m, HVA(FX_HVA + 8 * PAGE_SIZE),
+					   HVA(FX_HVA + 9 * PAGE_SIZE));
+		machine_on_relax(f->p, NULL, NULL);
+		guest_mem_invalidate_end(&f->m, HVA(FX_HVA + 8 * PAGE_SIZE),
+					 HVA(FX_HVA + 9 * PAGE_SIZE));
+		fx_check_stats(f);
+		fx_delete(f);
+	}
+}
+
 /* The slot goes away between lookup and commit. */
 static void delete_slot(void *arg)
 {
@@ -1105,6 +1140,7 @@ int main(void)
 		cmocka_unit_test(m13_too_many_invalidations_count_as_a_race),
 		cmocka_unit_test(m13_more_open_ranges_than_places_hold_all_faults_back),
 		cmocka_unit_test(m13_faults_between_bounded_steps_map_nothing),
+		cmocka_unit_test(m13_the_rest_of_a_block_can_be_mapped_meanwhile),
 		cmocka_unit_test(m13_a_fault_on_a_slot_that_went_away_maps_nothing),
 		cmocka_unit_test(m13_a_fault_that_raced_with_the_start_of_logging_is_logged),
 		cmocka_unit_test(m13_a_range_counts_as_unsettled_until_its_tlbi_is_complete),

@@ -417,7 +417,7 @@ static void free_cached(void *arg)
 	struct world *w = arg;
 
 	port_desc_store(w->p, &w->l2[0], 0);
-	port_table_free(w->p, w->l3, 0);
+	port_table_retire(w->p, w->l3);
 }
 
 static void bad_table_is_freed_before_tlbi(void **state)
@@ -435,7 +435,7 @@ static void free_after_leaf_tlbi(void *arg)
 
 	port_desc_store(w->p, &w->l2[0], 0);
 	flush(w, IPA_A, 3); /* a level hint reaches leaves only */
-	port_table_free(w->p, w->l3, 0);
+	port_table_retire(w->p, w->l3);
 }
 
 static void bad_table_is_freed_after_a_tlbi_of_leaves_only(void **state)
@@ -447,14 +447,31 @@ static void bad_table_is_freed_after_a_tlbi_of_leaves_only(void **state)
 	expect_refusal(&w, free_after_leaf_tlbi, "may still walk");
 }
 
-static void free_then_use(void *arg)
+static void free_at_once(void *arg)
 {
 	struct world *w = arg;
 
 	port_desc_store(w->p, &w->l2[0], 0);
 	flush(w, IPA_A, -1);
 	port_table_free(w->p, w->l3, 0);
-	port_desc_load(w->p, &w->l3[0]);
+}
+
+static void bad_table_is_freed_without_a_grace_period(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, &caps);
+	expect_refusal(&w, free_at_once, "grace period");
+}
+
+static void free_then_use(void *arg)
+{
+	struct world *w = arg;
+	u64 *table = port_table_alloc(w->p, 0);
+
+	port_table_free(w->p, table, 0);
+	port_desc_load(w->p, &table[0]);
 }
 
 static void bad_freed_table_is_read(void **state)
@@ -792,6 +809,7 @@ int main(void)
 		cmocka_unit_test(bad_linked_table_is_freed),
 		cmocka_unit_test(bad_table_is_freed_before_tlbi),
 		cmocka_unit_test(bad_table_is_freed_after_a_tlbi_of_leaves_only),
+		cmocka_unit_test(bad_table_is_freed_without_a_grace_period),
 		cmocka_unit_test(bad_freed_table_is_read),
 		cmocka_unit_test(good_retired_table_is_read_until_the_grace_period_ends),
 		cmocka_unit_test(bad_retired_table_is_read_after_the_grace_period),
