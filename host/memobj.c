@@ -364,6 +364,19 @@ static int memobj_vma_fault(struct vma *vma, hva_t addr, enum host_access access
 	return error == -EBUSY ? 0 : error;
 }
 
+bool memobj_mapped_writable(struct memobj *o)
+{
+	u32 both = VM_SHARED | VM_MAYWRITE;
+	bool found = false;
+	struct vma *v;
+
+	mutex_lock(&o->lock);
+	LIST_FOREACH (v, &o->mappings, object_link)
+		found = found || (v->flags & both) == both;
+	mutex_unlock(&o->lock);
+	return found;
+}
+
 const struct vma_ops memobj_vma_ops = {
 	.fault = memobj_vma_fault,
 	.open = memobj_vma_open,

@@ -224,6 +224,8 @@ s64 memobj_read(struct memobj *o, struct iobuf *to, u64 pos);
 s64 memobj_write(struct memobj *o, struct iobuf *from, u64 pos);
 /* Implements mmap for a file whose content is @o: shared, or private with copy on write. */
 int memobj_mmap(struct memobj *o, struct vma *vma);
+/* Is there a shared mapping that can be written to, or made so? Then F_SEAL_WRITE cannot be set. */
+bool memobj_mapped_writable(struct memobj *o);
 /* Wraps memory that is already in RAM (an initramfs file), copied on first write. */
 struct memobj *memobj_from_ram(const void *data, u64 size);
 

@@ -145,7 +145,7 @@ void inode_stat(struct inode *inode, struct stat *st)
 		.st_rdev = inode->rdev,
 		.st_size = (long)size,
 		.st_blksize = PAGE_SIZE,
-		.st_blocks = inode->data ? (long)(ALIGN_UP(size, PAGE_SIZE) / 512) : 0,
+		.st_blocks = inode->data ? (long)(memobj_resident(inode->data) / 512) : 0,
 		.st_atime = inode->atime_ns / (s64)NS_PER_SEC,
 		.st_atime_nsec = (u64)inode->atime_ns % NS_PER_SEC,
 		.st_mtime = inode->mtime_ns / (s64)NS_PER_SEC,

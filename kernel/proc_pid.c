@@ -104,16 +104,16 @@ static void show_environ(struct gen_text *t, struct thread *thread)
 	show_user_range(t, thread, thread->process->env_start, thread->process->env_end);
 }
 
-static struct proc_mem_use thread_mem_use(struct thread *thread)
+static struct mm_counts thread_mem(struct thread *thread)
 {
 	struct mm *mm = proc_mm(thread->process);
-	struct proc_mem_use use = { 0 };
+	struct mm_counts counts = { 0 };
 
 	if (mm) {
-		use = proc_mem_use(mm);
+		counts = mm_get_counts(mm);
 		mm_put(mm);
 	}
-	return use;
+	return counts;
 }
 
 static s32 parent_pid(struct process *p)
@@ -130,7 +130,7 @@ static s32 parent_pid(struct process *p)
 static void show_stat(struct gen_text *t, struct thread *thread)
 {
 	struct process *p = thread->process;
-	struct proc_mem_use use = thread_mem_use(thread);
+	struct mm_counts mem = thread_mem(thread);
 	u64 ticks = process_runtime_ns(p) / NS_PER_TICK;
 
 	gen_printf(t, "%d (%s) %c %d %d %d 0 -1 4194304 %lu 0 0 0 ", thread->task.tid,
@@ -138,7 +138,7 @@ static void show_stat(struct gen_text *t, struct thread *thread)
 		   thread->faults_minor);
 	gen_printf(t, "%lu 0 %lu 0 20 0 %u 0 %lu %lu %lu 18446744073709551615 ", ticks,
 		   p->children_runtime_ns / NS_PER_TICK, p->thread_count, p->start_ns / NS_PER_TICK,
-		   use.mapped * PAGE_SIZE, use.resident);
+		   mem.total_pages * PAGE_SIZE, mem.resident_pages);
 	gen_printf(t, "0 0 0 0 0 0 0 0 0 0 0 0 %d %u 0 0 0 0 0 0 0 0 %lu %lu %lu %lu 0\n",
 		   p->exit_signal, thread->se.last_cpu, p->arg_start.v, p->arg_end.v,
 		   p->env_start.v, p->env_end.v);
@@ -146,20 +146,18 @@ static void show_stat(struct gen_text *t, struct thread *thread)
 
 static void show_statm(struct gen_text *t, struct thread *thread)
 {
-	struct proc_mem_use use = thread_mem_use(thread);
+	struct mm_counts mem = thread_mem(thread);
 
-	gen_printf(t, "%lu %lu 0 %lu 0 %lu 0\n", use.mapped, use.resident, use.text,
-		   use.data + use.stack);
+	gen_printf(t, "%lu %lu 0 0 0 %lu 0\n", mem.total_pages, mem.resident_pages, mem.brk_pages);
 }
 
 static void show_status_memory(struct gen_text *t, struct thread *thread)
 {
-	struct proc_mem_use use = thread_mem_use(thread);
+	struct mm_counts mem = thread_mem(thread);
 	u64 kb = PAGE_SIZE / SZ_1K;
 
-	gen_printf(t, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\n", use.mapped * kb, use.resident * kb);
-	gen_printf(t, "VmData:\t%8lu kB\nVmStk:\t%8lu kB\nVmExe:\t%8lu kB\n", use.data * kb,
-		   use.stack * kb, use.text * kb);
+	gen_printf(t, "VmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nVmData:\t%8lu kB\n", mem.total_pages * kb,
+		   mem.resident_pages * kb, mem.brk_pages * kb);
 }
 
 static void show_status(struct gen_text *t, struct thread *thread)

@@ -3,6 +3,7 @@
 #ifndef KERNEL_PROCFS_H
 #define KERNEL_PROCFS_H
 
+#include "host/mm.h"
 #include "kernel/genfs.h"
 #include "kernel/thread.h"
 
@@ -12,11 +13,6 @@ struct mm *proc_mm(struct process *p);
 /* ---- kernel/proc_maps.c: files of a process's memory; @tag is a thread id */
 int proc_show_maps(struct gen_text *t, u64 tag);
 int proc_show_smaps(struct gen_text *t, u64 tag);
-/* Pages of address space and of memory in use by @mm. */
-struct proc_mem_use {
-	u64 mapped, resident, text, data, stack;
-};
-struct proc_mem_use proc_mem_use(struct mm *mm);
 
 /* ---- kernel/proc_pid.c: the directory of a thread */
 /* The counted directory /proc/@tid under @parent, or ERR_PTR(-ENOENT). */

@@ -9,6 +9,9 @@
 #include "kernel/fs_args.h"
 #include "kernel/inode.h"
 
+/* Both forbid write() and new shared writable mappings. */
+#define SEALS_WRITE (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
+
 struct inode *file_inode(struct file *f)
 {
 	return f->node ? container_of(f->node, struct inode, node) : NULL;
@@ -42,7 +45,7 @@ static s64 regular_write(struct file *f, struct iobuf *from, u64 *pos)
 	struct inode *inode = f->priv;
 	s64 n;
 
-	if (inode->seals & F_SEAL_WRITE)
+	if (inode->seals & SEALS_WRITE)
 		return -EPERM;
 	mutex_lock(&inode->write_lock);
 	if (f->flags & O_APPEND)
@@ -96,8 +99,11 @@ static int regular_mmap(struct file *f, struct vma *vma)
 {
 	struct inode *inode = f->priv;
 
-	if (inode->seals & F_SEAL_WRITE && vma->flags & VM_SHARED && vma->flags & VM_WRITE)
-		return -EPERM;
+	if (inode->seals & SEALS_WRITE && vma->flags & VM_SHARED) {
+		if (vma->flags & VM_WRITE)
+			return -EPERM;
+		vma->flags &= ~(u32)VM_MAYWRITE;
+	}
 	return memobj_mmap(inode->data, vma);
 }
 
@@ -127,7 +133,7 @@ static int regular_fallocate(struct file *f, int mode, u64 offset, u64 len)
 	struct inode *inode = f->priv;
 	int ret;
 
-	if (mode & FALLOC_FL_PUNCH_HOLE && inode->seals & F_SEAL_WRITE)
+	if (mode & FALLOC_FL_PUNCH_HOLE && inode->seals & SEALS_WRITE)
 		return -EPERM;
 	if (inode->seals & F_SEAL_GROW && offset + len > memobj_size(inode->data))
 		return -EPERM;

@@ -6,6 +6,7 @@
 #include <linux/close_range.h>
 #include <linux/fs.h>
 
+#include "host/mm.h"
 #include "kernel/fs_args.h"
 #include "kernel/pipe.h"
 #include "kernel/syscalls.h"
@@ -120,6 +121,8 @@ static s64 fcntl_add_seals(struct file *f, u64 seals)
 	mutex_lock(&inode->write_lock);
 	if (inode->seals & F_SEAL_SEAL)
 		ret = -EPERM;
+	else if (seals & F_SEAL_WRITE && memobj_mapped_writable(inode->data))
+		ret = -EBUSY;
 	else
 		inode->seals |= (u32)seals;
 	mutex_unlock(&inode->write_lock);

@@ -417,7 +417,13 @@ static void check_seals(void)
 	CHECK_FAILS(ftruncate(fd, 16384), EPERM);
 	CHECK_FAILS(pwrite(fd, "x", 1, 8192), EPERM);
 	CHECK_EQ(pwrite(fd, "x", 1, 8191), 1);
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK_FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+	munmap(map, 4096);
 	CHECK_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
+	CHECK_FAILS(mprotect(map, 4096, PROT_READ | PROT_WRITE), EACCES);
 	CHECK_FAILS(pwrite(fd, "x", 1, 0), EPERM);
 	CHECK_FAILS((long)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), EPERM);
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
