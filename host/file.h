@@ -73,6 +73,7 @@ enum {
 	FILE_PATH_ONLY = 4,
 	FILE_HUGE_2M = 8, /* its mappings are made of 2 MiB blocks (memfd with MFD_HUGETLB) */
 	FILE_HUGE_1G = 16,
+	FILE_RUNS = 32, /* opened to be executed: nobody may open it for writing */
 };
 
 /* Where a file has its name; kernel/vfs.h embeds it in its inodes. */

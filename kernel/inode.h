@@ -96,6 +96,8 @@ void walk_end(struct walk *w);
 s64 inode_readlink(struct inode *inode, char *buf, size_t size);
 
 /* ---- kernel/regfile.c: open files of inodes; each takes its own reference */
+/* With OPEN_TO_RUN in @flags as execve opens. ERR_PTR(-ETXTBSY): written to by others, or run. */
+#define OPEN_TO_RUN 0x20 /* as no O_ flag */
 struct file *regular_open(struct inode *inode, u32 flags);
 struct file *dir_open(struct inode *inode, u32 flags);
 struct file *path_open(struct inode *inode, u32 flags);

@@ -143,9 +143,36 @@ static int regular_fallocate(struct file *f, int mode, u64 offset, u64 len)
 	return ret;
 }
 
+/* How an open file counts in inode.writers. */
+static s32 claim_of(const struct file *f)
+{
+	if (f->traits & FILE_RUNS)
+		return -1;
+	return (f->flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Who writes a file and who runs it exclude each other. */
+static int claim(struct inode *inode, s32 claim)
+{
+	s32 old = __atomic_load_n(&inode->writers, __ATOMIC_RELAXED);
+
+	do {
+		if (claim > 0 ? old < 0 : claim < 0 && old > 0)
+			return -ETXTBSY;
+	} while (!__atomic_compare_exchange_n(&inode->writers, &old, old + claim, true,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return 0;
+}
+
+static void unclaim(struct inode *inode, s32 claim)
+{
+	__atomic_fetch_sub(&inode->writers, claim, __ATOMIC_RELAXED);
+}
+
 static void regular_release(struct file *f)
 {
 	flock_release(f);
+	unclaim(f->priv, claim_of(f));
 }
 
 const struct file_ops regular_file_ops = {
@@ -160,16 +187,37 @@ const struct file_ops regular_file_ops = {
 	.release = regular_release,
 };
 
+static int truncate_at_open(struct inode *inode)
+{
+	int ret = claim(inode, 1);
+
+	if (ret)
+		return ret;
+	ret = memobj_truncate(inode->data, 0);
+	if (!ret)
+		inode_touch(inode);
+	unclaim(inode, 1);
+	return ret;
+}
+
 struct file *regular_open(struct inode *inode, u32 flags)
 {
-	if (flags & O_TRUNC) {
-		int ret = memobj_truncate(inode->data, 0);
+	u32 traits = FILE_SEEKABLE | (flags & OPEN_TO_RUN ? FILE_RUNS : 0);
+	int ret = flags & O_TRUNC ? truncate_at_open(inode) : 0;
+	struct file *f;
 
-		if (ret)
-			return ERR_PTR(ret);
-		inode_touch(inode);
-	}
-	return inode_file(inode, &regular_file_ops, flags, FILE_SEEKABLE);
+	if (ret)
+		return ERR_PTR(ret);
+	f = inode_file(inode, &regular_file_ops, flags, traits);
+	if (IS_ERR(f))
+		return f;
+	ret = claim(inode, claim_of(f));
+	if (!ret)
+		return f;
+	f->traits = 0; /* it claims nothing */
+	f->flags = O_RDONLY;
+	file_put(f);
+	return ERR_PTR(ret);
 }
 
 static s64 dir_read(struct file *f, struct iobuf *to, u64 *pos)

@@ -251,7 +251,7 @@ static struct file *open_by_type(struct inode *inode, u32 flags)
 struct file *vfs_open_inode(struct inode *inode, u32 flags, char *path)
 {
 	/* The open flags that F_GETFL does not show. */
-	u32 transient = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
+	u32 transient = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC | OPEN_TO_RUN;
 	struct file *f = open_by_type(inode, flags);
 
 	if (IS_ERR(f) || (inode->ops && inode->ops->opens_shared && !(flags & O_PATH))) {
@@ -399,7 +399,7 @@ static struct file *open_executable(struct inode *inode, const char *path)
 	if (!shown)
 		return ERR_PTR(-ENOMEM);
 	memcpy(shown, path, size);
-	return vfs_open_inode(inode, O_RDONLY, shown);
+	return vfs_open_inode(inode, O_RDONLY | OPEN_TO_RUN, shown);
 }
 
 struct file *vfs_open_exec(int dirfd, const char *path, int at_flags)

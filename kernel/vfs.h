@@ -72,10 +72,13 @@ struct inode {
 	/* Others */
 	struct memobj *data;	 /* regular files */
 	struct mutex write_lock; /* regular files: makes appending one step */
-	char *target;		 /* symbolic links */
-	u32 seals;		 /* memfd: F_SEAL_* */
-	void *priv;		 /* for @ops */
-	u64 tag;		 /* for @ops */
+	/* Regular files: open files that may write, or minus those that programs run from; atomic.
+	 */
+	s32 writers;
+	char *target; /* symbolic links */
+	u32 seals;    /* memfd: F_SEAL_* */
+	void *priv;   /* for @ops */
+	u64 tag;      /* for @ops */
 };
 
 /* Which filesystem an inode belongs to, for st_dev, statfs and EXDEV. */

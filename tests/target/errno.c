@@ -170,6 +170,9 @@ static const struct row transfer_rows[] = {
 };
 
 static const struct row name_rows[] = {
+	{ "openat: the running program, to write", ETXTBSY, SYS_openat, { AT_FDCWD, ADDRESS("/proc/self/exe"), O_WRONLY } },
+	{ "openat: the running program, to truncate", ETXTBSY, SYS_openat, { AT_FDCWD, ADDRESS("/proc/self/exe"), O_RDONLY | O_TRUNC } },
+	{ "truncate: the running program", ETXTBSY, SYS_truncate, { ADDRESS("/proc/self/exe"), 0 } },
 	{ "openat: bad pointer", EFAULT, SYS_openat, { AT_FDCWD, LOW_PTR, O_RDONLY } },
 	{ "openat: empty name", ENOENT, SYS_openat, { AT_FDCWD, ADDRESS(""), O_RDONLY } },
 	{ "openat: no such file", ENOENT, SYS_openat, { AT_FDCWD, NO_FILE, O_RDONLY } },
