@@ -102,11 +102,12 @@ struct process *process_find(s32 pid)
 
 void process_enter_tree(struct process *p, struct process *parent)
 {
+	process_get(p);
 	spin_lock(&process_tree_lock);
 	p->parent = parent;
 	p->pgid = parent ? parent->pgid : p->pid;
 	p->sid = parent ? parent->sid : p->pid;
-	LIST_INSERT_HEAD(&all_processes, process_get(p), all_link);
+	LIST_INSERT_HEAD(&all_processes, p, all_link);
 	if (parent)
 		LIST_INSERT_HEAD(&parent->children, p, sibling_link);
 	spin_unlock(&process_tree_lock);
@@ -269,19 +270,20 @@ static void tell_parent(struct process *p)
 	siginfo_t info;
 	bool collected;
 
+	child_info(p, &info);
 	spin_lock(&process_tree_lock);
 	parent = process_get(p->parent);
 	collected = ignores_children(parent);
 	if (collected)
 		leave_tree(p);
-	__atomic_store_n(&p->zombie, true, __ATOMIC_RELEASE);
-	spin_unlock(&process_tree_lock);
-
+	/* The signal before anybody can collect the child: who has waited for it has been told. */
 	if (p->exit_signal) {
-		child_info(p, &info);
 		info.si_signo = p->exit_signal;
 		(void)signal_send_process(parent, p->exit_signal, &info);
 	}
+	p->zombie = true;
+	spin_unlock(&process_tree_lock);
+
 	waitq_wake(&parent->child_wait, WAKE_ALL, 0);
 	process_put(parent);
 	if (collected)
