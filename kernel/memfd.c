@@ -5,8 +5,10 @@
 #include <linux/fs.h>
 #include <linux/memfd.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "host/mm.h"
+#include "kernel/flock.h"
 #include "kernel/fs_args.h"
 #include "kernel/syscalls.h"
 
@@ -54,7 +56,7 @@ static int huge_truncate(struct file *f, u64 size)
 
 static void huge_release(struct file *f)
 {
-	regular_file_ops.release(f);
+	flock_release(f);
 }
 
 static const struct file_ops huge_file_ops = {
@@ -87,43 +89,61 @@ static const struct huge_size *huge_size_of(u32 flags)
 	return NULL;
 }
 
-/* A file of huge pages over @inode, which is new. */
-static struct file *huge_open(struct inode *inode, const struct huge_size *size)
+/* A file of huge pages; its inode's tag is their trait. */
+static struct file *huge_open(struct inode *inode, u32 flags)
 {
-	struct file *f;
+	struct file *f = file_alloc(&huge_file_ops, inode, flags);
 
-	memobj_put(inode->data);
-	inode->data = memobj_hugetlb_new(size->level);
-	if (!inode->data)
-		return NULL;
-	f = file_alloc(&huge_file_ops, inode, O_RDWR);
 	if (!f)
-		return NULL;
-	f->traits = FILE_SEEKABLE | size->trait;
-	f->node = &inode_get(inode)->node;
+		return ERR_PTR(-ENOMEM);
+	f->traits = FILE_SEEKABLE | (u32)inode->tag;
 	return f;
+}
+
+static const struct inode_ops huge_inode_ops = {
+	.open = huge_open,
+};
+
+static struct inode *memfd_inode(u32 mode, const struct huge_size *size)
+{
+	struct inode *inode;
+
+	if (!size)
+		return inode_new_regular(FS_ANON, mode);
+	inode = inode_alloc(FS_ANON, S_IFREG | mode, &huge_inode_ops);
+	if (IS_ERR(inode))
+		return inode;
+	inode->tag = size->trait;
+	inode->data = memobj_hugetlb_new(size->level);
+	if (!inode->data) {
+		inode_put(inode);
+		return ERR_PTR(-ENOMEM);
+	}
+	return inode;
+}
+
+static char *memfd_path(const char *name)
+{
+	size_t size = strlen(name) + sizeof("/memfd: (deleted)");
+	char *path = kmalloc(size);
+
+	if (path)
+		snprintf(path, size, "/memfd:%s (deleted)", name);
+	return path;
 }
 
 static struct file *memfd_new(const char *name, u32 flags, const struct huge_size *size)
 {
-	u32 mode = flags & MFD_NOEXEC_SEAL ? 0666 : 0777;
-	struct inode *inode = inode_new_regular(FS_ANON, mode);
-	char *path = kmalloc(VFS_NAME_MAX + 32);
-	struct file *f = NULL;
+	struct inode *inode = memfd_inode(flags & MFD_NOEXEC_SEAL ? 0666 : 0777, size);
+	struct file *f;
+	char *path;
 
-	if (path && !IS_ERR(inode))
-		f = size ? huge_open(inode, size) : regular_open(inode, O_RDWR);
-	if (!f || IS_ERR(f)) {
-		kfree(path);
-		f = NULL;
-	} else {
-		snprintf(path, VFS_NAME_MAX + 32, "/memfd:%s (deleted)", name);
-		f->path = path;
-		f->flags |= O_LARGEFILE;
-		inode->seals = flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL) ? 0 : F_SEAL_SEAL;
-	}
-	if (!IS_ERR(inode))
-		inode_put(inode);
+	if (IS_ERR(inode))
+		return (struct file *)inode;
+	inode->seals = flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL) ? 0 : F_SEAL_SEAL;
+	path = memfd_path(name);
+	f = path ? vfs_open_inode(inode, O_RDWR | O_LARGEFILE, path) : NULL;
+	inode_put(inode);
 	return f;
 }
 

@@ -104,9 +104,9 @@ static s64 fcntl_setfl(struct file *f, u64 flags)
 /* Only memory files carry seals; one that cannot be sealed has F_SEAL_SEAL set. */
 static struct inode *sealable(struct file *f)
 {
-	struct inode *inode = f->ops == &regular_file_ops ? f->priv : NULL;
+	struct inode *inode = file_inode(f);
 
-	return inode && inode->fs == FS_ANON ? inode : NULL;
+	return inode && inode->fs == FS_ANON && inode->data ? inode : NULL;
 }
 
 static s64 fcntl_add_seals(struct file *f, u64 seals)
@@ -328,7 +328,7 @@ s64 sys_fsync(const u64 a[6])
 
 	if (!f)
 		return -EBADF;
-	ret = f->ops == &regular_file_ops || f->traits & FILE_IS_DIR ? 0 : -EINVAL;
+	ret = vfs_file_size(f) >= 0 || f->traits & FILE_IS_DIR ? 0 : -EINVAL;
 	file_put(f);
 	return ret;
 }

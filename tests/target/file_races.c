@@ -127,7 +127,8 @@ static void remove_all(const char *path)
 	struct dirent *e;
 	char name[512];
 
-	while (dir != NULL && (e = readdir(dir)) != NULL) {
+	REQUIRE(dir != NULL);
+	while ((e = readdir(dir)) != NULL) {
 		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
 		if (e->d_type == DT_DIR && e->d_name[0] != '.')
 			remove_all(name);
