@@ -2,13 +2,13 @@
 /* The order in which the kernel comes up, from the port's boot code to the first program. */
 #include "host/page.h"
 #include "kernel/channel.h"
+#include "kernel/dev_kvm.h"
 #include "kernel/futex.h"
 #include "kernel/port.h"
 #include "kernel/sched.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
 #include "kernel/vfs.h"
-#include "kvm/kvm.h"
 
 /* What needs threads: runs in one, so that it may sleep. */
 static void start(void *arg)
@@ -20,10 +20,9 @@ static void start(void *arg)
 	if (error)
 		panic("the launcher's virtio-serial device fails: error %d", error);
 	vfs_init();
-	error = kvm_init();
+	error = dev_kvm_init();
 	if (error)
 		panic("KVM cannot be offered: error %d", error);
-	process_set_report(kvm_report);
 	process_start_first();
 }
 

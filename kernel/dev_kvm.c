@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /dev/kvm, and the report of guest memory at the end of the run. */
+#include "kernel/dev_kvm.h"
+
+#include <linux/major.h>
+
+#include "kernel/thread.h"
+#include "kernel/vfs.h"
+#include "kvm/kvm.h"
+
+/* Linux's number of /dev/kvm. */
+enum { KVM_MINOR = 232 };
+
+static struct file *open_kvm(const struct device *dev, u32 flags)
+{
+	(void)dev;
+	return kvm_dev_open(flags);
+}
+
+int dev_kvm_init(void)
+{
+	static const struct device dev = { "kvm", MISC_MAJOR, KVM_MINOR, 0666, open_kvm };
+	int error = kvm_init();
+
+	if (error)
+		return error;
+	process_set_report(kvm_report);
+	return dev_register(&dev);
+}
