@@ -18,4 +18,12 @@ static inline unsigned int port_guest_timer_lines(void)
 	       (unsigned int)((phys & CNT_CTL_MASK) == CNT_CTL_ASSERTED) << GUEST_TIMER_PHYSICAL;
 }
 
+static inline u64 port_guest_sctlr(void)
+{
+	u64 value;
+
+	__asm__ volatile("mrs %0, S3_5_C1_C0_0" : "=r"(value));
+	return value;
+}
+
 #endif

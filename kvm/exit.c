@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a synchronous exception from a guest leads to, by its class (Arm ARM D19.2.40, ESR_EL2.EC).
+ */
+#include "kvm/vcpu.h"
+
+#define WFX_IS_WFE BIT(0)
+
+/* Conditional instructions exist in AArch32 only, where a failed condition may trap as well. */
+void vcpu_skip(struct vcpu *v)
+{
+	v->cpu.pc += v->cpu.esr & ESR_IL ? 4 : 2;
+	v->cpu.pstate &= ~(3UL << 10); /* BTYPE */
+	v->cpu.pstate &= ~BIT(21);     /* SS: this instruction has been stepped */
+}
+
+/* Sleeping happens in the run loop's terms: the thread is switched out, the hook puts the vCPU. */
+static int handle_wfx(struct vcpu *v)
+{
+	v->exits.count[EXIT_wfi]++;
+	vcpu_skip(v);
+	if (v->cpu.esr & WFX_IS_WFE) {
+		sched_point();
+		return 1;
+	}
+	return vcpu_wait(v);
+}
+
+static int handle_undefined(struct vcpu *v)
+{
+	v->exits.count[EXIT_undefined]++;
+	inject_undefined(v);
+	return 1;
+}
+
+static int handle_hvc(struct vcpu *v)
+{
+	v->exits.count[EXIT_hvc]++;
+	return hypercall_handle(v);
+}
+
+static int handle_smc(struct vcpu *v)
+{
+	v->exits.count[EXIT_smc]++;
+	return smc_handle(v);
+}
+
+static int handle_sysreg(struct vcpu *v)
+{
+	v->exits.count[EXIT_sysreg]++;
+	return sysreg_trap(v);
+}
+
+static int handle_data_abort(struct vcpu *v)
+{
+	v->exits.count[EXIT_abort_data]++;
+	return abort_handle(v);
+}
+
+static int handle_fetch_abort(struct vcpu *v)
+{
+	v->exits.count[EXIT_abort_fetch]++;
+	return abort_handle(v);
+}
+
+#define EC_WATCHPOINT 0x34
+
+/* Comes only while user space debugs the guest (MDCR_EL2.TDE). */
+static int handle_debug(struct vcpu *v)
+{
+	v->exits.count[EXIT_debug]++;
+	v->run->exit_reason = KVM_EXIT_DEBUG;
+	v->run->debug.arch.hsr = (u32)v->cpu.esr;
+	v->run->debug.arch.hsr_high = (u32)(v->cpu.esr >> 32);
+	v->run->debug.arch.far = esr_ec(v->cpu.esr) == EC_WATCHPOINT ? v->cpu.far : 0;
+	return 0;
+}
+
+/* Classes without a row are undefined instructions to the guest: what they name it does not have.
+ */
+static int (*const handlers[64])(struct vcpu *v) = {
+	[0x01] = handle_wfx,	[0x12] = handle_hvc, /* AArch32 */
+	[0x13] = handle_smc,	[0x16] = handle_hvc,	     [0x17] = handle_smc,
+	[0x18] = handle_sysreg, [0x20] = handle_fetch_abort, [0x24] = handle_data_abort,
+	[0x30] = handle_debug, /* breakpoint */
+	[0x32] = handle_debug, /* software step */
+	[0x34] = handle_debug, /* watchpoint */
+	[0x38] = handle_debug, /* BKPT */
+	[0x3c] = handle_debug, /* BRK */
+};
+
+int exit_handle(struct vcpu *v)
+{
+	int (*handler)(struct vcpu * v) = handlers[esr_ec(v->cpu.esr)];
+
+	return handler ? handler(v) : handle_undefined(v);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ID registers of guests: which fields they see, capped at what, and which user space may
+ * lower. */
+#include "kvm/idreg.h"
+
+#include "kvm/port.h"
+#include "kvm/vm.h"
+
+/* A four-bit field that is not simply passed on. */
+struct id_field {
+	u8 crm, op2, shift;
+	u8 most; /* 0: hidden */
+};
+
+#define HIDE(crm, op2, shift)                                                                      \
+	{                                                                                          \
+		crm, op2, shift, 0                                                                 \
+	}
+#define CAP(crm, op2, shift, most)                                                                 \
+	{                                                                                          \
+		crm, op2, shift, most                                                              \
+	}
+
+/*
+ * What guests do not get: state nobody switches (SVE, SME, MTE, PAuth, AMU), what is trapped
+ * without being emulated (PMU, SPE, trace, RAS), and what needs EL2, EL3 or a vGIC.
+ */
+static const struct id_field id_fields[] = {
+	HIDE(4, 0, 8),			  /* PFR0.EL2 */
+	HIDE(4, 0, 12),			  /* EL3 */
+	HIDE(4, 0, 24),			  /* GIC */
+	HIDE(4, 0, 28),			  /* RAS */
+	HIDE(4, 0, 32),			  /* SVE */
+	HIDE(4, 0, 36),			  /* SEL2 */
+	HIDE(4, 0, 40),			  /* MPAM */
+	HIDE(4, 0, 44),			  /* AMU */
+	HIDE(4, 0, 52),			  /* RME */
+	CAP(4, 0, 4, 1),		  /* EL1: AArch64 only */
+	HIDE(4, 1, 8),			  /* PFR1.MTE */
+	HIDE(4, 1, 12),			  /* RAS_frac */
+	HIDE(4, 1, 16),			  /* MPAM_frac */
+	HIDE(4, 1, 20),	  HIDE(4, 1, 24), /* SME */
+	HIDE(4, 1, 28),			  /* RNDR_trap */
+	HIDE(4, 1, 32),			  /* CSV2_frac */
+	HIDE(4, 1, 36),			  /* NMI */
+	HIDE(4, 1, 40),	  HIDE(4, 1, 44), /* GCS */
+	HIDE(4, 1, 48),	  HIDE(4, 1, 52),  HIDE(4, 1, 56),
+	HIDE(4, 1, 60),	  CAP(5, 0, 0, 9),		   /* DFR0.DebugVer: Armv8.4 */
+	HIDE(5, 0, 4),					   /* TraceVer */
+	HIDE(5, 0, 8),					   /* PMUVer */
+	HIDE(5, 0, 32),					   /* PMSVer */
+	HIDE(5, 0, 40),					   /* TraceFilt */
+	HIDE(5, 0, 44),					   /* TraceBuffer */
+	HIDE(5, 0, 48),					   /* MTPMU */
+	HIDE(5, 0, 52),					   /* BRBE */
+	HIDE(5, 0, 56),	  HIDE(5, 0, 60),  HIDE(6, 0, 24), /* ISAR0.TME */
+	HIDE(6, 1, 4),					   /* ISAR1.APA */
+	HIDE(6, 1, 8),					   /* API */
+	HIDE(6, 1, 24),					   /* GPA */
+	HIDE(6, 1, 28),					   /* GPI */
+	HIDE(6, 1, 56),					   /* XS */
+	HIDE(6, 1, 60),					   /* LS64 */
+	HIDE(6, 2, 0),					   /* ISAR2.WFxT */
+	HIDE(6, 2, 8),					   /* GPA3 */
+	HIDE(6, 2, 12),					   /* APA3 */
+	HIDE(6, 2, 16),					   /* MOPS */
+	HIDE(6, 2, 24),	  HIDE(6, 2, 28),  HIDE(6, 2, 32), /* SYSREG_128 */
+	HIDE(6, 2, 36),	  HIDE(6, 2, 40),		   /* PRFMSLC */
+	CAP(7, 0, 0, 5),				   /* MMFR0.PARange: 48 bits */
+	CAP(7, 0, 20, 1),				   /* TGran16: without 52-bit addresses */
+	HIDE(7, 0, 32),					   /* TGran16_2: no stage 2 */
+	HIDE(7, 0, 36),	  HIDE(7, 0, 40),  HIDE(7, 0, 56), /* FGT */
+	HIDE(7, 0, 60),					   /* ECV */
+	HIDE(7, 1, 4),					   /* MMFR1.VMIDBits */
+	HIDE(7, 1, 8),					   /* VH */
+	HIDE(7, 1, 16),					   /* LO */
+	HIDE(7, 1, 24),					   /* SpecSEI */
+	HIDE(7, 1, 28),					   /* XNX */
+	HIDE(7, 1, 32),					   /* TWED */
+	HIDE(7, 1, 40),					   /* HCX */
+	HIDE(7, 1, 56),					   /* CMOW */
+	HIDE(7, 2, 12),					   /* MMFR2.IESB */
+	HIDE(7, 2, 16),					   /* VARange */
+	HIDE(7, 2, 20),					   /* CCIDX */
+	HIDE(7, 2, 24),					   /* NV */
+	HIDE(7, 2, 36),					   /* IDS */
+	HIDE(7, 2, 40),					   /* FWB */
+	HIDE(7, 2, 56),					   /* EVT */
+	CAP(1, 2, 0, 9),				   /* ID_DFR0.CopDbg */
+	HIDE(1, 2, 8),	  HIDE(1, 2, 12),  HIDE(1, 2, 16),
+	HIDE(1, 2, 20),	  HIDE(1, 2, 24), /* PerfMon */
+	HIDE(1, 2, 28),			  /* TraceFilt */
+	HIDE(1, 0, 28),			  /* ID_PFR0.RAS */
+	HIDE(1, 0, 20),			  /* AMU */
+	HIDE(1, 1, 28),			  /* ID_PFR1.GIC */
+	HIDE(1, 1, 4),			  /* Security */
+	HIDE(1, 1, 12),			  /* Virtualization */
+};
+
+#define F(shift) (0xfUL << (shift))
+
+/* One row for each register that a guest sees: which bits user space may change. */
+struct id_row {
+	u8 crm, op2;
+	u64 writable;
+};
+
+static const struct id_row id_rows[] = {
+	{ 1, 0, GENMASK(31, 0) },
+	{ 1, 1, GENMASK(31, 0) },
+	{ 1, 2, F(0) | F(24) },
+	{ 1, 4, GENMASK(31, 0) },
+	{ 1, 5, GENMASK(31, 0) },
+	{ 1, 6, GENMASK(31, 0) },
+	{ 1, 7, GENMASK(31, 0) },
+	{ 2, 0, GENMASK(31, 0) },
+	{ 2, 1, GENMASK(31, 0) },
+	{ 2, 2, GENMASK(31, 0) },
+	{ 2, 3, GENMASK(31, 0) },
+	{ 2, 4, GENMASK(31, 0) },
+	{ 2, 5, GENMASK(31, 0) },
+	{ 2, 6, GENMASK(31, 0) },
+	{ 2, 7, GENMASK(31, 0) },
+	{ 3, 0, GENMASK(31, 0) },
+	{ 3, 1, GENMASK(31, 0) },
+	{ 3, 2, GENMASK(31, 0) },
+	{ 3, 4, GENMASK(31, 0) },
+	{ 3, 6, GENMASK(31, 0) },
+	/* All but FP, AdvSIMD, RAS, SVE, MPAM, AMU */
+	{ 4, 0, ~(F(16) | F(20) | F(28) | F(32) | F(40) | F(44)) },
+	{ 4, 1, F(0) | F(4) | F(32) },
+	{ 4, 2, 0 },
+	{ 5, 0, F(0) | F(8) | F(20) | F(36) },
+	{ 5, 1, 0 },
+	{ 6, 0, ~F(0) },
+	{ 6, 1, ~(F(4) | F(8) | F(24) | F(28)) },
+	{ 6, 2, F(0) | F(4) | F(16) | F(20) },
+	/* All but ASIDBits and the stage-2 granules */
+	{ 7, 0, ~(F(4) | F(32) | F(36) | F(40) | F(48) | F(52)) },
+	{ 7, 1, ~(F(4) | F(8) | F(28) | F(32) | F(40)) },
+	{ 7, 2, ~(F(20) | F(24) | F(36) | F(40) | F(44) | F(56)) },
+	{ 7, 3, 0 },
+	{ 7, 4, 0 },
+};
+
+#define CTR_DIC	     BIT(29)
+#define CTR_IDC	     BIT(28)
+#define CTR_DMINLINE GENMASK(19, 16)
+#define CTR_IMINLINE GENMASK(3, 0)
+
+bool id_has_aarch32(void)
+{
+	return (port_host_id_reg(4, 0) & 0xf) == 2;
+}
+
+static const struct id_row *row_of(unsigned int index)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(id_rows); i++) {
+		if (id_reg_index(id_rows[i].crm, id_rows[i].op2) == index)
+			return &id_rows[i];
+	}
+	return NULL;
+}
+
+static bool is_aarch32(unsigned int index)
+{
+	return index < id_reg_index(4, 0);
+}
+
+bool id_reg_is_allocated(unsigned int index)
+{
+	return row_of(index) && (!is_aarch32(index) || id_has_aarch32());
+}
+
+u64 id_reg_writable(unsigned int index)
+{
+	const struct id_row *row = row_of(index);
+
+	return row && id_reg_is_allocated(index) ? row->writable : 0;
+}
+
+static u64 field(u64 value, unsigned int shift)
+{
+	return value >> shift & 0xf;
+}
+
+static u64 with_field(u64 value, unsigned int shift, u64 f)
+{
+	return (value & ~F(shift)) | f << shift;
+}
+
+/* TGran4 and TGran64 count 0xf as absent; FP and AdvSIMD too. */
+static bool is_signed(unsigned int index, unsigned int shift)
+{
+	if (index == id_reg_index(7, 0))
+		return shift == 24 || shift == 28;
+	return index == id_reg_index(4, 0) && (shift == 16 || shift == 20);
+}
+
+/* The most a guest may be promised. */
+static u64 id_reg_limit(unsigned int crm, unsigned int op2)
+{
+	u64 value = port_host_id_reg(crm, op2);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(id_fields); i++) {
+		const struct id_field *f = &id_fields[i];
+
+		if (f->crm == crm && f->op2 == op2 && field(value, f->shift) > f->most)
+			value = with_field(value, f->shift, f->most);
+	}
+	if (crm == 4 && op2 == 0) {
+		/* No CPU here is subject to the speculation these fields rule out. */
+		value = with_field(value, 56, 1);
+		value = with_field(value, 60, 1);
+	}
+	if (crm == 7 && op2 == 0 && field(value, 28) == 1)
+		value = with_field(value, 28, 0); /* TGran4: without 52-bit addresses */
+	if (crm == 7 && op2 >= 3)
+		value = 0;
+	if (crm == 4 && op2 == 2)
+		value = 0;
+	return crm == 5 && op2 == 1 ? 0 : value;
+}
+
+void id_regs_reset(struct vm *vm)
+{
+	for (unsigned int i = 0; i < ID_REGS; i++)
+		vm->id_regs[i] = id_reg_is_allocated(i) ? id_reg_limit(i / 8 + 1, i % 8) : 0;
+	vm->ctr = port_host_ctr();
+}
+
+static bool field_is_safe(unsigned int index, unsigned int shift, u64 limit, u64 value)
+{
+	if (!is_signed(index, shift))
+		return field(value, shift) <= field(limit, shift);
+	return (s64)(field(value, shift) << 60) <= (s64)(field(limit, shift) << 60);
+}
+
+/* Debug of at least Armv8 is what a guest may count on (D19.2.59). */
+static bool minimum_is_kept(unsigned int index, u64 value)
+{
+	if (index == id_reg_index(5, 0))
+		return field(value, 0) >= 6;
+	if (index == id_reg_index(1, 2))
+		return field(value, 0) >= 6;
+	return true;
+}
+
+static int id_reg_check(unsigned int index, u64 value)
+{
+	u64 limit = id_reg_limit(index / 8 + 1, index % 8), writable = id_reg_writable(index);
+
+	if ((value ^ limit) & ~writable || !minimum_is_kept(index, value))
+		return -EINVAL;
+	for (unsigned int shift = 0; shift < 64; shift += 4) {
+		if (!field_is_safe(index, shift, limit, value))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int id_reg_set(struct vm *vm, unsigned int index, u64 value)
+{
+	int error = 0;
+
+	if (!id_reg_is_allocated(index))
+		return is_aarch32(index) && row_of(index) ? 0 : value ? -EINVAL : 0;
+	mutex_lock(&vm->lock);
+	if (vm->ran)
+		error = value == vm->id_regs[index] ? 0 : -EBUSY;
+	else
+		error = id_reg_check(index, value);
+	if (!error)
+		vm->id_regs[index] = value;
+	mutex_unlock(&vm->lock);
+	return error;
+}
+
+u64 id_ctr_writable(void)
+{
+	return CTR_DIC | CTR_IDC | CTR_DMINLINE | CTR_IMINLINE;
+}
+
+static int ctr_check(u64 value)
+{
+	u64 host = port_host_ctr();
+
+	if ((value ^ host) & ~id_ctr_writable())
+		return -EINVAL;
+	if (value & ~host & (CTR_DIC | CTR_IDC))
+		return -EINVAL;
+	if ((value & CTR_DMINLINE) > (host & CTR_DMINLINE) ||
+	    (value & CTR_IMINLINE) > (host & CTR_IMINLINE))
+		return -EINVAL;
+	return 0;
+}
+
+int id_ctr_set(struct vm *vm, u64 value)
+{
+	int error;
+
+	mutex_lock(&vm->lock);
+	if (vm->ran)
+		error = value == vm->ctr ? 0 : -EBUSY;
+	else
+		error = ctr_check(value);
+	if (!error)
+		vm->ctr = value;
+	mutex_unlock(&vm->lock);
+	return error;
+}

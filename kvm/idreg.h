@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ID registers a guest sees: the host's, less what guests do not get, and which of their fields
+ * user space may lower (Arm ARM D19.2; KVM_ARM_GET_REG_WRITABLE_MASKS).
+ */
+#ifndef KVM_IDREG_H
+#define KVM_IDREG_H
+
+#include "engine/types.h"
+
+struct vm;
+
+/* op0 = 3, op1 = 0, CRn = 0, CRm 1..7, op2 0..7, at (CRm - 1) * 8 + op2. */
+enum { ID_REGS = 56 };
+
+static inline unsigned int id_reg_index(unsigned int crm, unsigned int op2)
+{
+	return (crm - 1) * 8 + op2;
+}
+
+/* What the VM's registers are before user space changes them. */
+void id_regs_reset(struct vm *vm);
+/*
+ * User space writes @value. 0; -EINVAL: a field that may not change, or promises more than there
+ * is; -EBUSY: the VM has run. Takes vm->lock.
+ */
+int id_reg_set(struct vm *vm, unsigned int index, u64 value);
+int id_ctr_set(struct vm *vm, u64 value);
+/* Fields user space may change. */
+u64 id_reg_writable(unsigned int index);
+u64 id_ctr_writable(void);
+/* False: RAZ in the guest and for user space, whose writes of 0 alone are taken. */
+bool id_reg_is_allocated(unsigned int index);
+/* AArch32 is there at EL0. */
+bool id_has_aarch32(void);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernel needs of kvm/: bringing it up, opening /dev/kvm, the report at the end. */
+#ifndef KVM_KVM_H
+#define KVM_KVM_H
+
+#include "host/file.h"
+
+/* Once, in a thread or at boot, when all CPUs are up. 0 or an error: there is no /dev/kvm then. */
+int kvm_init(void);
+/* A new open file of /dev/kvm, or ERR_PTR. @flags are O_*. */
+struct file *kvm_dev_open(u32 flags);
+/*
+ * Writes the report of guest memory over all VMs there were, lines "name value\n", at most @size
+ * bytes; its length. Takes only its own lock.
+ */
+size_t kvm_report(char *buf, size_t size);
+
+#endif

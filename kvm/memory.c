@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest memory as user space sees it: slot and dirty-log ioctls, and the host memory behind the
+ * slots as the engine asks for it. What a mapping becomes is the engine's to decide.
+ */
+#include "host/page.h"
+#include "host/string.h"
+#include "host/task.h"
+#include "kvm/port.h"
+#include "kvm/vm.h"
+
+#define USER_LIMIT    (1UL << 48)
+#define V1_FLAGS      (KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY | KVM_MEM_WRITE_BACK)
+#define AS_ID(slot)   ((slot) >> 16)
+#define SLOT_ID(slot) ((slot)&0xffff)
+
+/* ---- the host behind the slots */
+
+static enum mem_type mem_type_of(enum host_memtype t)
+{
+	static const enum mem_type map[] = {
+		[HOST_WB] = MEM_WB,
+		[HOST_NC] = MEM_NC,
+		[HOST_DEVICE] = MEM_DEVICE,
+	};
+
+	return map[t];
+}
+
+static enum mem_owner owner_of(const struct vma *vma)
+{
+	return vma->flags & VM_ALLOW_ANY_UNCACHED ? OWNER_ANY_UNCACHED : OWNER_TYPE_FIXED;
+}
+
+static void leaf_of(const struct host_pte *pte, enum mem_owner owner, struct host_leaf *out)
+{
+	*out = (struct host_leaf){
+		.pa = pte->pa,
+		.type = mem_type_of(pte->memtype),
+		.reach = pte->is_ram ? REACH_ALIAS : REACH_NONE,
+		.owner = owner,
+		.writable = pte->writable,
+		.level = (s8)pte->level,
+	};
+}
+
+/* The owner matters only to what is not write-back; then the VMA is read with the leaf. */
+static int leaf_with_owner(struct mm *mm, hva_t hva, struct host_leaf *out)
+{
+	struct host_pte pte;
+	struct vma *vma;
+	int error = ERR_NOENT;
+
+	mm_read_lock(mm);
+	vma = vma_find(mm, hva);
+	if (!vma) {
+		error = ERR_FAULT;
+	} else if (mm_peek(mm, hva, &pte, NULL)) {
+		leaf_of(&pte, owner_of(vma), out);
+		error = ERR_OK;
+	}
+	mm_read_unlock(mm);
+	return error;
+}
+
+static int host_leaf_read(void *host, hva_t hva, struct host_leaf *out)
+{
+	struct vm *vm = host;
+	struct host_pte pte;
+
+	if (!mm_peek(vm->mm, hva, &pte, NULL))
+		return ERR_NOENT;
+	if (pte.memtype != HOST_WB)
+		return leaf_with_owner(vm->mm, hva, out);
+	leaf_of(&pte, OWNER_TYPE_FIXED, out);
+	return ERR_OK;
+}
+
+/* A guest's fetch only reads: whether its code may run is stage 2's to say, not the VMA's. */
+static int host_fault_serve(void *host, hva_t hva, enum mem_access access)
+{
+	struct vm *vm = host;
+
+	switch (mm_fault(vm->mm, hva, access == MEM_WRITE ? HOST_WRITE : HOST_READ)) {
+	case FAULT_OK: return ERR_OK;
+	case FAULT_OOM: return ERR_NOMEM;
+	case FAULT_INTR: return ERR_INTR;
+	case FAULT_SEGV_ACCERR: return ERR_PERM;
+	case FAULT_SEGV_MAPERR:
+	case FAULT_BUS: break;
+	}
+	return ERR_FAULT;
+}
+
+static int host_area_find(void *host, hva_t hva, hva_t end, struct host_area *out)
+{
+	struct vm *vm = host;
+	struct vma *vma = vma_first_after(vm->mm, hva);
+
+	if (!vma || vma->start.v >= end.v)
+		return ERR_NOENT;
+	*out = (struct host_area){
+		.start = vma->start,
+		.end = vma->end,
+		.type = mem_type_of(vma->prot_type),
+		.owner = owner_of(vma),
+		.special = vma->flags & (VM_PFNMAP | VM_MIXEDMAP | VM_IO),
+		.writable = vma->flags & VM_WRITE,
+	};
+	return ERR_OK;
+}
+
+static const struct host_ops host_ops = {
+	.leaf = host_leaf_read,
+	.fault = host_fault_serve,
+	.area = host_area_find,
+};
+
+/* ---- notifiers */
+
+static void notify_begin(struct mm_notifier *n, hva_t start, hva_t end)
+{
+	guest_mem_invalidate_begin(&vm_of_notifier(n)->mem, start, end);
+}
+
+static void notify_end(struct mm_notifier *n, hva_t start, hva_t end)
+{
+	guest_mem_invalidate_end(&vm_of_notifier(n)->mem, start, end);
+}
+
+static bool notify_age(struct mm_notifier *n, hva_t start, hva_t end)
+{
+	return guest_mem_age(&vm_of_notifier(n)->mem, start, end, S2_AGE_CLEAR) != 0;
+}
+
+static void notify_release(struct mm_notifier *n)
+{
+	guest_mem_unmap_all(&vm_of_notifier(n)->mem);
+}
+
+static const struct mm_notifier_ops notifier_ops = {
+	.begin = notify_begin,
+	.end = notify_end,
+	.age = notify_age,
+	.release = notify_release,
+};
+
+int vm_memory_init(struct vm *vm, unsigned int ipa_bits)
+{
+	struct guest_mem_config config = {
+		.ipa_bits = ipa_bits,
+		.host_ops = &host_ops,
+		.host = vm,
+	};
+	int error = guest_mem_init(&vm->mem, port_engine(), &kvm_vmids, &config);
+
+	if (error)
+		return error;
+	vm->notifier.ops = &notifier_ops;
+	mm_notifier_register(vm->mm, &vm->notifier);
+	return 0;
+}
+
+void vm_memory_destroy(struct vm *vm)
+{
+	mm_notifier_unregister(vm->mm, &vm->notifier);
+	guest_mem_destroy(&vm->mem);
+}
+
+/* ---- slots */
+
+/* In the user half, without a tag: what access_ok() is on Linux. */
+static bool user_range_ok(u64 addr, u64 size)
+{
+	return addr < USER_END && size <= USER_END - addr;
+}
+
+static int slot_update_run(struct vm *vm, const struct slot_request *r)
+{
+	struct slot_update update;
+	int error;
+
+	mutex_lock(&vm->slots_lock);
+	mm_read_lock(vm->mm);
+	error = guest_mem_slot_prepare(&vm->mem, r, &update);
+	mm_read_unlock(vm->mm);
+	if (!error)
+		guest_mem_slot_commit(&vm->mem, &update);
+	mutex_unlock(&vm->slots_lock);
+	return error;
+}
+
+static int set_region(struct vm *vm, const struct kvm_userspace_memory_region *r)
+{
+	struct slot_request request = {
+		.id = SLOT_ID(r->slot),
+		.flags = r->flags,
+		.ipa = IPA(r->guest_phys_addr),
+		.size = r->memory_size,
+		.hva = HVA(r->userspace_addr),
+	};
+
+	if (AS_ID(r->slot) || request.id >= SLOT_ID_MAX)
+		return -EINVAL;
+	if (!user_range_ok(r->userspace_addr, r->memory_size))
+		return -EINVAL;
+	return slot_update_run(vm, &request);
+}
+
+int vm_set_memory_region(struct vm *vm, hva_t arg)
+{
+	struct kvm_userspace_memory_region r;
+
+	if (copy_from_user(&r, arg, sizeof(r)))
+		return -EFAULT;
+	if (r.flags & ~V1_FLAGS)
+		return -EINVAL;
+	return set_region(vm, &r);
+}
+
+int vm_set_memory_region2(struct vm *vm, hva_t arg)
+{
+	struct kvm_userspace_memory_region2 r2;
+	struct kvm_userspace_memory_region r;
+
+	if (copy_from_user(&r2, arg, sizeof(r2)))
+		return -EFAULT;
+	r = (struct kvm_userspace_memory_region){
+		.slot = r2.slot,
+		.flags = r2.flags,
+		.guest_phys_addr = r2.guest_phys_addr,
+		.memory_size = r2.memory_size,
+		.userspace_addr = r2.userspace_addr,
+	};
+	return set_region(vm, &r);
+}
+
+int vm_get_refusal(struct vm *vm, hva_t arg)
+{
+	struct catwalk_refusal out = { 0 };
+
+	mutex_lock(&vm->slots_lock);
+	if (vm->mem.refusal.error) {
+		out.error = vm->mem.refusal.error;
+		out.rule = reason_rule(vm->mem.refusal.why);
+		out.hva = vm->mem.refusal.hva.v;
+		snprintf(out.reason, sizeof(out.reason), "%s", reason_text(vm->mem.refusal.why));
+	}
+	mutex_unlock(&vm->slots_lock);
+	return copy_to_user(arg, &out, sizeof(out));
+}
+
+/* ---- the dirty log */
+
+int vm_get_dirty_log(struct vm *vm, hva_t arg)
+{
+	struct kvm_dirty_log request;
+	struct dirty_log log;
+	int error;
+
+	if (copy_from_user(&request, arg, sizeof(request)))
+		return -EFAULT;
+	if (AS_ID(request.slot) || SLOT_ID(request.slot) >= SLOT_ID_MAX)
+		return -EINVAL;
+	mutex_lock(&vm->slots_lock);
+	error = dirty_log_get(&vm->mem, SLOT_ID(request.slot), &log);
+	if (!error)
+		error = copy_to_user(HVA((u64)request.dirty_bitmap), log.words,
+				     log.count * sizeof(u64));
+	mutex_unlock(&vm->slots_lock);
+	return error;
+}
+
+enum { CLEAR_WORDS = PAGE_SIZE / sizeof(u64) };
+
+/* Under the slots lock: the range lies in a slot that logs, as KVM_CLEAR_DIRTY_LOG asks. */
+static int clear_check(struct vm *vm, const struct kvm_clear_dirty_log *r)
+{
+	struct slot *slot;
+
+	if (AS_ID(r->slot) || SLOT_ID(r->slot) >= SLOT_ID_MAX || (r->first_page & 63))
+		return -EINVAL;
+	slot = slot_by_id(&vm->mem.slots, SLOT_ID(r->slot));
+	if (!slot || !slot->dirty)
+		return -ENOENT;
+	if (r->first_page > slot->npages || r->num_pages > slot->npages - r->first_page)
+		return -EINVAL;
+	if (r->num_pages < slot->npages - r->first_page && (r->num_pages & 63))
+		return -EINVAL;
+	return 0;
+}
+
+/* A page of the mask at a time. */
+static int clear_run(struct vm *vm, const struct kvm_clear_dirty_log *r, u64 *words)
+{
+	u64 mask = (u64)r->dirty_bitmap, page = r->first_page, left = r->num_pages;
+	int error = 0;
+
+	while (left && !error) {
+		u64 n = min(left, (u64)CLEAR_WORDS * 64), bytes = (n + 63) / 64 * sizeof(u64);
+
+		error = copy_from_user(words, HVA(mask), bytes);
+		if (!error)
+			error = dirty_log_clear(&vm->mem, SLOT_ID(r->slot), page, n, words);
+		mask += bytes;
+		page += n;
+		left -= n;
+	}
+	dirty_log_clear_end(&vm->mem, SLOT_ID(r->slot));
+	return error;
+}
+
+int vm_clear_dirty_log(struct vm *vm, hva_t arg)
+{
+	struct kvm_clear_dirty_log request;
+	u64 *words;
+	int error;
+
+	if (copy_from_user(&request, arg, sizeof(request)))
+		return -EFAULT;
+	words = kmalloc(PAGE_SIZE);
+	if (!words)
+		return -ENOMEM;
+	mutex_lock(&vm->slots_lock);
+	error = clear_check(vm, &request);
+	if (!error)
+		error = clear_run(vm, &request, words);
+	mutex_unlock(&vm->slots_lock);
+	kfree(words);
+	return error;
+}
+
+/* ---- KVM_PRE_FAULT_MEMORY */
+
+int vm_pre_fault(struct vm *vm, hva_t arg)
+{
+	struct kvm_pre_fault_memory r;
+	struct prefault_result done;
+
+	if (copy_from_user(&r, arg, sizeof(r)))
+		return -EFAULT;
+	if (r.flags || ((r.gpa | r.size) & ~PAGE_MASK) || r.gpa + r.size <= r.gpa)
+		return -EINVAL;
+	done = guest_mem_prefault(&vm->mem, IPA(r.gpa), r.size);
+	r.gpa += done.done;
+	r.size -= done.done;
+	if (copy_to_user(arg, &r, sizeof(r)))
+		return -EFAULT;
+	return done.done ? 0 : done.error;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What kvm/ asks of the machine beyond host/port.h: a guest's register state, entering the guest,
+ * and its timers. Implemented by port/arm64/guest_*.c.
+ *
+ * A vCPU is *loaded* while its registers live in the CPU. That lasts as long as its thread runs in
+ * KVM_RUN, across exits that the kernel serves (design.md 4a); the general registers, PC, PSTATE
+ * and HCR_EL2 are in struct guest_cpu whenever the guest itself does not run.
+ */
+#ifndef KVM_PORT_H
+#define KVM_PORT_H
+
+#include "host/port.h"
+
+/*
+ * System registers that are in the CPU while the vCPU is loaded (Arm ARM D13): X(name), in the
+ * order in which they are loaded. Timer registers are the guest's own CNTV and CNTP.
+ */
+#define GUEST_LIVE_REGS(X)                                                                         \
+	X(SCTLR_EL1)                                                                               \
+	X(CPACR_EL1)                                                                               \
+	X(TTBR0_EL1)                                                                               \
+	X(TTBR1_EL1)                                                                               \
+	X(TCR_EL1)                                                                                 \
+	X(ESR_EL1)                                                                                 \
+	X(AFSR0_EL1)                                                                               \
+	X(AFSR1_EL1)                                                                               \
+	X(FAR_EL1)                                                                                 \
+	X(MAIR_EL1)                                                                                \
+	X(AMAIR_EL1)                                                                               \
+	X(VBAR_EL1)                                                                                \
+	X(CONTEXTIDR_EL1)                                                                          \
+	X(CNTKCTL_EL1)                                                                             \
+	X(ELR_EL1)                                                                                 \
+	X(SPSR_EL1)                                                                                \
+	X(PAR_EL1)                                                                                 \
+	X(TPIDR_EL1)                                                                               \
+	X(SP_EL1)                                                                                  \
+	X(SP_EL0)                                                                                  \
+	X(TPIDR_EL0)                                                                               \
+	X(TPIDRRO_EL0)                                                                             \
+	X(CNTV_CVAL_EL0)                                                                           \
+	X(CNTV_CTL_EL0)                                                                            \
+	X(CNTP_CVAL_EL0)                                                                           \
+	X(CNTP_CTL_EL0)
+
+enum { GUEST_DEBUG_REGS = 16 };
+
+enum guest_reg {
+#define X(name) GR_##name,
+	GUEST_LIVE_REGS(X)
+#undef X
+		GR_LIVE_COUNT,
+	/* In memory only: every access of the guest traps. */
+	GR_MPIDR_EL1 = GR_LIVE_COUNT,
+	GR_ACTLR_EL1,
+	GR_CSSELR_EL1,
+	GR_CLIDR_EL1,
+	GR_DISR_EL1,
+	GR_OSLSR_EL1,
+	GR_MDCCINT_EL1,
+	GR_DACR32_EL2,
+	GR_IFSR32_EL2,
+	GR_FPEXC32_EL2,
+	GR_DBGVCR32_EL2,
+	GR_COUNT,
+};
+
+/* Laid out as struct user_fpsimd_state of <asm/ptrace.h>, less its padding. */
+struct guest_fpsimd {
+	__uint128_t v[32];
+	u32 fpsr;
+	u32 fpcr;
+} __aligned(16);
+
+/* The self-hosted debug registers. */
+struct guest_debug {
+	u64 bvr[GUEST_DEBUG_REGS];
+	u64 bcr[GUEST_DEBUG_REGS];
+	u64 wvr[GUEST_DEBUG_REGS];
+	u64 wcr[GUEST_DEBUG_REGS];
+	u64 mdscr;
+};
+
+/* Who uses the debug registers, which decides what traps. */
+enum guest_debug_by {
+	GUEST_DEBUG_BY_NOBODY, /* not loaded; the guest's accesses trap */
+	GUEST_DEBUG_BY_GUEST,  /* loaded and saved; no trap */
+	GUEST_DEBUG_BY_USER, /* loaded; accesses and debug exceptions trap (KVM_SET_GUEST_DEBUG) */
+};
+
+/* What ended a stay in the guest. */
+enum guest_exit { GUEST_EXITED_SYNC, GUEST_EXITED_IRQ, GUEST_EXITED_FIQ, GUEST_EXITED_SERROR };
+
+/* One vCPU's registers. The members up to host_hcr are known to assembly by offset. */
+struct guest_cpu {
+	u64 x[31];
+	u64 pc;
+	u64 pstate;
+	u64 hcr; /* HCR_EL2 in the guest; VSE is cleared by the CPU once the SError is taken */
+	u64 esr; /* of the last exit */
+	u64 far;
+	u64 hpfar;
+	u64 host_hcr; /* HCR_EL2 outside; set by load */
+	/* Set before load, constant while loaded */
+	u64 vttbr;
+	u64 vtcr;
+	u64 vpidr;
+	u64 vmpidr;
+	u64 cntvoff; /* CNTVOFF_EL2 */
+	enum guest_debug_by debug_by;
+	struct guest_debug *debug; /* what is loaded; may be NULL if by nobody */
+	u64 reg[GR_COUNT];
+	struct guest_fpsimd fp;
+	/* Of the host's thread, while loaded */
+	struct guest_fpsimd host_fp;
+	u64 host_tpidr;
+	u64 host_tpidrro;
+	u64 host_mdcr;
+};
+
+/* Bits of HCR_EL2 that kvm/ decides by itself; the rest is port_guest_hcr()'s. */
+#define GUEST_HCR_VF  BIT(6)  /* virtual FIQ pending */
+#define GUEST_HCR_VI  BIT(7)  /* virtual IRQ pending */
+#define GUEST_HCR_VSE BIT(8)  /* virtual SError pending */
+#define GUEST_HCR_TVM BIT(26) /* trap writes to the registers of stage 1 */
+
+/* HCR_EL2 for a fresh vCPU: 64-bit EL1, stage 2 on, everything trapped that must be. */
+u64 port_guest_hcr(void);
+/* Puts the guest's state into the CPU and the host thread's into @g. Interrupts masked, no other
+ * vCPU is loaded here. */
+void port_guest_load(struct guest_cpu *g);
+/* The reverse. */
+void port_guest_put(struct guest_cpu *g);
+/* Copies the live system registers to @g->reg, or back; they stay loaded. For traps that read or
+ * change them. */
+void port_guest_regs_save(struct guest_cpu *g);
+void port_guest_regs_restore(struct guest_cpu *g);
+/*
+ * Runs the guest until it traps or an interrupt comes; interrupts masked, @g loaded. After a
+ * synchronous exit esr, far and hpfar are valid as the CPU gave them.
+ */
+enum guest_exit port_guest_enter(struct guest_cpu *g);
+/*
+ * Makes @g->hpfar valid after a stage-2 abort for which the CPU does not report it, by walking the
+ * guest's stage 1. False: the walk failed (the guest changed it meanwhile); run the guest again.
+ */
+bool port_guest_find_ipa(struct guest_cpu *g);
+/* The live SCTLR_EL1. */
+static inline u64 port_guest_sctlr(void);
+/* Takes and handles the host's pending interrupts; then they are masked again. */
+static inline void port_guest_irq(void)
+{
+	port_irq_point();
+}
+/* The SError that ended a stay in the guest, or that is pending now, is consumed. */
+void port_guest_consume_serror(void);
+
+/* ---- the guest's timers. Live values; the vCPU is loaded. */
+enum guest_timer { GUEST_TIMER_VIRTUAL, GUEST_TIMER_PHYSICAL, GUEST_TIMERS };
+/* Bit n: timer n asserts its interrupt (enabled, not masked, condition met). */
+static inline unsigned int port_guest_timer_lines(void);
+/* Lets the interrupts of the timers whose bits are set in @lines reach this CPU, and no others: a
+ * line that is asserted and known would otherwise interrupt without end. */
+void port_guest_timer_unmask(unsigned int lines);
+/* The counter the timers count by, and its frequency in Hz. */
+u64 port_counter(void);
+u64 port_counter_hz(void);
+
+/* The engine's port on this machine (engine/port.h). When all CPUs are up. */
+struct port *port_engine(void);
+
+/* ---- facts of the CPU */
+/* ID register (op0 = 3, op1 = 0, CRn = 0, @crm, @op2) of the host, and some that lie elsewhere. */
+u64 port_host_id_reg(unsigned int crm, unsigned int op2);
+u64 port_host_midr(void);
+u64 port_host_revidr(void);
+u64 port_host_aidr(void);
+u64 port_host_ctr(void);
+/* CCSIDR_EL1 for a CSSELR_EL1 value. */
+u64 port_host_ccsidr(u32 csselr);
+
+#include "kvm_port.h"
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The report of guest memory: what all VMs of a run counted, and whether the counters agree with
+ * the tables themselves.
+ */
+#include "kvm/report.h"
+
+#include <stdarg.h>
+
+#include "host/string.h"
+#include "kvm/kvm.h"
+#include "kvm/vcpu.h"
+
+struct totals {
+	struct stats stats;
+	struct exit_counters exits;
+	u64 vms;
+	u64 dumped[STAT_LEVELS][S2_TYPE_COUNT]; /* bytes, by walking the tables */
+	u64 tables_dumped;
+	u64 mismatches; /* VMs whose counters and tables differ */
+};
+
+static LIST_HEAD(, vm) all_vms; /* guarded, as past, by lock */
+static struct totals past;	/* of VMs that have ended */
+static struct spinlock lock;
+
+void report_init(void)
+{
+	spin_init(&lock);
+}
+
+void report_vm_add(struct vm *vm)
+{
+	spin_lock(&lock);
+	LIST_INSERT_HEAD(&all_vms, vm, link);
+	spin_unlock(&lock);
+}
+
+static void exits_add(struct exit_counters *to, const struct exit_counters *from)
+{
+	for (unsigned int i = 0; i < EXIT_REASONS_COUNT; i++)
+		to->count[i] += from->count[i];
+	to->to_user_mmio += from->to_user_mmio;
+	to->to_user_signal += from->to_user_signal;
+	to->to_user_other += from->to_user_other;
+	to->runs += from->runs;
+}
+
+static void dump_tables(struct stage2 *s2, u64 bytes[STAT_LEVELS][S2_TYPE_COUNT])
+{
+	struct s2_run run;
+
+	for (ipa_t at = IPA(0); stage2_dump(s2, at, &run); at = IPA(run.ipa.v + run.size))
+		bytes[run.leaf.level][run.leaf.type] += run.size;
+}
+
+static bool dump_agrees(const struct stats *s, u64 bytes[STAT_LEVELS][S2_TYPE_COUNT], u64 tables)
+{
+	for (unsigned int l = 0; l < STAT_LEVELS; l++) {
+		for (unsigned int t = 0; t < S2_TYPE_COUNT; t++) {
+			if (s->mapped[l][t] != bytes[l][t])
+				return false;
+		}
+	}
+	return s->count[STAT_table_alloc] - s->count[STAT_table_free] == tables;
+}
+
+static void stats_add(struct stats *to, const struct stats *from)
+{
+	for (unsigned int i = 0; i < STAT_COUNT; i++) {
+		if (i == STAT_steps_max)
+			to->count[i] = max(to->count[i], from->count[i]);
+		else
+			to->count[i] += from->count[i];
+	}
+	for (unsigned int l = 0; l < STAT_LEVELS; l++) {
+		for (unsigned int t = 0; t < S2_TYPE_COUNT; t++)
+			to->mapped[l][t] += from->mapped[l][t];
+	}
+}
+
+/* Reads counters and walks tables: exact when none of the VM's vCPUs runs. */
+static void vm_add(struct totals *to, struct vm *vm)
+{
+	u64 bytes[STAT_LEVELS][S2_TYPE_COUNT] = { { 0 } };
+	struct stats stats = { 0 };
+	u64 tables;
+
+	stage2_stats(&vm->mem.s2, &stats);
+	dump_tables(&vm->mem.s2, bytes);
+	tables = stage2_count_tables(&vm->mem.s2);
+	to->vms++;
+	to->mismatches += !dump_agrees(&stats, bytes, tables);
+	to->tables_dumped += tables;
+	for (unsigned int l = 0; l < STAT_LEVELS; l++) {
+		for (unsigned int t = 0; t < S2_TYPE_COUNT; t++)
+			to->dumped[l][t] += bytes[l][t];
+	}
+	stats_add(&to->stats, &stats);
+	for (unsigned int i = 0; i < VM_VCPUS_MAX; i++) {
+		if (vm->vcpus[i])
+			exits_add(&to->exits, &vm->vcpus[i]->exits);
+	}
+}
+
+void report_vm_remove(struct vm *vm)
+{
+	spin_lock(&lock);
+	LIST_REMOVE(vm, link);
+	vm_add(&past, vm);
+	spin_unlock(&lock);
+}
+
+/* ---- text */
+
+struct text {
+	char *at;
+	size_t left;
+};
+
+static void line(struct text *t, const char *fmt, ...) __printf(2, 3);
+
+static void line(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->at, t->left, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= t->left) {
+		t->left = 0;
+		return;
+	}
+	t->at += n;
+	t->left -= (size_t)n;
+}
+
+static void print_stats(struct text *t, const struct totals *sum)
+{
+	static const char *const levels[STAT_LEVELS] = { "512g", "1g", "2m", "4k" };
+	static const char *const types[S2_TYPE_COUNT] = { "normal", "normal_nc", "device" };
+
+	for (unsigned int i = 0; i < STAT_COUNT; i++)
+		line(t, "memory.%s %lu\n", stat_name((enum stat_id)i), sum->stats.count[i]);
+	for (unsigned int l = LEVEL_1G; l <= LEVEL_4K; l++) {
+		for (unsigned int y = 0; y < S2_TYPE_COUNT; y++) {
+			line(t, "mapped.%s.%s %lu\n", levels[l], types[y], sum->stats.mapped[l][y]);
+			line(t, "dumped.%s.%s %lu\n", levels[l], types[y], sum->dumped[l][y]);
+		}
+	}
+}
+
+static void print_exits(struct text *t, const struct exit_counters *e)
+{
+	static const char *const names[] = {
+#define X(name) #name,
+		EXIT_REASONS(X)
+#undef X
+	};
+
+	for (unsigned int i = 0; i < EXIT_REASONS_COUNT; i++)
+		line(t, "exit.%s %lu\n", names[i], e->count[i]);
+	line(t, "run.calls %lu\nrun.mmio %lu\nrun.signal %lu\nrun.other %lu\n", e->runs,
+	     e->to_user_mmio, e->to_user_signal, e->to_user_other);
+}
+
+size_t kvm_report(char *buf, size_t size)
+{
+	static struct totals sum; /* guarded by lock: too large for a stack */
+	struct text t = { buf, size };
+	struct vm *vm;
+
+	spin_lock(&lock);
+	sum = past;
+	LIST_FOREACH (vm, &all_vms, link)
+		vm_add(&sum, vm);
+	line(&t, "vms %lu\n", sum.vms);
+	print_stats(&t, &sum);
+	line(&t, "tables %lu\n", sum.tables_dumped);
+	print_exits(&t, &sum.exits);
+	line(&t, "check.mismatches %lu\n", sum.mismatches);
+	spin_unlock(&lock);
+	return (size_t)(t.at - buf);
+}

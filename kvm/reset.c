@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* KVM_ARM_VCPU_INIT, and the state of a vCPU after a reset. */
+#include "host/string.h"
+#include "kvm/vcpu.h"
+
+#define FEATURE(n) (1U << (n))
+/* Features with a number; those beyond are unknown (ENOENT), the rest of these not offered
+ * (EINVAL). */
+#define FEATURES_NAMED	 8
+#define FEATURES_OFFERED (FEATURE(KVM_ARM_VCPU_POWER_OFF) | FEATURE(KVM_ARM_VCPU_PSCI_0_2))
+
+/* EL1h, all interrupts masked. */
+#define PSTATE_RESET (0x3c0UL | PSTATE_MODE_EL1H)
+
+void vcpu_reset(struct vcpu *v)
+{
+	struct guest_cpu *g = &v->cpu;
+
+	memset(g->x, 0, sizeof(g->x));
+	memset(&g->fp, 0, sizeof(g->fp));
+	memset(&v->own_debug, 0, sizeof(v->own_debug));
+	memset(v->spsr_aa32, 0, sizeof(v->spsr_aa32));
+	g->pc = 0;
+	g->pstate = PSTATE_RESET;
+	g->hcr = port_guest_hcr();
+	g->debug_by = GUEST_DEBUG_BY_NOBODY;
+	sysreg_reset(v);
+	v->timer_level = 0;
+}
+
+/* The state PSCI CPU_ON left for this vCPU. */
+void vcpu_take_reset(struct vcpu *v)
+{
+	u64 pc, x0;
+	bool be;
+
+	spin_lock(&v->reset_lock);
+	pc = v->reset_pc;
+	x0 = v->reset_x0;
+	be = v->reset_be;
+	spin_unlock(&v->reset_lock);
+	vcpu_reset(v);
+	v->cpu.pc = pc & ~3UL;
+	v->cpu.x[0] = x0;
+	if (be)
+		v->cpu.reg[GR_SCTLR_EL1] |= BIT(25);
+}
+
+static int features_check(const struct kvm_vcpu_init *init)
+{
+	if (init->features[0] >> FEATURES_NAMED)
+		return -ENOENT;
+	for (unsigned int i = 1; i < ARRAY_SIZE(init->features); i++) {
+		if (init->features[i])
+			return -ENOENT;
+	}
+	return init->features[0] & ~FEATURES_OFFERED ? -EINVAL : 0;
+}
+
+/* All vCPUs of a VM have the same features. */
+static int features_agree(struct vcpu *v, u32 features)
+{
+	struct vm *vm = v->vm;
+	int error = 0;
+
+	mutex_lock(&vm->lock);
+	if (vm->features_set && vm->feature_bits != features) {
+		error = -EINVAL;
+	} else {
+		vm->features_set = true;
+		vm->feature_bits = features;
+	}
+	mutex_unlock(&vm->lock);
+	return error;
+}
+
+int vcpu_init(struct vcpu *v, hva_t arg)
+{
+	struct kvm_vcpu_init init;
+	u32 features;
+	int error;
+
+	if (copy_from_user(&init, arg, sizeof(init)))
+		return -EFAULT;
+	if (init.target != KVM_ARM_TARGET_GENERIC_V8)
+		return -EINVAL;
+	error = features_check(&init);
+	if (error)
+		return error;
+	features = init.features[0] & ~FEATURE(KVM_ARM_VCPU_POWER_OFF);
+	if (v->initialised && v->feature_bits != features)
+		return -EINVAL;
+	error = features_agree(v, features);
+	if (error)
+		return error;
+	v->feature_bits = features;
+	vcpu_reset(v);
+	if (v->ran)
+		guest_mem_flush_all(&v->vm->mem);
+	v->initialised = true;
+	__atomic_store_n(&v->mp_state,
+			 init.features[0] & FEATURE(KVM_ARM_VCPU_POWER_OFF) ? KVM_MP_STATE_STOPPED
+									    : KVM_MP_STATE_RUNNABLE,
+			 __ATOMIC_RELEASE);
+	return 0;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * KVM_RUN. The vCPU is loaded once and stays so across the exits the kernel serves; when its thread
+ * is switched out, the switch hook puts it (design.md 4a).
+ */
+#include "kvm/vcpu.h"
+
+/* ---- load and put */
+
+void vcpu_load(struct vcpu *v)
+{
+	struct guest_mem *mem = &v->vm->mem;
+
+	__atomic_store_n(&v->on_cpu, port_cpu(), __ATOMIC_RELAXED);
+	v->cpu.vttbr = guest_mem_enter(mem, v->id);
+	v->cpu.vtcr = mem->s2.vtcr;
+	v->cpu.cntvoff = v->vm->counter_offset;
+	port_guest_load(&v->cpu);
+	v->loaded = true;
+	v->timer_unmasked = ~0U; /* not what the CPU has: sync sets it */
+	timer_sync(v);
+}
+
+void vcpu_put(struct vcpu *v)
+{
+	port_guest_put(&v->cpu);
+	guest_mem_leave(&v->vm->mem);
+	v->loaded = false;
+}
+
+static void switch_out(struct switch_hook *hook)
+{
+	struct vcpu *v = container_of(hook, struct vcpu, hook);
+
+	if (v->loaded)
+		vcpu_put(v);
+}
+
+static void switch_in(struct switch_hook *hook)
+{
+	vcpu_load(container_of(hook, struct vcpu, hook));
+}
+
+/* ---- what happens before an entry */
+
+static bool is_stopped(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->mp_state, __ATOMIC_ACQUIRE) == KVM_MP_STATE_STOPPED;
+}
+
+/* A powered-off vCPU waits here for PSCI CPU_ON, KVM_SET_MP_STATE or a signal. */
+static int sleep_while_stopped(struct vcpu *v)
+{
+	int error;
+
+	if (!is_stopped(v))
+		return 1;
+	error = wait_event_interruptible(&v->wait, !is_stopped(v));
+	if (error) {
+		__atomic_fetch_or(&v->requests, VCPU_REQ_SLEEP, __ATOMIC_RELAXED);
+		return -EINTR;
+	}
+	return 1;
+}
+
+static bool irq_is_pending(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->irq_lines, __ATOMIC_ACQUIRE) != 0;
+}
+
+int vcpu_wait(struct vcpu *v)
+{
+	u64 deadline;
+	int error = 0;
+
+	port_guest_regs_save(&v->cpu);
+	deadline = timer_next_ns(v);
+	if (deadline && !(v->cpu.hcr & GUEST_HCR_VSE))
+		error = wait_event_until(&v->wait,
+					 irq_is_pending(v) ||
+						 __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE),
+					 SLEEP_INTERRUPTIBLE, deadline);
+	if (error != -EINTR)
+		return 1;
+	v->run->exit_reason = KVM_EXIT_INTR;
+	v->exits.to_user_signal++;
+	return -EINTR;
+}
+
+static int suspended(struct vcpu *v)
+{
+	int result;
+
+	if (__atomic_load_n(&v->mp_state, __ATOMIC_ACQUIRE) != KVM_MP_STATE_SUSPENDED)
+		return 1;
+	result = vcpu_wait(v);
+	if (result < 0)
+		return result;
+	__atomic_fetch_or(&v->requests, VCPU_REQ_SUSPEND, __ATOMIC_RELAXED);
+	if (!irq_is_pending(v))
+		return 1;
+	v->run->system_event.type = KVM_SYSTEM_EVENT_WAKEUP;
+	v->run->system_event.ndata = 0;
+	v->run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+	return 0;
+}
+
+/* 1: go on. */
+static int requests_handle(struct vcpu *v)
+{
+	u32 requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQ_REL);
+	int result = 1;
+
+	if (requests & VCPU_REQ_RESET) {
+		/* What the CPU holds of the old state is dropped. */
+		vcpu_put(v);
+		vcpu_take_reset(v);
+		vcpu_load(v);
+	}
+	if (requests & VCPU_REQ_SLEEP)
+		result = sleep_while_stopped(v);
+	if (result > 0 && (requests & VCPU_REQ_SUSPEND))
+		result = suspended(v);
+	return result;
+}
+
+/* The interrupt lines user space drives go in with the entry. */
+static void lines_apply(struct vcpu *v)
+{
+	u64 lines = __atomic_load_n(&v->irq_lines, __ATOMIC_RELAXED);
+
+	v->cpu.hcr = (v->cpu.hcr & ~(GUEST_HCR_VI | GUEST_HCR_VF)) | lines;
+}
+
+static bool must_not_enter(const struct vcpu *v, const struct task *me)
+{
+	return __atomic_load_n(&v->requests, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&me->signal_pending, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&me->need_resched, __ATOMIC_RELAXED) ||
+	       __atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED);
+}
+
+/* Why must_not_enter() said so, and what to do about it. As exit_handle(). */
+static int attend(struct vcpu *v, struct task *me)
+{
+	if (task_signal_pending(me)) {
+		v->run->exit_reason = KVM_EXIT_INTR;
+		v->exits.to_user_signal++;
+		return -EINTR;
+	}
+	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED)) {
+		v->run->exit_reason = KVM_EXIT_INTR;
+		return -EINTR;
+	}
+	if (task_need_resched(me))
+		sched_point();
+	if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED))
+		return requests_handle(v);
+	return 1;
+}
+
+/*
+ * One stay in the guest. The order is the kick protocol's: IN_GUEST is published, then everything
+ * that could forbid entry is read; whoever sets such a thing after that sees IN_GUEST and sends an
+ * interrupt, which is masked until the ERET.
+ */
+static int enter_once(struct vcpu *v, struct task *me)
+{
+	enum guest_exit why;
+
+	__atomic_store_n(&v->mode, VCPU_IN_GUEST, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (must_not_enter(v, me)) {
+		__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_RELAXED);
+		return attend(v, me);
+	}
+	lines_apply(v);
+	sched_quiescent();
+	why = port_guest_enter(&v->cpu);
+	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_RELAXED);
+
+	timer_sync(v);
+	switch (why) {
+	case GUEST_EXITED_SYNC: return exit_handle(v);
+	case GUEST_EXITED_IRQ:
+	case GUEST_EXITED_FIQ:
+		v->exits.count[EXIT_irq]++;
+		port_guest_irq();
+		return 1;
+	case GUEST_EXITED_SERROR: break;
+	}
+	/* An asynchronous abort while the guest ran is the guest's. */
+	v->exits.count[EXIT_serror]++;
+	port_guest_consume_serror();
+	inject_serror(v);
+	return 1;
+}
+
+/* ---- the ioctl */
+
+/* The first run of any vCPU fixes the VM's configuration. */
+static void first_run(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+
+	mutex_lock(&vm->lock);
+	vm->ran = true;
+	mutex_unlock(&vm->lock);
+	v->ran = true;
+}
+
+/* Completes what the last exit left to user space. */
+static void finish_exit(struct vcpu *v)
+{
+	if (v->mmio_pending)
+		mmio_finish(v);
+}
+
+static int run_loop(struct vcpu *v, struct task *me)
+{
+	int result;
+
+	if (is_stopped(v))
+		__atomic_fetch_or(&v->requests, VCPU_REQ_SLEEP, __ATOMIC_RELAXED);
+	do {
+		if (timer_user_must_know(v)) {
+			v->run->exit_reason = KVM_EXIT_INTR;
+			return -EINTR;
+		}
+		result = enter_once(v, me);
+	} while (result > 0);
+	return result;
+}
+
+s64 vcpu_run(struct vcpu *v)
+{
+	struct task *me = port_current();
+	s64 result;
+
+	if (!v->initialised)
+		return -ENOEXEC;
+	if (!v->ran)
+		first_run(v);
+	v->exits.runs++;
+	finish_exit(v);
+	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED))
+		return -EINTR;
+
+	v->run->exit_reason = KVM_EXIT_UNKNOWN;
+	v->run->flags = 0;
+	v->hook = (struct switch_hook){ .out = switch_out, .in = switch_in };
+	vcpu_load(v);
+	me->hook = &v->hook;
+	result = run_loop(v, me);
+	me->hook = NULL;
+	timer_tell_user(v);
+	vcpu_put(v);
+	return result;
+}

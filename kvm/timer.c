@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's virtual and physical timers without an interrupt controller in the kernel: their
+ * lines go to user space (KVM_CAP_ARM_USER_IRQ), and a line that rises ends WFI. The timers
+ * themselves run in hardware while the vCPU is loaded, and are computed from their registers while
+ * it is not.
+ */
+#include "kvm/vcpu.h"
+
+#define CTL_ENABLE  BIT(0)
+#define CTL_IMASK   BIT(1)
+#define CTL_ISTATUS BIT(2)
+
+#define NS_PER_S 1000000000UL
+
+static const struct {
+	enum guest_reg ctl, cval;
+} timer_of[GUEST_TIMERS] = {
+	[GUEST_TIMER_VIRTUAL] = { GR_CNTV_CTL_EL0, GR_CNTV_CVAL_EL0 },
+	[GUEST_TIMER_PHYSICAL] = { GR_CNTP_CTL_EL0, GR_CNTP_CVAL_EL0 },
+};
+
+/* The counter as timer @n of the guest sees it. */
+static u64 counter_of(const struct vcpu *v, unsigned int n)
+{
+	return port_counter() - (n == GUEST_TIMER_VIRTUAL ? v->vm->counter_offset : 0);
+}
+
+/* An asserted line is known; until it falls its interrupt would only be in the way. */
+void timer_sync(struct vcpu *v)
+{
+	u32 unmasked = ~port_guest_timer_lines() & (BIT(GUEST_TIMERS) - 1);
+
+	if (unmasked == v->timer_unmasked)
+		return;
+	v->timer_unmasked = unmasked;
+	port_guest_timer_unmask(unmasked);
+}
+
+static u32 level_now(const struct vcpu *v)
+{
+	return ~v->timer_unmasked & (BIT(GUEST_TIMERS) - 1);
+}
+
+/* KVM_ARM_DEV_EL1_VTIMER and PTIMER are bits 0 and 1, as our timers. */
+_Static_assert(KVM_ARM_DEV_EL1_VTIMER == 1 << GUEST_TIMER_VIRTUAL, "bits of device_irq_level");
+_Static_assert(KVM_ARM_DEV_EL1_PTIMER == 1 << GUEST_TIMER_PHYSICAL, "bits of device_irq_level");
+
+bool timer_user_must_know(struct vcpu *v)
+{
+	return level_now(v) != v->timer_level;
+}
+
+void timer_tell_user(struct vcpu *v)
+{
+	v->timer_level = level_now(v);
+	v->run->s.regs.device_irq_level = v->timer_level;
+}
+
+/* Without 128-bit division; SCHED_FOREVER if it does not fit. */
+static u64 counter_to_ns(u64 ticks)
+{
+	u64 hz = port_counter_hz(), seconds = ticks / hz;
+
+	if (seconds >= SCHED_FOREVER / NS_PER_S)
+		return SCHED_FOREVER;
+	return seconds * NS_PER_S + ticks % hz * NS_PER_S / hz;
+}
+
+u64 timer_next_ns(const struct vcpu *v)
+{
+	u64 next = SCHED_FOREVER;
+
+	for (unsigned int n = 0; n < GUEST_TIMERS; n++) {
+		u64 ctl = v->cpu.reg[timer_of[n].ctl], cval = v->cpu.reg[timer_of[n].cval], now, ns;
+
+		if ((ctl & (CTL_ENABLE | CTL_IMASK)) != CTL_ENABLE)
+			continue;
+		now = counter_of(v, n);
+		if (now >= cval)
+			return 0;
+		ns = counter_to_ns(cval - now);
+		if (ns < SCHED_FOREVER - port_time_ns())
+			next = min(next, port_time_ns() + ns);
+	}
+	return next;
+}
+
+/* ---- ONE_REG */
+
+const u64 timer_regs[6] = {
+	KVM_REG_ARM_TIMER_CTL,	KVM_REG_ARM_TIMER_CNT,	KVM_REG_ARM_TIMER_CVAL,
+	KVM_REG_ARM_PTIMER_CTL, KVM_REG_ARM_PTIMER_CNT, KVM_REG_ARM_PTIMER_CVAL,
+};
+
+static u64 ctl_with_status(const struct vcpu *v, unsigned int n)
+{
+	u64 ctl = v->cpu.reg[timer_of[n].ctl] & (CTL_ENABLE | CTL_IMASK);
+
+	if ((ctl & CTL_ENABLE) && counter_of(v, n) >= v->cpu.reg[timer_of[n].cval])
+		ctl |= CTL_ISTATUS;
+	return ctl;
+}
+
+int timer_reg_get(struct vcpu *v, u64 id, u64 *value)
+{
+	switch (id) {
+	case KVM_REG_ARM_TIMER_CTL: *value = ctl_with_status(v, GUEST_TIMER_VIRTUAL); return 0;
+	case KVM_REG_ARM_TIMER_CNT: *value = counter_of(v, GUEST_TIMER_VIRTUAL); return 0;
+	case KVM_REG_ARM_TIMER_CVAL: *value = v->cpu.reg[GR_CNTV_CVAL_EL0]; return 0;
+	case KVM_REG_ARM_PTIMER_CTL: *value = ctl_with_status(v, GUEST_TIMER_PHYSICAL); return 0;
+	case KVM_REG_ARM_PTIMER_CNT: *value = counter_of(v, GUEST_TIMER_PHYSICAL); return 0;
+	case KVM_REG_ARM_PTIMER_CVAL: *value = v->cpu.reg[GR_CNTP_CVAL_EL0]; return 0;
+	}
+	return -ENOENT;
+}
+
+/* Writing the count moves the VM's offset, unless KVM_ARM_SET_COUNTER_OFFSET fixed it. */
+static void count_set(struct vcpu *v, u64 value)
+{
+	struct vm *vm = v->vm;
+
+	mutex_lock(&vm->lock);
+	if (!vm->counter_offset_set)
+		vm->counter_offset = port_counter() - value;
+	mutex_unlock(&vm->lock);
+}
+
+int timer_reg_set(struct vcpu *v, u64 id, u64 value)
+{
+	switch (id) {
+	case KVM_REG_ARM_TIMER_CTL: v->cpu.reg[GR_CNTV_CTL_EL0] = value & ~CTL_ISTATUS; return 0;
+	case KVM_REG_ARM_TIMER_CNT: count_set(v, value); return 0;
+	case KVM_REG_ARM_TIMER_CVAL: v->cpu.reg[GR_CNTV_CVAL_EL0] = value; return 0;
+	case KVM_REG_ARM_PTIMER_CTL: v->cpu.reg[GR_CNTP_CTL_EL0] = value & ~CTL_ISTATUS; return 0;
+	case KVM_REG_ARM_PTIMER_CNT: return 0; /* the physical counter cannot be moved */
+	case KVM_REG_ARM_PTIMER_CVAL: v->cpu.reg[GR_CNTP_CVAL_EL0] = value; return 0;
+	}
+	return -ENOENT;
+}
+
+int timer_set_counter_offset(struct vm *vm, hva_t arg)
+{
+	struct kvm_arm_counter_offset o;
+	int error = 0;
+
+	if (copy_from_user(&o, arg, sizeof(o)))
+		return -EFAULT;
+	if (o.reserved)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	if (vm->ran) {
+		error = -EBUSY;
+	} else {
+		vm->counter_offset = o.counter_offset;
+		vm->counter_offset_set = true;
+	}
+	mutex_unlock(&vm->lock);
+	return error;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vCPU object: its descriptor, its shared page, its ioctls, and how others get its attention.
+ */
+#include "kvm/vcpu.h"
+
+#include <asm-generic/fcntl.h>
+
+#include "host/page.h"
+
+/* ---- attention */
+
+/*
+ * Pairs with the entry protocol in run.c: the request is visible before mode is read here, IN_GUEST
+ * before the requests are read there.
+ */
+void vcpu_request(struct vcpu *v, u32 requests)
+{
+	__atomic_fetch_or(&v->requests, requests, __ATOMIC_SEQ_CST);
+	waitq_wake(&v->wait, WAKE_ALL, 0);
+	if (__atomic_load_n(&v->mode, __ATOMIC_SEQ_CST) == VCPU_IN_GUEST)
+		port_ipi_resched(__atomic_load_n(&v->on_cpu, __ATOMIC_RELAXED));
+}
+
+/* ---- the shared page */
+
+static int run_fault(struct vma *vma, hva_t addr, enum host_access access)
+{
+	struct vcpu *v = vma->priv;
+	u64 index = (vma->offset + addr.v - vma->start.v) >> PAGE_SHIFT;
+	struct page *page;
+
+	if (index == 0)
+		page = v->run_page;
+	else if (index == KVM_COALESCED_MMIO_PAGE_OFFSET)
+		page = v->vm->coalesced_page;
+	else
+		return -EIO;
+	return vma_insert_page(vma, HVA(ALIGN_DOWN(addr.v, PAGE_SIZE)), page_get(page), access);
+}
+
+static const struct vma_ops run_vma_ops = { .fault = run_fault };
+
+static int vcpu_mmap(struct file *f, struct vma *vma)
+{
+	vma->ops = &run_vma_ops;
+	vma->priv = f->priv;
+	return 0;
+}
+
+/* ---- ioctls */
+
+static int get_mp_state(struct vcpu *v, hva_t arg)
+{
+	struct kvm_mp_state s = { .mp_state = __atomic_load_n(&v->mp_state, __ATOMIC_ACQUIRE) };
+
+	return copy_to_user(arg, &s, sizeof(s));
+}
+
+static int set_mp_state(struct vcpu *v, hva_t arg)
+{
+	struct kvm_mp_state s;
+	u32 request;
+
+	if (copy_from_user(&s, arg, sizeof(s)))
+		return -EFAULT;
+	switch (s.mp_state) {
+	case KVM_MP_STATE_RUNNABLE: request = 0; break;
+	case KVM_MP_STATE_STOPPED: request = VCPU_REQ_SLEEP; break;
+	case KVM_MP_STATE_SUSPENDED: request = VCPU_REQ_SUSPEND; break;
+	default: return -EINVAL;
+	}
+	__atomic_store_n(&v->mp_state, s.mp_state, __ATOMIC_RELEASE);
+	vcpu_request(v, request);
+	return 0;
+}
+
+static int get_events(struct vcpu *v, hva_t arg)
+{
+	struct kvm_vcpu_events e = { 0 };
+
+	e.exception.serror_pending = (v->cpu.hcr & GUEST_HCR_VSE) != 0;
+	return copy_to_user(arg, &e, sizeof(e));
+}
+
+static bool events_are_valid(const struct kvm_vcpu_events *e)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(e->reserved); i++) {
+		if (e->reserved[i])
+			return false;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(e->exception.pad); i++) {
+		if (e->exception.pad[i])
+			return false;
+	}
+	/* Guests see no RAS extension: an SError has no syndrome. */
+	return !(e->exception.serror_pending && e->exception.serror_has_esr);
+}
+
+static int set_events(struct vcpu *v, hva_t arg)
+{
+	struct kvm_vcpu_events e;
+
+	if (copy_from_user(&e, arg, sizeof(e)))
+		return -EFAULT;
+	if (!events_are_valid(&e))
+		return -EINVAL;
+	if (e.exception.serror_pending)
+		inject_serror(v);
+	if (e.exception.ext_dabt_pending)
+		inject_sea(v, INJECT_SEA_DATA, v->cpu.far, false);
+	return 0;
+}
+
+static int set_guest_debug(struct vcpu *v, hva_t arg)
+{
+	struct kvm_guest_debug d;
+	const u32 known = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP |
+			  KVM_GUESTDBG_USE_HW;
+
+	if (copy_from_user(&d, arg, sizeof(d)))
+		return -EFAULT;
+	if (d.control & ~known)
+		return -EINVAL;
+	v->guest_debug = d.control & KVM_GUESTDBG_ENABLE ? d.control : 0;
+	if (v->guest_debug & KVM_GUESTDBG_USE_HW) {
+		for (unsigned int i = 0; i < GUEST_DEBUG_REGS; i++) {
+			v->user_debug.bvr[i] = d.arch.dbg_bvr[i];
+			v->user_debug.bcr[i] = d.arch.dbg_bcr[i];
+			v->user_debug.wvr[i] = d.arch.dbg_wvr[i];
+			v->user_debug.wcr[i] = d.arch.dbg_wcr[i];
+		}
+	}
+	return 0;
+}
+
+/* Nothing is finalised without SVE. */
+static int finalize(struct vcpu *v, hva_t arg)
+{
+	s32 what;
+
+	if (!v->initialised)
+		return -ENOEXEC;
+	return copy_from_user(&what, arg, sizeof(what)) ? -EFAULT : -EINVAL;
+}
+
+/* The timers' interrupt numbers; they may be chosen, and mean nothing without a vGIC. */
+static int vcpu_attribute(struct vcpu *v, u32 cmd, hva_t arg)
+{
+	struct kvm_device_attr a;
+
+	(void)v;
+	if (copy_from_user(&a, arg, sizeof(a)))
+		return -EFAULT;
+	if (a.group != KVM_ARM_VCPU_TIMER_CTRL || a.attr > KVM_ARM_VCPU_TIMER_IRQ_PTIMER)
+		return -ENXIO;
+	if (cmd == KVM_SET_DEVICE_ATTR)
+		return -EINVAL; /* no interrupt controller in the kernel */
+	if (cmd == KVM_GET_DEVICE_ATTR) {
+		s32 irq = a.attr == KVM_ARM_VCPU_TIMER_IRQ_VTIMER ? 27 : 30;
+
+		return copy_to_user(HVA(a.addr), &irq, sizeof(irq));
+	}
+	return 0;
+}
+
+static s64 vcpu_ioctl_locked(struct vcpu *v, u32 cmd, u64 value)
+{
+	hva_t arg = HVA(value);
+
+	switch (cmd) {
+	case KVM_RUN: return value ? -EINVAL : vcpu_run(v);
+	case KVM_ARM_VCPU_INIT: return vcpu_init(v, arg);
+	case KVM_ARM_VCPU_FINALIZE: return finalize(v, arg);
+	case KVM_GET_ONE_REG: return regs_get_one(v, arg);
+	case KVM_SET_ONE_REG: return regs_set_one(v, arg);
+	case KVM_GET_REG_LIST: return regs_list(v, arg);
+	case KVM_GET_MP_STATE: return get_mp_state(v, arg);
+	case KVM_SET_MP_STATE: return set_mp_state(v, arg);
+	case KVM_GET_VCPU_EVENTS: return v->initialised ? get_events(v, arg) : -ENOEXEC;
+	case KVM_SET_VCPU_EVENTS: return v->initialised ? set_events(v, arg) : -ENOEXEC;
+	case KVM_SET_GUEST_DEBUG: return set_guest_debug(v, arg);
+	case KVM_PRE_FAULT_MEMORY: return vm_pre_fault(v->vm, arg);
+	case KVM_SET_DEVICE_ATTR:
+	case KVM_GET_DEVICE_ATTR:
+	case KVM_HAS_DEVICE_ATTR: return vcpu_attribute(v, cmd, arg);
+	}
+	return -EINVAL;
+}
+
+static s64 vcpu_ioctl(struct file *f, u32 cmd, u64 value)
+{
+	struct vcpu *v = f->priv;
+	s64 result;
+
+	if (!vm_is_mine(v->vm))
+		return -EIO;
+	if (!mutex_trylock(&v->mutex) && mutex_lock_interruptible(&v->mutex))
+		return -EINTR;
+	result = vcpu_ioctl_locked(v, cmd, value);
+	mutex_unlock(&v->mutex);
+	return result;
+}
+
+/* The vCPU stays with its VM, which may still name it. */
+static void vcpu_release(struct file *f)
+{
+	struct vcpu *v = f->priv;
+
+	vm_put(v->vm);
+}
+
+static const struct file_ops vcpu_file_ops = {
+	.name = "anon_inode:kvm-vcpu",
+	.ioctl = vcpu_ioctl,
+	.mmap = vcpu_mmap,
+	.release = vcpu_release,
+};
+
+/* ---- life */
+
+static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
+{
+	struct vcpu *v = kzalloc(sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->run_page = page_alloc(0, PAGE_ZEROED);
+	if (!v->run_page) {
+		kfree(v);
+		return NULL;
+	}
+	v->run = page_to_virt(v->run_page);
+	v->vm = vm;
+	v->id = id;
+	v->cpu.hcr = port_guest_hcr();
+	v->cpu.debug = &v->own_debug;
+	mutex_init(&v->mutex);
+	waitq_init(&v->wait);
+	spin_init(&v->reset_lock);
+	return v;
+}
+
+void vcpu_free(struct vcpu *v)
+{
+	page_put(v->run_page);
+	kfree(v);
+}
+
+struct file *vcpu_create(struct vm *vm, u64 id)
+{
+	struct vcpu *v;
+	struct file *f;
+
+	if (id >= VM_VCPUS_MAX)
+		return ERR_PTR(-EINVAL);
+	if (vm_vcpu(vm, id))
+		return ERR_PTR(-EEXIST);
+	v = vcpu_alloc(vm, (u32)id);
+	f = v ? file_alloc(&vcpu_file_ops, v, O_RDWR) : NULL;
+	if (!f) {
+		if (v)
+			vcpu_free(v);
+		return ERR_PTR(-ENOMEM);
+	}
+	vm_get(vm);
+	mutex_lock(&vm->lock);
+	if (vm->vcpus[id]) {
+		mutex_unlock(&vm->lock);
+		file_put(f); /* drops the VM, not the vCPU */
+		vcpu_free(v);
+		return ERR_PTR(-EEXIST);
+	}
+	vm->vcpu_count++;
+	__atomic_store_n(&vm->vcpus[id], v, __ATOMIC_RELEASE);
+	mutex_unlock(&vm->lock);
+	return f;
+}

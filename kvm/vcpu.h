@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual CPU. Its mutex serialises its ioctls, KVM_RUN among them; whatever others may touch
+ * meanwhile is atomic and marked so.
+ */
+#ifndef KVM_VCPU_H
+#define KVM_VCPU_H
+
+#include "host/task.h"
+#include "kvm/port.h"
+#include "kvm/vm.h"
+
+/* What others ask of a vCPU; handled before the next entry (design.md 4a, kick). */
+enum vcpu_request {
+	VCPU_REQ_KICK = 1 << 0,	   /* look at everything again */
+	VCPU_REQ_RESET = 1 << 1,   /* take over the state of PSCI CPU_ON */
+	VCPU_REQ_SLEEP = 1 << 2,   /* it may be powered off now: do not enter */
+	VCPU_REQ_SUSPEND = 1 << 3, /* KVM_MP_STATE_SUSPENDED */
+};
+
+enum vcpu_mode { VCPU_OUTSIDE, VCPU_IN_GUEST };
+
+struct vcpu {
+	struct guest_cpu cpu;
+	struct vm *vm; /* counted by the vCPU's descriptor */
+	u32 id;
+	struct page *run_page;
+	struct kvm_run *run; /* shared with user space: read each field once */
+	struct mutex mutex;
+
+	u32 mode;      /* atomic: enum vcpu_mode */
+	u32 requests;  /* atomic: enum vcpu_request */
+	u32 on_cpu;    /* atomic: where it is loaded */
+	u32 mp_state;  /* atomic: KVM_MP_STATE_* */
+	u32 irq_lines; /* atomic: GUEST_HCR_VI, GUEST_HCR_VF as KVM_IRQ_LINE set them */
+	struct waitq wait;
+
+	struct switch_hook hook;
+	bool loaded;
+	bool initialised; /* KVM_ARM_VCPU_INIT was done */
+	bool ran;
+	u32 feature_bits;
+
+	/* An MMIO exit that user space still has to answer */
+	bool mmio_pending;
+	bool mmio_is_write;
+	bool mmio_sign_extend;
+	bool mmio_reg_64;
+	u8 mmio_len;
+	u8 mmio_reg;
+
+	/* Timers: which lines are asserted and known (kvm/timer.c) */
+	u32 timer_unmasked;
+	u32 timer_level;
+
+	/* PSCI CPU_ON: written under reset_lock, taken by VCPU_REQ_RESET */
+	struct spinlock reset_lock;
+	u64 reset_pc;
+	u64 reset_x0;
+	bool reset_be;
+
+	struct guest_debug own_debug;  /* the guest's */
+	struct guest_debug user_debug; /* KVM_SET_GUEST_DEBUG */
+	u32 guest_debug;	       /* KVM_GUESTDBG_* */
+	u64 spsr_aa32[4];	       /* spsr[1..4] of struct kvm_regs */
+	u64 ccsidr[14];		       /* by CSSELR value; 0: as computed */
+	bool ccsidr_set[14];
+
+	struct exit_counters exits;
+};
+
+/* A new vCPU of @vm as an open file; or ERR_PTR. */
+struct file *vcpu_create(struct vm *vm, u64 id);
+/* Frees what vm_put() finds. */
+void vcpu_free(struct vcpu *v);
+/* Sets @requests; if the vCPU is in the guest it leaves it, if it sleeps it wakes. Any context. */
+void vcpu_request(struct vcpu *v, u32 requests);
+
+/* ---- kvm/run.c */
+/* KVM_RUN, under the vCPU's mutex. */
+s64 vcpu_run(struct vcpu *v);
+/* Takes the registers out of the CPU and back, for sleeping and for what changes controls. */
+void vcpu_load(struct vcpu *v);
+void vcpu_put(struct vcpu *v);
+/* Sleeps until an interrupt, a request or the vCPU's next timer. 1, or -EINTR. Loaded. */
+int vcpu_wait(struct vcpu *v);
+
+/* ---- kvm/reset.c */
+/* KVM_ARM_VCPU_INIT with the struct at @arg. */
+int vcpu_init(struct vcpu *v, hva_t arg);
+/* Registers as after a warm reset. */
+void vcpu_reset(struct vcpu *v);
+/* VCPU_REQ_RESET was set. */
+void vcpu_take_reset(struct vcpu *v);
+
+/* ---- kvm/exit.c: after a synchronous exit. 1: enter again; 0: to user space; negative: an error.
+ */
+int exit_handle(struct vcpu *v);
+
+/* ---- kvm/abort.c, kvm/mmio.c */
+int abort_handle(struct vcpu *v);
+/* Fills the MMIO exit, or serves it in the kernel. Result as exit_handle(). */
+int mmio_begin(struct vcpu *v, const struct fault_outcome *o);
+/* User space has answered: completes the instruction. */
+void mmio_finish(struct vcpu *v);
+
+/* ---- kvm/inject.c: the vCPU is loaded, or its registers are all in memory */
+void inject_undefined(struct vcpu *v);
+/* The system register or instruction traps as on a CPU with FEAT_IDST: EC 0x18. */
+void inject_sea(struct vcpu *v, enum inject_kind kind, u64 far, bool on_walk);
+void inject_serror(struct vcpu *v);
+
+/* ---- kvm/hypercall.c, kvm/psci.c. Result as exit_handle(). */
+int hypercall_handle(struct vcpu *v);
+int smc_handle(struct vcpu *v);
+/* @function is in PSCI's range. */
+int psci_call(struct vcpu *v, u32 function);
+/* Fills the firmware registers of ONE_REG. -ENOENT: not one. */
+int firmware_reg_get(struct vcpu *v, u64 id, u64 *value);
+int firmware_reg_set(struct vcpu *v, u64 id, u64 value);
+extern const u64 firmware_regs[];
+extern const unsigned int firmware_reg_count;
+void firmware_init(struct vm *vm);
+int smccc_filter_set(struct vm *vm, hva_t arg);
+
+/* ---- kvm/sysreg.c */
+/* A trapped MRS, MSR or SYS. Result as exit_handle(). */
+int sysreg_trap(struct vcpu *v);
+/* System registers of ONE_REG by their id. -ENOENT: none. */
+int sysreg_get(struct vcpu *v, u64 id, u64 *value);
+int sysreg_set(struct vcpu *v, u64 id, u64 value);
+/* Calls @emit for each id; counts them if NULL. */
+struct reg_sink {
+	int (*emit)(struct reg_sink *sink, u64 id);
+};
+int sysreg_list(struct vcpu *v, struct reg_sink *sink);
+void sysreg_reset(struct vcpu *v);
+int sysreg_writable_masks(struct vm *vm, hva_t arg);
+
+/* ---- kvm/regs.c: the ioctls of that name */
+int regs_get_one(struct vcpu *v, hva_t arg);
+int regs_set_one(struct vcpu *v, hva_t arg);
+int regs_list(struct vcpu *v, hva_t arg);
+
+/* ---- kvm/timer.c */
+/* After load, and after every exit: learns which lines are asserted. */
+void timer_sync(struct vcpu *v);
+/* Must user space be told of a line that changed (KVM_CAP_ARM_USER_IRQ)? */
+bool timer_user_must_know(struct vcpu *v);
+/* Tells it, in kvm_run. */
+void timer_tell_user(struct vcpu *v);
+/* The vCPU is put: when does the next of its timers expire, ns as port_time_ns(); 0: one has. */
+u64 timer_next_ns(const struct vcpu *v);
+int timer_reg_get(struct vcpu *v, u64 id, u64 *value);
+int timer_reg_set(struct vcpu *v, u64 id, u64 value);
+extern const u64 timer_regs[6];
+int timer_set_counter_offset(struct vm *vm, hva_t arg);
+
+/* The general register @n of a 64-bit guest; 31 is zero. */
+static inline u64 vcpu_x(const struct vcpu *v, unsigned int n)
+{
+	return n == 31 ? 0 : v->cpu.x[n];
+}
+
+static inline void vcpu_set_x(struct vcpu *v, unsigned int n, u64 value)
+{
+	if (n != 31)
+		v->cpu.x[n] = value;
+}
+
+#define PSTATE_NRW	 BIT(4) /* AArch32 */
+#define PSTATE_MODE_EL0T 0x0UL
+#define PSTATE_MODE_EL1T 0x4UL
+#define PSTATE_MODE_EL1H 0x5UL
+#define PSTATE_MODE	 0xfUL
+
+#define ESR_EC_SHIFT 26
+#define ESR_IL	     BIT(25)
+
+static inline unsigned int esr_ec(u64 esr)
+{
+	return (unsigned int)(esr >> ESR_EC_SHIFT) & 0x3f;
+}
+
+/* Steps over the trapped instruction. */
+void vcpu_skip(struct vcpu *v);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The VM object and its ioctls. */
+#include "kvm/vm.h"
+
+#include <asm-generic/fcntl.h>
+
+#include "host/page.h"
+#include "host/string.h"
+#include "host/task.h"
+#include "kvm/port.h"
+#include "kvm/report.h"
+#include "kvm/vcpu.h"
+
+#define DEFAULT_IPA_BITS 40
+/* KVM_CREATE_VM: the IPA size is all that may be asked for. */
+#define VM_TYPE_IPA_MASK 0xffUL
+
+struct vmid_pool kvm_vmids;
+
+/* ---- life */
+
+static int vm_init(struct vm *vm, unsigned int ipa_bits)
+{
+	int error;
+
+	vm->refs = 1;
+	vm->mm = mm_get(port_current()->mm);
+	mutex_init(&vm->lock);
+	mutex_init(&vm->slots_lock);
+	id_regs_reset(vm);
+	firmware_init(vm);
+	vm->counter_offset = port_counter();
+	error = coalesced_init(vm);
+	if (error)
+		goto put_mm;
+	error = vm_memory_init(vm, ipa_bits);
+	if (error)
+		goto destroy_coalesced;
+	report_vm_add(vm);
+	return 0;
+
+destroy_coalesced:
+	coalesced_destroy(vm);
+put_mm:
+	mm_put(vm->mm);
+	return error;
+}
+
+struct vm *vm_get(struct vm *vm)
+{
+	__atomic_fetch_add(&vm->refs, 1, __ATOMIC_RELAXED);
+	return vm;
+}
+
+void vm_put(struct vm *vm)
+{
+	if (__atomic_fetch_sub(&vm->refs, 1, __ATOMIC_ACQ_REL) != 1)
+		return;
+	report_vm_remove(vm);
+	for (unsigned int i = 0; i < VM_VCPUS_MAX; i++) {
+		if (vm->vcpus[i])
+			vcpu_free(vm->vcpus[i]);
+	}
+	vm_memory_destroy(vm);
+	coalesced_destroy(vm);
+	mm_put(vm->mm);
+	kfree(vm);
+}
+
+struct vcpu *vm_vcpu(struct vm *vm, u64 id)
+{
+	return id < VM_VCPUS_MAX ? __atomic_load_n(&vm->vcpus[id], __ATOMIC_ACQUIRE) : NULL;
+}
+
+bool vm_is_mine(const struct vm *vm)
+{
+	return vm->mm == port_current()->mm;
+}
+
+/* ---- ioctls */
+
+static int install(struct file *file)
+{
+	int fd;
+
+	if (IS_ERR(file))
+		return (int)PTR_ERR(file);
+	fd = fd_install(port_current()->files, file, 0, FD_CLOEXEC);
+	if (fd < 0)
+		file_put(file);
+	return fd;
+}
+
+static int preferred_target(hva_t arg)
+{
+	struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8 };
+
+	return copy_to_user(arg, &init, sizeof(init));
+}
+
+/* Without a vGIC no device type exists. */
+static int create_device(hva_t arg)
+{
+	struct kvm_create_device device;
+
+	return copy_from_user(&device, arg, sizeof(device)) ? -EFAULT : -ENODEV;
+}
+
+static int set_device_addr(hva_t arg)
+{
+	struct kvm_arm_device_addr addr;
+
+	if (copy_from_user(&addr, arg, sizeof(addr)))
+		return -EFAULT;
+	return (addr.id & KVM_ARM_DEVICE_ID_MASK) >> KVM_ARM_DEVICE_ID_SHIFT ==
+			       KVM_ARM_DEVICE_VGIC_V2
+		       ? -ENXIO
+		       : -ENODEV;
+}
+
+/* Only lines of a CPU exist without an interrupt controller in the kernel. */
+static int irq_line(struct vm *vm, hva_t arg)
+{
+	struct kvm_irq_level r;
+	struct vcpu *v;
+	u32 type, number, line;
+
+	if (copy_from_user(&r, arg, sizeof(r)))
+		return -EFAULT;
+	type = r.irq >> KVM_ARM_IRQ_TYPE_SHIFT & KVM_ARM_IRQ_TYPE_MASK;
+	number = r.irq >> KVM_ARM_IRQ_NUM_SHIFT & KVM_ARM_IRQ_NUM_MASK;
+	if (type == KVM_ARM_IRQ_TYPE_PPI || type == KVM_ARM_IRQ_TYPE_SPI)
+		return -ENXIO;
+	v = vm_vcpu(vm, (r.irq >> KVM_ARM_IRQ_VCPU_SHIFT & KVM_ARM_IRQ_VCPU_MASK) +
+				(r.irq >> KVM_ARM_IRQ_VCPU2_SHIFT & KVM_ARM_IRQ_VCPU2_MASK) *
+					(KVM_ARM_IRQ_VCPU_MASK + 1));
+	if (type != KVM_ARM_IRQ_TYPE_CPU || !v || number > KVM_ARM_IRQ_CPU_FIQ)
+		return -EINVAL;
+	line = number == KVM_ARM_IRQ_CPU_IRQ ? GUEST_HCR_VI : GUEST_HCR_VF;
+	if (r.level)
+		__atomic_fetch_or(&v->irq_lines, line, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&v->irq_lines, ~line, __ATOMIC_SEQ_CST);
+	vcpu_request(v, VCPU_REQ_KICK);
+	return 0;
+}
+
+/* The attributes of a VM: the SMCCC filter is the only one. */
+static int vm_attribute(struct vm *vm, u32 cmd, hva_t arg)
+{
+	struct kvm_device_attr a;
+
+	if (copy_from_user(&a, arg, sizeof(a)))
+		return -EFAULT;
+	if (a.group != KVM_ARM_VM_SMCCC_CTRL || a.attr != KVM_ARM_VM_SMCCC_FILTER)
+		return -ENXIO;
+	return cmd == KVM_HAS_DEVICE_ATTR ? 0 : smccc_filter_set(vm, HVA(a.addr));
+}
+
+static s64 vm_ioctl(struct file *f, u32 cmd, u64 value)
+{
+	struct vm *vm = f->priv;
+	hva_t arg = HVA(value);
+
+	if (!vm_is_mine(vm))
+		return -EIO;
+	switch (cmd) {
+	case KVM_CREATE_VCPU: return install(vcpu_create(vm, value));
+	case KVM_CHECK_EXTENSION: return caps_check(vm, value);
+	case KVM_ENABLE_CAP: return caps_enable(vm, arg);
+	case KVM_SET_USER_MEMORY_REGION: return vm_set_memory_region(vm, arg);
+	case KVM_SET_USER_MEMORY_REGION2: return vm_set_memory_region2(vm, arg);
+	case KVM_GET_DIRTY_LOG: return vm_get_dirty_log(vm, arg);
+	case KVM_CLEAR_DIRTY_LOG: return vm_clear_dirty_log(vm, arg);
+	case KVM_ARM_PREFERRED_TARGET: return preferred_target(arg);
+	case KVM_IRQ_LINE: return irq_line(vm, arg);
+	case KVM_REGISTER_COALESCED_MMIO: return coalesced_register(vm, arg);
+	case KVM_UNREGISTER_COALESCED_MMIO: return coalesced_unregister(vm, arg);
+	case KVM_CREATE_IRQCHIP: return -ENXIO;
+	case KVM_CREATE_DEVICE: return create_device(arg);
+	case KVM_ARM_SET_DEVICE_ADDR: return set_device_addr(arg);
+	case KVM_HAS_DEVICE_ATTR:
+	case KVM_SET_DEVICE_ATTR: return vm_attribute(vm, cmd, arg);
+	case KVM_ARM_SET_COUNTER_OFFSET: return timer_set_counter_offset(vm, arg);
+	case KVM_ARM_GET_REG_WRITABLE_MASKS: return sysreg_writable_masks(vm, arg);
+	case KVM_CATWALK_GET_REFUSAL: return vm_get_refusal(vm, arg);
+	}
+	return -EINVAL;
+}
+
+static void vm_release(struct file *f)
+{
+	vm_put(f->priv);
+}
+
+static const struct file_ops vm_file_ops = {
+	.name = "anon_inode:kvm-vm",
+	.ioctl = vm_ioctl,
+	.release = vm_release,
+};
+
+struct file *vm_create(u64 type)
+{
+	unsigned int ipa_bits = type & VM_TYPE_IPA_MASK;
+	struct vm *vm;
+	struct file *f;
+	int error;
+
+	if (type & ~VM_TYPE_IPA_MASK)
+		return ERR_PTR(-EINVAL);
+	vm = kzalloc(sizeof(*vm));
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+	error = vm_init(vm, ipa_bits ? ipa_bits : DEFAULT_IPA_BITS);
+	if (error) {
+		kfree(vm);
+		return ERR_PTR(error);
+	}
+	f = file_alloc(&vm_file_ops, vm, O_RDWR);
+	if (!f) {
+		vm_put(vm);
+		return ERR_PTR(-ENOMEM);
+	}
+	return f;
+}

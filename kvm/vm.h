@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual machine: its memory, its vCPUs and what user space chose for all of them. It lives as
+ * long as a descriptor of it or of one of its vCPUs is open.
+ *
+ * Locks: vm->lock (sleeping) guards creation of vCPUs and configuration; vm->slots_lock (sleeping)
+ * what changes slots and the dirty log. Order: docs/invariants.md.
+ */
+#ifndef KVM_VM_H
+#define KVM_VM_H
+
+#include "abi/catwalk.h"
+#include "engine/dirty.h"
+#include "engine/fault.h"
+#include "host/mm.h"
+#include "host/sched.h"
+#include "kvm/counters.h"
+#include "kvm/idreg.h"
+
+struct vcpu;
+
+enum { VM_VCPUS_MAX = 512, COALESCED_ZONES_MAX = 100 };
+
+/* Function ranges of SMCCC that user space filters (KVM_ARM_VM_SMCCC_FILTER). */
+enum { SMCCC_FILTER_MAX = 32 };
+struct smccc_range {
+	u32 first, last;
+	u8 action;
+};
+
+struct vm {
+	u32 refs; /* atomic: open descriptors */
+	struct mm *mm;
+	struct guest_mem mem;
+	struct mm_notifier notifier;
+	struct mutex slots_lock;
+
+	struct mutex lock;
+	struct vcpu *vcpus[VM_VCPUS_MAX]; /* by id; set once, with release */
+	u32 vcpu_count;			  /* created; guarded by lock */
+	u32 feature_bits;		  /* of every vCPU, once features_set; guarded by lock */
+	bool features_set;
+	bool ran; /* a vCPU was run: the configuration is fixed; set under lock, read without */
+	bool nisv_to_user;
+	bool system_suspend;
+	bool counter_offset_set;
+	u64 counter_offset;   /* CNTVOFF; guarded by lock until ran */
+	u64 id_regs[ID_REGS]; /* guarded by lock until ran, then constant */
+	u64 ctr;
+	u32 psci_version;  /* as PSCI_VERSION returns it */
+	u64 hyp_bitmap[3]; /* KVM_REG_ARM_{STD,STD_HYP,VENDOR_HYP}_BMAP */
+	struct smccc_range smccc_filter[SMCCC_FILTER_MAX];
+	u32 smccc_filter_count; /* guarded by lock until ran */
+
+	/* Coalesced MMIO (KVM_REGISTER_COALESCED_MMIO); guarded by coalesced_lock */
+	struct spinlock coalesced_lock;
+	struct page *coalesced_page; /* struct kvm_coalesced_mmio_ring; immutable */
+	struct kvm_coalesced_mmio_zone zones[COALESCED_ZONES_MAX];
+	u32 zone_count; /* read without the lock as a hint */
+
+	LIST_ENTRY(vm) link;	    /* all VMs, for the report */
+	struct exit_counters exits; /* of vCPUs that are gone */
+};
+
+static inline struct vm *vm_of_notifier(struct mm_notifier *n)
+{
+	return container_of(n, struct vm, notifier);
+}
+
+/* A new VM of the calling process with @type as KVM_CREATE_VM has it, as an open file; or ERR_PTR.
+ */
+struct file *vm_create(u64 type);
+struct vm *vm_get(struct vm *vm);
+/* The last reference ends the VM. May sleep. */
+void vm_put(struct vm *vm);
+/* The vCPU with that id, or NULL. Valid as long as the VM. */
+struct vcpu *vm_vcpu(struct vm *vm, u64 id);
+/* Is the caller of the process that made the VM? KVM's ioctls give EIO to others. */
+bool vm_is_mine(const struct vm *vm);
+
+/* ---- kvm/memory.c: slots, the dirty log and the host behind them */
+/* What decides how the VM's memory works is set up; the mm notifier is registered. */
+int vm_memory_init(struct vm *vm, unsigned int ipa_bits);
+void vm_memory_destroy(struct vm *vm);
+/* The ioctls of that name; @arg points to their argument. */
+int vm_set_memory_region(struct vm *vm, hva_t arg);
+int vm_set_memory_region2(struct vm *vm, hva_t arg);
+int vm_get_dirty_log(struct vm *vm, hva_t arg);
+int vm_clear_dirty_log(struct vm *vm, hva_t arg);
+int vm_get_refusal(struct vm *vm, hva_t arg);
+/* KVM_PRE_FAULT_MEMORY. */
+int vm_pre_fault(struct vm *vm, hva_t arg);
+
+/* ---- kvm/caps.c */
+/* KVM_CHECK_EXTENSION; @vm NULL: asked of /dev/kvm. */
+s64 caps_check(const struct vm *vm, u64 cap);
+/* KVM_ENABLE_CAP on the VM. */
+int caps_enable(struct vm *vm, hva_t arg);
+
+/* ---- kvm/coalesced.c */
+int coalesced_init(struct vm *vm);
+void coalesced_destroy(struct vm *vm);
+int coalesced_register(struct vm *vm, hva_t arg);
+int coalesced_unregister(struct vm *vm, hva_t arg);
+/* True if the write went into the ring: there is no exit. */
+bool coalesced_write(struct vm *vm, ipa_t ipa, unsigned int len, const void *data);
+
+/* The machine's one pool of VMIDs. */
+extern struct vmid_pool kvm_vmids;
+
+#endif
