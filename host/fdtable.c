@@ -25,10 +25,24 @@ struct fdtable {
 	u32 refs;	       /* atomic */
 	struct spinlock lock;  /* guards all below */
 	struct fd_slot *slots; /* [size] */
-	unsigned int size;
-	unsigned int lowest; /* no free slot below it */
+	u64 *open;	       /* [size / 64], a bit for each slot in use: behind the slots */
+	unsigned int size;     /* a multiple of 64 */
+	unsigned int lowest;   /* no free slot below it */
 	unsigned int limit;
 };
+
+enum { WORD_BITS = 64 };
+
+/* Slots and, behind them, their bits. */
+static struct fd_slot *slots_alloc(unsigned int size)
+{
+	return kzalloc(size * sizeof(struct fd_slot) + size / 8);
+}
+
+static u64 *bits_behind(struct fd_slot *slots, unsigned int size)
+{
+	return (u64 *)(slots + size);
+}
 
 static struct fdtable *fdtable_sized(unsigned int size)
 {
@@ -36,11 +50,12 @@ static struct fdtable *fdtable_sized(unsigned int size)
 
 	if (!t)
 		return NULL;
-	t->slots = kzalloc(size * sizeof(*t->slots));
+	t->slots = slots_alloc(size);
 	if (!t->slots) {
 		kfree(t);
 		return NULL;
 	}
+	t->open = bits_behind(t->slots, size);
 	spin_init(&t->lock);
 	t->refs = 1;
 	t->size = size;
@@ -63,9 +78,10 @@ void fdtable_put(struct fdtable *t)
 {
 	if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL))
 		return;
-	for (unsigned int fd = 0; fd < t->size; fd++)
-		if (t->slots[fd].file)
-			file_put(t->slots[fd].file);
+	for (int fd = fd_next(t, 0); fd >= 0; fd = fd_next(t, fd + 1)) {
+		file_put(t->slots[fd].file);
+		sched_point();
+	}
 	kfree(t->slots);
 	kfree(t);
 }
@@ -88,20 +104,54 @@ static int fdtable_grow(struct fdtable *t, unsigned int fd)
 
 	while (size <= fd)
 		size *= 2;
-	slots = kzalloc(size * sizeof(*slots));
+	slots = slots_alloc(size);
 	if (!slots)
 		return -ENOMEM;
 	spin_lock(&t->lock);
 	unused = slots;
 	if (t->size < size) {
 		memcpy(slots, t->slots, t->size * sizeof(*slots));
+		memcpy(bits_behind(slots, size), t->open, t->size / 8);
 		unused = t->slots;
 		t->slots = slots;
+		t->open = bits_behind(slots, size);
 		t->size = size;
 	}
 	spin_unlock(&t->lock);
 	kfree(unused);
 	return 0;
+}
+
+/* Under the lock: @fd, inside the table, names @file (NULL: nothing) from now on. */
+static void slot_set(struct fdtable *t, unsigned int fd, struct file *file, u32 flags)
+{
+	u64 bit = 1UL << fd % WORD_BITS;
+
+	t->slots[fd] = (struct fd_slot){ .file = file, .flags = flags };
+	if (file)
+		t->open[fd / WORD_BITS] |= bit;
+	else
+		t->open[fd / WORD_BITS] &= ~bit;
+}
+
+enum slot_state { SLOT_OPEN, SLOT_FREE };
+
+/* Under the lock: the first slot >= @fd in that state, or the table's size if there is none. */
+static unsigned int slot_find(const struct fdtable *t, unsigned int fd, enum slot_state state)
+{
+	u64 flip = state == SLOT_FREE ? ~0UL : 0, word;
+
+	if (fd >= t->size)
+		return t->size;
+	word = (t->open[fd / WORD_BITS] ^ flip) & (~0UL << fd % WORD_BITS);
+	fd -= fd % WORD_BITS;
+	while (!word) {
+		fd += WORD_BITS;
+		if (fd >= t->size)
+			return t->size;
+		word = t->open[fd / WORD_BITS] ^ flip;
+	}
+	return fd + (unsigned int)__builtin_ctzl(word);
 }
 
 /* Copies into @copy, which was made for @t's size; false if @t has grown since. */
@@ -111,11 +161,9 @@ static bool fdtable_copy_slots(struct fdtable *copy, struct fdtable *t)
 
 	spin_lock(&t->lock);
 	fits = t->size <= copy->size;
-	for (unsigned int fd = 0; fits && fd < t->size; fd++) {
-		copy->slots[fd] = t->slots[fd];
-		if (copy->slots[fd].file)
-			file_get(copy->slots[fd].file);
-	}
+	for (unsigned int fd = 0; fits && fd < t->size; fd++)
+		if (t->slots[fd].file)
+			slot_set(copy, fd, file_get(t->slots[fd].file), t->slots[fd].flags);
 	copy->lowest = t->lowest;
 	copy->limit = t->limit;
 	spin_unlock(&t->lock);
@@ -141,7 +189,7 @@ static struct file *fd_take(struct fdtable *t, int fd)
 	spin_lock(&t->lock);
 	if (fd >= 0 && (unsigned int)fd < t->size) {
 		f = t->slots[fd].file;
-		t->slots[fd] = (struct fd_slot){ 0 };
+		slot_set(t, (unsigned int)fd, NULL, 0);
 		t->lowest = min(t->lowest, (unsigned int)fd);
 	}
 	spin_unlock(&t->lock);
@@ -155,29 +203,20 @@ void fdtable_close_on_exec(struct fdtable *t)
 			fd_close(t, fd);
 }
 
-/* Under the lock: the lowest free slot from @min on, or the table's size if it has none. */
-static unsigned int fd_lowest_free(const struct fdtable *t, unsigned int min_fd)
-{
-	unsigned int fd = max(min_fd, t->lowest);
-
-	while (fd < t->size && t->slots[fd].file)
-		fd++;
-	return fd;
-}
-
 /* Under the lock: as fd_install, but -EAGAIN with *@grow_to when the table must grow first. */
 static int fd_try_install(struct fdtable *t, struct file *f, unsigned int min_fd, u32 fd_flags,
 			  unsigned int *grow_to)
 {
-	unsigned int fd = fd_lowest_free(t, min_fd);
+	unsigned int from = max(min_fd, t->lowest), fd = slot_find(t, from, SLOT_FREE);
 
+	fd = max(fd, from);
 	if (fd >= t->limit)
 		return -EMFILE;
 	if (fd >= t->size) {
 		*grow_to = fd;
 		return -EAGAIN;
 	}
-	t->slots[fd] = (struct fd_slot){ .file = f, .flags = fd_flags };
+	slot_set(t, fd, f, fd_flags);
 	if (min_fd <= t->lowest)
 		t->lowest = fd + 1;
 	return (int)fd;
@@ -209,7 +248,7 @@ int fd_replace(struct fdtable *t, int fd, struct file *f, u32 fd_flags)
 		return -ENOMEM;
 	spin_lock(&t->lock);
 	old = t->slots[fd].file;
-	t->slots[fd] = (struct fd_slot){ .file = f, .flags = fd_flags };
+	slot_set(t, (unsigned int)fd, f, fd_flags);
 	spin_unlock(&t->lock);
 	if (old)
 		file_put(old);
@@ -294,15 +333,11 @@ unsigned int fd_limit_get(struct fdtable *t)
 
 int fd_next(struct fdtable *t, int from)
 {
-	int found = -1;
+	unsigned int fd;
 
 	spin_lock(&t->lock);
-	for (unsigned int fd = from < 0 ? 0 : (unsigned int)from; fd < t->size; fd++) {
-		if (t->slots[fd].file) {
-			found = (int)fd;
-			break;
-		}
-	}
+	fd = slot_find(t, from < 0 ? 0 : (unsigned int)from, SLOT_OPEN);
+	fd = fd < t->size ? fd : UINT32_MAX;
 	spin_unlock(&t->lock);
-	return found;
+	return (int)fd;
 }
