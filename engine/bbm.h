@@ -23,16 +23,19 @@ struct tlb_gather {
 
 enum { LEVEL_MIXED = -1 };
 
-static inline void gather_add(struct tlb_gather *g, u64 ipa, int level)
+static inline void gather_range(struct tlb_gather *g, u64 start, u64 end, int level)
 {
-	u64 end = ipa + level_size(level);
-
 	if (g->start == g->end)
-		*g = (struct tlb_gather){ ipa, end, level, g->tables };
-	else if (end > g->end)
-		g->end = end;
+		*g = (struct tlb_gather){ start, end, level, g->tables };
+	else
+		g->end = max(g->end, end);
 	if (level != g->level)
 		g->level = LEVEL_MIXED;
+}
+
+static inline void gather_add(struct tlb_gather *g, u64 ipa, int level)
+{
+	gather_range(g, ipa, ipa + level_size(level), level);
 }
 
 /* Keeps an unlinked table for later; its entries are all invalid. The link is an invalid descriptor
@@ -67,15 +70,13 @@ static inline bool bbm_relax(struct stage2 *s2, u64 *entry, u64 old, u64 new_val
 	return true;
 }
 
-/* Clears bits of @mask (DESC_WRITE, DESC_AF) in a valid leaf. Returns what was there, hardware's
- * last update included. The table lock is held for writing. */
-static inline u64 bbm_restrict(struct stage2 *s2, u64 *entry, u64 mask)
+/* Clears bits of @mask (DESC_WRITE, DESC_AF) in a valid leaf that was @old a moment ago; only
+ * hardware may have changed it since. Returns what was there. The table lock is held for writing.
+ */
+static inline u64 bbm_restrict(struct stage2 *s2, u64 *entry, u64 old, u64 mask)
 {
-	u64 old;
-
-	do {
+	while (!port_desc_cas(s2->port, entry, old, old & ~mask))
 		old = port_desc_load(s2->port, entry);
-	} while (!port_desc_cas(s2->port, entry, old, old & ~mask));
 	return old;
 }
 

@@ -82,22 +82,31 @@ static inline enum s2_type desc_type(u64 d)
 	return attr == 0x1 ? S2_DEVICE : S2_NORMAL;
 }
 
+/* S2_R and S2_W lie as S2AP does, S2_X is the inverse of XN: no branches on a path this hot. */
+_Static_assert(S2_R << 6 == DESC_READ && S2_W << 6 == DESC_WRITE && (u64)S2_X << 52 == DESC_XN,
+	       "permissions are shifted into place");
+
 static inline u8 desc_perms(u64 d)
 {
-	return (u8)((d & DESC_READ ? S2_R : 0) | (d & DESC_WRITE ? S2_W : 0) |
-		    (d & DESC_XN ? 0 : S2_X));
+	return (u8)((d >> 6 & (S2_R | S2_W)) | (~d >> 52 & S2_X));
 }
 
 static inline u64 desc_perm_bits(u8 perms)
 {
-	return (perms & S2_R ? DESC_READ : 0) | (perms & S2_W ? DESC_WRITE : 0) |
-	       (perms & S2_X ? 0 : DESC_XN);
+	return (u64)(perms & (S2_R | S2_W)) << 6 | (u64)(~perms & S2_X) << 52;
 }
 
-static inline u64 desc_add_perms(u64 d, u8 perms)
+/* The permissions of @d that @old lacks, and the Access flag if it does; as bits of @d, XN
+ * inverted. */
+static inline u64 desc_lacks(u64 old, u64 d)
 {
-	d |= perms & S2_W ? DESC_WRITE : 0;
-	return perms & S2_X ? d & ~DESC_XN : d;
+	return (d & ~old & (DESC_READ | DESC_WRITE | DESC_AF)) | (old & ~d & DESC_XN);
+}
+
+/* @old with what @d allows added. */
+static inline u64 desc_relaxed(u64 old, u64 d)
+{
+	return (old | (d & (DESC_READ | DESC_WRITE | DESC_AF))) & ~(~d & DESC_XN);
 }
 
 static inline pa_t desc_pa(u64 d)

@@ -2,7 +2,7 @@
 /* What to do with the entry that is there: a const table, indexed by class and permissions. */
 #include "engine/settle.h"
 
-static const u8 settle_table[ENTRY_CLASSES][PERMS_CLASSES] = {
+const u8 settle_table[ENTRY_CLASSES][PERMS_CLASSES] = {
 	[ENTRY_EMPTY] = { [PERMS_ENOUGH] = SETTLE_INSTALL, [PERMS_MISSING] = SETTLE_INSTALL },
 	[ENTRY_BUSY] = { [PERMS_ENOUGH] = SETTLE_RETRY, [PERMS_MISSING] = SETTLE_RETRY },
 	[ENTRY_TABLE] = { [PERMS_ENOUGH] = SETTLE_COLLAPSE, [PERMS_MISSING] = SETTLE_COLLAPSE },
@@ -13,8 +13,3 @@ static const u8 settle_table[ENTRY_CLASSES][PERMS_CLASSES] = {
 	[ENTRY_LARGER] = { [PERMS_ENOUGH] = SETTLE_KEEP, [PERMS_MISSING] = SETTLE_SPLIT },
 	[ENTRY_LARGER_OTHER] = { [PERMS_ENOUGH] = SETTLE_BREAK, [PERMS_MISSING] = SETTLE_BREAK },
 };
-
-enum settle settle(enum entry_class entry, enum entry_perms perms)
-{
-	return (enum settle)settle_table[entry][perms];
-}

@@ -34,6 +34,11 @@ enum settle {
 	SETTLE_COUNT,
 };
 
-enum settle settle(enum entry_class entry, enum entry_perms perms);
+extern const u8 settle_table[ENTRY_CLASSES][PERMS_CLASSES]; /* enum settle */
+
+static inline enum settle settle(enum entry_class entry, enum entry_perms perms)
+{
+	return (enum settle)settle_table[entry][perms];
+}
 
 #endif

@@ -22,12 +22,18 @@ static inline void account_unmapped(struct stage2 *s2, int level, enum s2_type t
 	stats_here(s2)->unmapped[level][type] += bytes;
 }
 
+/* One entry of a split that differs from the block. */
+struct split_page {
+	u64 index;
+	u64 desc;
+};
+
 /*
  * Replaces block @old in @entry at @level by @table, filled with leaves of the same type and
- * permissions; @index gets @more permissions. @table was taken from a cache. False: @old is gone;
- * @table has been freed.
+ * permissions, @page (or NULL) apart. @table was taken from a cache. False: @old is gone; @table
+ * has been freed.
  */
-bool split_block(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level, u64 *table, u64 index,
-		 u8 more);
+bool split_block(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level, u64 *table,
+		 const struct split_page *page);
 
 #endif

@@ -62,7 +62,36 @@ static void unmap_outsized(struct unmap *u, u64 *entry, u64 base, int level)
 	bbm_settle(s2, entry, DESC_EMPTY);
 }
 
-static void unmap_leaf(struct unmap *u, const struct cursor *c, u64 d)
+/* The entries of a level 3 table that the range meets. Pages never stick out. */
+static void unmap_pages(struct unmap *u, u64 *entry, u64 ipa, u64 count)
+{
+	struct stage2 *s2 = u->s2;
+	u64 taken[S2_TYPE_COUNT] = { 0 }, first = count, last = 0;
+
+	for (u64 i = 0; i < count; i++) {
+		u64 d = port_desc_load(s2->port, &entry[i]);
+		bool drains = cmo_owed_after(s2, d);
+
+		if (!desc_is_valid(d))
+			continue;
+		bbm_take(s2, &entry[i], drains ? desc_draining_leaf(d) : DESC_EMPTY);
+		u->drains |= drains;
+		taken[desc_type(d)]++;
+		first = min(first, i);
+		last = i;
+	}
+	if (first == count)
+		return;
+	gather_range(&u->gather, ipa + (first << PAGE_SHIFT), ipa + ((last + 1) << PAGE_SHIFT),
+		     LEVEL_4K);
+	for (int t = 0; t < S2_TYPE_COUNT; t++) {
+		account_unmapped(s2, LEVEL_4K, (enum s2_type)t, taken[t] << PAGE_SHIFT);
+		stat_add(s2, STAT_unmap_leaf, taken[t]);
+		stat_add(s2, STAT_desc_write, taken[t]);
+	}
+}
+
+static void unmap_block(struct unmap *u, const struct cursor *c, u64 d)
 {
 	struct stage2 *s2 = u->s2;
 	u64 base = cursor_base(c);
@@ -120,15 +149,24 @@ static u64 unmap_step(struct unmap *u, u64 from)
 			ev = cursor_next(&c);
 			continue;
 		}
-		if (visited++ == s2->step)
+		if (visited >= s2->step)
 			break;
+		if (c.level == LEVEL_4K) {
+			u64 n = cursor_ahead(&c, s2->step - visited);
+
+			unmap_pages(u, c.entry, c.ipa, n);
+			visited += (unsigned int)n;
+			ev = cursor_skip(&c, n);
+			continue;
+		}
+		visited++;
 		d = port_desc_load(s2->port, c.entry);
 		if (desc_is_table(d, c.level)) {
 			cursor_down(&c, port_table_at(s2->port, desc_pa(d)));
 			continue;
 		}
 		if (desc_is_valid(d))
-			unmap_leaf(u, &c, d);
+			unmap_block(u, &c, d);
 		ev = cursor_next(&c);
 	}
 	hold_end(s2, visited);
@@ -213,6 +251,29 @@ struct sweep {
 	struct tlb_gather gather;
 };
 
+/* @count entries of one table at @level. */
+static void sweep_entries(struct sweep *w, u64 *entry, u64 ipa, u64 count, int level)
+{
+	struct stage2 *s2 = w->s2;
+	u64 match = w->bits | DESC_VALID, hits = 0, first = count, last = 0;
+
+	for (u64 i = 0; i < count; i++) {
+		u64 d = port_desc_load(s2->port, &entry[i]);
+
+		if ((d & match) != match)
+			continue;
+		if (w->clear)
+			bbm_restrict(s2, &entry[i], d, w->clear);
+		hits++;
+		first = min(first, i);
+		last = i;
+	}
+	if (hits && w->clear)
+		gather_range(&w->gather, ipa + first * level_size(level),
+			     ipa + (last + 1) * level_size(level), level);
+	w->hits += hits;
+}
+
 static u64 sweep_step(struct sweep *w, u64 from)
 {
 	struct stage2 *s2 = w->s2;
@@ -229,20 +290,23 @@ static u64 sweep_step(struct sweep *w, u64 from)
 			ev = cursor_next(&c);
 			continue;
 		}
-		if (visited++ == s2->step)
+		if (visited >= s2->step)
 			break;
+		if (c.level == LEVEL_4K) {
+			u64 n = cursor_ahead(&c, s2->step - visited);
+
+			sweep_entries(w, c.entry, c.ipa, n, LEVEL_4K);
+			visited += (unsigned int)n;
+			ev = cursor_skip(&c, n);
+			continue;
+		}
+		visited++;
 		d = port_desc_load(s2->port, c.entry);
 		if (desc_is_table(d, c.level)) {
 			cursor_down(&c, port_table_at(s2->port, desc_pa(d)));
 			continue;
 		}
-		if (desc_is_valid(d) && (d & w->bits) == w->bits) {
-			if (w->clear) {
-				bbm_restrict(s2, c.entry, w->clear);
-				gather_add(&w->gather, cursor_base(&c), c.level);
-			}
-			w->hits++;
-		}
+		sweep_entries(w, c.entry, cursor_base(&c), 1, c.level);
 		ev = cursor_next(&c);
 	}
 	hold_end(s2, visited);
@@ -296,7 +360,7 @@ static u64 protect_entry(struct stage2 *s2, u64 *entry, int level)
 
 	if (!desc_is_leaf(d, level) || !(d & DESC_WRITE))
 		return 0;
-	bbm_restrict(s2, entry, DESC_WRITE);
+	bbm_restrict(s2, entry, d, DESC_WRITE);
 	return 1;
 }
 
@@ -349,8 +413,8 @@ static bool split_next(struct stage2 *s2, u64 *at, u64 end, struct table_cache *
 			continue;
 		}
 		if (ev == CURSOR_ENTRY && c.level < LEVEL_4K && desc_is_leaf(d, c.level)) {
-			split_block(s2, c.entry, d, c.ipa, c.level, cache->page[--cache->count], 0,
-				    0);
+			split_block(s2, c.entry, d, c.ipa, c.level, cache->page[--cache->count],
+				    NULL);
 			visited += TABLE_ENTRIES;
 			break; /* what is below may need splitting too: look again from here */
 		}

@@ -26,16 +26,17 @@ struct s2_pos {
 static inline struct s2_pos walk_to(const struct stage2 *s2, u64 ipa, int level)
 {
 	int l = s2->start_level;
-	u64 *entry = s2->root + (ipa >> level_shift(l));
+	unsigned int shift = level_shift(l);
+	u64 *entry = s2->root + (ipa >> shift);
+	u64 d = port_desc_load(s2->port, entry);
 
-	for (;;) {
-		u64 d = port_desc_load(s2->port, entry);
-
-		if (l >= level || !desc_is_table(d, l))
-			return (struct s2_pos){ entry, d, l };
+	while (l < level && (d & (DESC_VALID | DESC_TABLE)) == (DESC_VALID | DESC_TABLE)) {
 		l++;
-		entry = port_table_at(s2->port, desc_pa(d)) + desc_index(ipa, l);
+		shift -= 9;
+		entry = port_table_at(s2->port, desc_pa(d)) + (ipa >> shift & (TABLE_ENTRIES - 1));
+		d = port_desc_load(s2->port, entry);
 	}
+	return (struct s2_pos){ entry, d, l };
 }
 
 enum cursor_event { CURSOR_ENTRY, CURSOR_LEFT, CURSOR_END };
@@ -97,6 +98,20 @@ static inline enum cursor_event cursor_next(struct cursor *c)
 	c->ipa = (c->ipa | (level_size(c->level) - 1)) + 1;
 	c->entry++;
 	return __builtin_expect(c->entry != c->stop, 1) ? CURSOR_ENTRY : cursor_up(c);
+}
+
+/* How many entries of this table are ahead, this one included, but at most @most. */
+static inline u64 cursor_ahead(const struct cursor *c, u64 most)
+{
+	return min((u64)(c->stop - c->entry), most);
+}
+
+/* Goes on behind the @n entries that cursor_ahead() gave. */
+static inline enum cursor_event cursor_skip(struct cursor *c, u64 n)
+{
+	c->ipa = (c->ipa & ~(level_size(c->level) - 1)) + n * level_size(c->level);
+	c->entry += n;
+	return c->entry != c->stop ? CURSOR_ENTRY : cursor_up(c);
 }
 
 static inline u64 cursor_base(const struct cursor *c)
