@@ -64,10 +64,7 @@ static inline u64 cursor_span(const struct cursor *c, u64 ipa, int level)
 static inline enum cursor_event cursor_start(struct cursor *c, const struct stage2 *s2, u64 from,
 					     u64 end)
 {
-	c->s2 = s2;
-	c->ipa = from;
-	c->end = end;
-	c->level = s2->start_level;
+	*c = (struct cursor){ .s2 = s2, .ipa = from, .end = end, .level = s2->start_level };
 	c->entry = s2->root + (from >> level_shift(c->level));
 	c->stop = c->entry + cursor_span(c, from, c->level);
 	return CURSOR_ENTRY;
