@@ -42,6 +42,10 @@ static inline bool task_need_resched(const struct task *t)
 	return __atomic_load_n(&t->need_resched, __ATOMIC_ACQUIRE) != 0;
 }
 
+/* Replaces the signal mask of the calling thread; the mask it had. kernel/signal.c. Does not sleep.
+ */
+u64 task_set_signal_mask(u64 mask);
+
 /* Sends signal @sig (with si_code @code and si_addr @addr) to @t's thread; kernel/signal.c. Does
  * not sleep. */
 void task_send_fault_signal(struct task *t, int sig, int code, hva_t addr);

@@ -365,6 +365,14 @@ void signal_set_blocked(sigmask_t blocked)
 	spin_unlock(&p->lock);
 }
 
+u64 task_set_signal_mask(u64 mask)
+{
+	sigmask_t old = current_thread()->signals.blocked;
+
+	signal_set_blocked(mask);
+	return old;
+}
+
 int signal_mask_enter(hva_t mask, u64 size)
 {
 	struct thread_signals *s = &current_thread()->signals;

@@ -48,6 +48,14 @@ static bool is_stopped(const struct vcpu *v)
 	return __atomic_load_n(&v->mp_state, __ATOMIC_ACQUIRE) == KVM_MP_STATE_STOPPED;
 }
 
+/* KVM_RUN ends because somebody wants the thread. */
+static int interrupted(struct vcpu *v)
+{
+	v->run->exit_reason = KVM_EXIT_INTR;
+	v->exits.to_user_signal++;
+	return -EINTR;
+}
+
 /* A powered-off vCPU waits here for PSCI CPU_ON, KVM_SET_MP_STATE or a signal. */
 static int sleep_while_stopped(struct vcpu *v)
 {
@@ -58,7 +66,7 @@ static int sleep_while_stopped(struct vcpu *v)
 	error = wait_event_interruptible(&v->wait, !is_stopped(v));
 	if (error) {
 		__atomic_fetch_or(&v->requests, VCPU_REQ_SLEEP, __ATOMIC_RELAXED);
-		return -EINTR;
+		return 1; /* the signal ends the run before the next entry */
 	}
 	return 1;
 }
@@ -80,11 +88,7 @@ int vcpu_wait(struct vcpu *v)
 					 irq_is_pending(v) ||
 						 __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE),
 					 SLEEP_INTERRUPTIBLE, deadline);
-	if (error != -EINTR)
-		return 1;
-	v->run->exit_reason = KVM_EXIT_INTR;
-	v->exits.to_user_signal++;
-	return -EINTR;
+	return error == -EINTR ? interrupted(v) : 1;
 }
 
 static int suspended(struct vcpu *v)
@@ -143,15 +147,8 @@ static bool must_not_enter(const struct vcpu *v, const struct task *me)
 /* Why must_not_enter() said so, and what to do about it. As exit_handle(). */
 static int attend(struct vcpu *v, struct task *me)
 {
-	if (task_signal_pending(me)) {
-		v->run->exit_reason = KVM_EXIT_INTR;
-		v->exits.to_user_signal++;
-		return -EINTR;
-	}
-	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED)) {
-		v->run->exit_reason = KVM_EXIT_INTR;
-		return -EINTR;
-	}
+	if (task_signal_pending(me) || __atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED))
+		return interrupted(v);
 	if (task_need_resched(me))
 		sched_point();
 	if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED))
@@ -223,37 +220,17 @@ static int run_loop(struct vcpu *v, struct task *me)
 	if (is_stopped(v))
 		__atomic_fetch_or(&v->requests, VCPU_REQ_SLEEP, __ATOMIC_RELAXED);
 	do {
-		if (timer_user_must_know(v)) {
-			v->run->exit_reason = KVM_EXIT_INTR;
-			return -EINTR;
-		}
+		if (timer_user_must_know(v))
+			return interrupted(v);
 		result = enter_once(v, me);
 	} while (result > 0);
 	return result;
 }
 
-s64 vcpu_run(struct vcpu *v)
+static s64 run_loaded(struct vcpu *v, struct task *me)
 {
-	struct task *me = port_current();
 	s64 result;
 
-	if (!v->initialised)
-		return -ENOEXEC;
-	if (!v->ran)
-		first_run(v);
-	v->exits.runs++;
-	finish_exit(v);
-	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED))
-		return -EINTR;
-
-	v->run->exit_reason = KVM_EXIT_UNKNOWN;
-	v->run->flags = 0;
 	v->hook = (struct switch_hook){ .out = switch_out, .in = switch_in };
-	vcpu_load(v);
-	me->hook = &v->hook;
-	result = run_loop(v, me);
-	me->hook = NULL;
-	timer_tell_user(v);
-	vcpu_put(v);
-	return result;
+	return run_loaded(v, port_current());
 }

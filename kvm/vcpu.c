@@ -133,6 +133,24 @@ static int set_guest_debug(struct vcpu *v, hva_t arg)
 	return 0;
 }
 
+static int set_signal_mask(struct vcpu *v, hva_t arg)
+{
+	struct kvm_signal_mask head;
+
+	if (!arg.v) {
+		v->has_signal_mask = false;
+		return 0;
+	}
+	if (copy_from_user(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (head.len != sizeof(v->signal_mask))
+		return -EINVAL;
+	if (copy_from_user(&v->signal_mask, HVA(arg.v + sizeof(head)), sizeof(v->signal_mask)))
+		return -EFAULT;
+	v->has_signal_mask = true;
+	return 0;
+}
+
 /* Nothing is finalised without SVE. */
 static int finalize(struct vcpu *v, hva_t arg)
 {
@@ -163,6 +181,28 @@ static int vcpu_attribute(struct vcpu *v, u32 cmd, hva_t arg)
 	return 0;
 }
 
+/* Linux wants the size of its own signal set; a null pointer takes the mask away. */
+static int set_signal_mask(struct vcpu *v, hva_t arg)
+{
+	struct kvm_signal_mask m;
+	u64 mask;
+
+	if (!arg.v) {
+		v->signal_mask_set = false;
+		return 0;
+	}
+	if (copy_from_user(&m, arg, sizeof(m)))
+		return -EFAULT;
+	if (m.len != sizeof(mask))
+		return -EINVAL;
+	arg.v += sizeof(m);
+	if (copy_from_user(&mask, arg, sizeof(mask)))
+		return -EFAULT;
+	v->signal_mask = mask;
+	v->signal_mask_set = true;
+	return 0;
+}
+
 static s64 vcpu_ioctl_locked(struct vcpu *v, u32 cmd, u64 value)
 {
 	hva_t arg = HVA(value);
@@ -176,9 +216,11 @@ static s64 vcpu_ioctl_locked(struct vcpu *v, u32 cmd, u64 value)
 	case KVM_GET_REG_LIST: return regs_list(v, arg);
 	case KVM_GET_MP_STATE: return get_mp_state(v, arg);
 	case KVM_SET_MP_STATE: return set_mp_state(v, arg);
+	case KVM_SET_SIGNAL_MASK: return set_signal_mask(v, arg);
 	case KVM_GET_VCPU_EVENTS: return v->initialised ? get_events(v, arg) : -ENOEXEC;
 	case KVM_SET_VCPU_EVENTS: return v->initialised ? set_events(v, arg) : -ENOEXEC;
 	case KVM_SET_GUEST_DEBUG: return set_guest_debug(v, arg);
+	case KVM_SET_SIGNAL_MASK: return set_signal_mask(v, arg);
 	case KVM_PRE_FAULT_MEMORY: return vm_pre_fault(v->vm, arg);
 	case KVM_SET_DEVICE_ATTR:
 	case KVM_GET_DEVICE_ATTR:

@@ -62,9 +62,14 @@ struct vcpu {
 	struct guest_debug own_debug;  /* the guest's */
 	struct guest_debug user_debug; /* KVM_SET_GUEST_DEBUG */
 	u32 guest_debug;	       /* KVM_GUESTDBG_* */
+	u64 signal_mask;	       /* KVM_SET_SIGNAL_MASK: the thread has it during KVM_RUN, */
+	bool signal_mask_set;	       /* if this is set */
 	u64 spsr_aa32[4];	       /* spsr[1..4] of struct kvm_regs */
 	u64 ccsidr[14];		       /* by CSSELR value; 0: as computed */
 	bool ccsidr_set[14];
+
+	bool has_signal_mask; /* KVM_SET_SIGNAL_MASK: the thread's mask during KVM_RUN */
+	u64 signal_mask;
 
 	struct exit_counters exits;
 };
