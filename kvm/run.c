@@ -59,16 +59,10 @@ static int interrupted(struct vcpu *v)
 /* A powered-off vCPU waits here for PSCI CPU_ON, KVM_SET_MP_STATE or a signal. */
 static int sleep_while_stopped(struct vcpu *v)
 {
-	int error;
-
-	if (!is_stopped(v))
+	if (!is_stopped(v) || !wait_event_interruptible(&v->wait, !is_stopped(v)))
 		return 1;
-	error = wait_event_interruptible(&v->wait, !is_stopped(v));
-	if (error) {
-		__atomic_fetch_or(&v->requests, VCPU_REQ_SLEEP, __ATOMIC_RELAXED);
-		return 1; /* the signal ends the run before the next entry */
-	}
-	return 1;
+	__atomic_fetch_or(&v->requests, VCPU_REQ_SLEEP, __ATOMIC_RELAXED);
+	return interrupted(v);
 }
 
 static bool irq_is_pending(const struct vcpu *v)
@@ -227,10 +221,44 @@ static int run_loop(struct vcpu *v, struct task *me)
 	return result;
 }
 
+/* With the vCPU loaded. */
 static s64 run_loaded(struct vcpu *v, struct task *me)
 {
 	s64 result;
 
 	v->hook = (struct switch_hook){ .out = switch_out, .in = switch_in };
-	return run_loaded(v, port_current());
+	vcpu_load(v);
+	me->hook = &v->hook;
+	result = run_loop(v, me);
+	me->hook = NULL;
+	timer_tell_user(v);
+	vcpu_put(v);
+	return result;
+}
+
+/* Under the signal mask that user space chose for KVM_RUN. */
+static s64 run_masked(struct vcpu *v, struct task *me)
+{
+	u64 old_mask = task_set_signal_mask(v->signal_mask);
+	s64 result = run_loaded(v, me);
+
+	(void)task_set_signal_mask(old_mask);
+	return result;
+}
+
+s64 vcpu_run(struct vcpu *v)
+{
+	struct task *me = port_current();
+
+	if (!v->initialised)
+		return -ENOEXEC;
+	if (!v->ran)
+		first_run(v);
+	v->exits.runs++;
+	finish_exit(v);
+	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED))
+		return -EINTR;
+	v->run->exit_reason = KVM_EXIT_UNKNOWN;
+	v->run->flags = 0;
+	return v->signal_mask_set ? run_masked(v, me) : run_loaded(v, me);
 }

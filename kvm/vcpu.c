@@ -133,24 +133,6 @@ static int set_guest_debug(struct vcpu *v, hva_t arg)
 	return 0;
 }
 
-static int set_signal_mask(struct vcpu *v, hva_t arg)
-{
-	struct kvm_signal_mask head;
-
-	if (!arg.v) {
-		v->has_signal_mask = false;
-		return 0;
-	}
-	if (copy_from_user(&head, arg, sizeof(head)))
-		return -EFAULT;
-	if (head.len != sizeof(v->signal_mask))
-		return -EINVAL;
-	if (copy_from_user(&v->signal_mask, HVA(arg.v + sizeof(head)), sizeof(v->signal_mask)))
-		return -EFAULT;
-	v->has_signal_mask = true;
-	return 0;
-}
-
 /* Nothing is finalised without SVE. */
 static int finalize(struct vcpu *v, hva_t arg)
 {
@@ -216,7 +198,6 @@ static s64 vcpu_ioctl_locked(struct vcpu *v, u32 cmd, u64 value)
 	case KVM_GET_REG_LIST: return regs_list(v, arg);
 	case KVM_GET_MP_STATE: return get_mp_state(v, arg);
 	case KVM_SET_MP_STATE: return set_mp_state(v, arg);
-	case KVM_SET_SIGNAL_MASK: return set_signal_mask(v, arg);
 	case KVM_GET_VCPU_EVENTS: return v->initialised ? get_events(v, arg) : -ENOEXEC;
 	case KVM_SET_VCPU_EVENTS: return v->initialised ? set_events(v, arg) : -ENOEXEC;
 	case KVM_SET_GUEST_DEBUG: return set_guest_debug(v, arg);

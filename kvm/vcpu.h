@@ -68,8 +68,6 @@ struct vcpu {
 	u64 ccsidr[14];		       /* by CSSELR value; 0: as computed */
 	bool ccsidr_set[14];
 
-	bool has_signal_mask; /* KVM_SET_SIGNAL_MASK: the thread's mask during KVM_RUN */
-	u64 signal_mask;
 
 	struct exit_counters exits;
 };
