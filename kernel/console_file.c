@@ -16,6 +16,7 @@
 #include "host/page.h"
 #include "kernel/channel.h"
 #include "kernel/console_file.h"
+#include "kernel/vfs.h"
 
 enum { CONSOLE_CHUNK = 4096 };
 
@@ -128,11 +129,9 @@ static const struct winsize unknown_size;
 
 static s64 console_ioctl(struct file *f, u32 cmd, u64 arg)
 {
-	struct console_stream *s = f->priv;
 	struct termios t;
 
-	if (!s->terminal)
-		return -ENOTTY;
+	(void)f;
 	switch (cmd) {
 	case TCGETS: return copy_to_user(HVA(arg), &usual_termios, sizeof(usual_termios));
 	case TCSETS:
@@ -147,32 +146,50 @@ static s64 console_ioctl(struct file *f, u32 cmd, u64 arg)
 	}
 }
 
-/* A terminal looks like a character device, anything else like a pipe. */
-static int console_stat(struct file *f, struct stat *st)
+/* What is no terminal at the launcher's end looks like a pipe. */
+static int stream_stat(struct file *f, struct stat *st)
 {
-	struct console_stream *s = f->priv;
-
 	*st = (struct stat){
-		.st_dev = 5,
-		.st_ino = 3 + (unsigned long)(s - streams),
-		.st_mode = s->terminal ? S_IFCHR | 0620 : S_IFIFO | 0600,
+		.st_dev = 14,
+		.st_ino = 1 + (unsigned long)((struct console_stream *)f->priv - streams),
+		.st_mode = S_IFIFO | 0600,
 		.st_nlink = 1,
-		.st_rdev = s->terminal ? 5 << 8 | 1 : 0,
-		.st_blksize = s->terminal ? 1024 : 4096,
+		.st_blksize = PAGE_SIZE,
 	};
 	return 0;
 }
 
-static const struct file_ops console_ops = {
+static const struct file_ops stream_ops = {
+	.name = "pipe",
+	.read = console_read,
+	.write = console_write,
+	.poll = console_poll,
+	.stat = stream_stat,
+};
+
+static const struct file_ops terminal_ops = {
 	.name = "/dev/console",
 	.read = console_read,
 	.write = console_write,
 	.ioctl = console_ioctl,
 	.poll = console_poll,
-	.stat = console_stat,
 };
+
+struct file *console_open_device(u32 flags)
+{
+	return file_alloc(console_is_terminal() ? &terminal_ops : &stream_ops, &streams[0], flags);
+}
 
 struct file *console_open(int fd)
 {
-	return file_alloc(&console_ops, &streams[fd], O_RDWR);
+	struct file *f;
+
+	if (!streams[fd].terminal)
+		return file_alloc(&stream_ops, &streams[fd], O_RDWR);
+	/* By its name, so that ttyname() finds it; nobody else has the file yet. */
+	f = vfs_open_kernel("/dev/console", O_RDWR, 0);
+	if (IS_ERR(f))
+		return NULL;
+	f->priv = &streams[fd];
+	return f;
 }

@@ -10,6 +10,8 @@
 void console_set_terminals(u32 mask);
 /* Is any of them a terminal? Then /dev/tty opens. */
 bool console_is_terminal(void);
+/* A file for an open of /dev/console or /dev/tty; NULL when memory is out. */
+struct file *console_open_device(u32 flags);
 /* The file of the program's descriptor @fd (0, 1, 2); NULL when memory is out. */
 struct file *console_open(int fd);
 

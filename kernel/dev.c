@@ -200,15 +200,13 @@ static struct file *random_open(const struct device *dev, u32 flags)
 static struct file *tty_open(const struct device *dev, u32 flags)
 {
 	(void)dev;
-	(void)flags;
-	return console_is_terminal() ? console_open(0) : ERR_PTR(-ENXIO);
+	return console_is_terminal() ? console_open_device(flags) : ERR_PTR(-ENXIO);
 }
 
 static struct file *console_device_open(const struct device *dev, u32 flags)
 {
 	(void)dev;
-	(void)flags;
-	return console_open(0);
+	return console_open_device(flags);
 }
 
 static const struct device plain_devices[] = {
