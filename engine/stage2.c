@@ -144,8 +144,10 @@ void stage2_stats(const struct stage2 *s2, struct stats *out)
 				out->count[i] += in->count[i];
 		}
 		for (int l = 0; l < STAT_LEVELS; l++) {
-			for (int t = 0; t < S2_TYPE_COUNT; t++)
+			for (int t = 0; t < S2_TYPE_COUNT; t++) {
 				out->mapped[l][t] += in->mapped[l][t] - in->unmapped[l][t];
+				out->mapped_ever[l][t] += in->mapped[l][t];
+			}
 		}
 	}
 }

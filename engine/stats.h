@@ -76,10 +76,11 @@ struct stats_cpu {
 	u64 unmapped[STAT_LEVELS][S2_TYPE_COUNT]; /* same */
 };
 
-/* A sum over all CPUs; mapped is net of unmapped. */
+/* A sum over all CPUs. */
 struct stats {
 	u64 count[STAT_COUNT];
-	u64 mapped[STAT_LEVELS][S2_TYPE_COUNT];
+	u64 mapped[STAT_LEVELS][S2_TYPE_COUNT];	     /* bytes mapped now */
+	u64 mapped_ever[STAT_LEVELS][S2_TYPE_COUNT]; /* bytes, each time a leaf was made */
 };
 
 const char *stat_name(enum stat_id s);

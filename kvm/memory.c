@@ -7,6 +7,7 @@
 #include "host/string.h"
 #include "host/task.h"
 #include "kvm/port.h"
+#include "kvm/report.h"
 #include "kvm/vm.h"
 
 #define USER_LIMIT    (1UL << 48)
@@ -133,8 +134,10 @@ static bool notify_age(struct mm_notifier *n, hva_t start, hva_t end)
 	return guest_mem_age(&vm_of_notifier(n)->mem, start, end, S2_AGE_CLEAR) != 0;
 }
 
+/* The last moment at which the tables of a program that just ends still map anything. */
 static void notify_release(struct mm_notifier *n)
 {
+	report_vm_check(vm_of_notifier(n));
 	guest_mem_unmap_all(&vm_of_notifier(n)->mem);
 }
 

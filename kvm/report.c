@@ -15,9 +15,10 @@ struct totals {
 	struct stats stats;
 	struct exit_counters exits;
 	u64 vms;
-	u64 dumped[STAT_LEVELS][S2_TYPE_COUNT]; /* bytes, by walking the tables */
+	u64 dumped[STAT_LEVELS][S2_TYPE_COUNT]; /* bytes, by walking the tables at each check */
 	u64 tables_dumped;
-	u64 mismatches; /* VMs whose counters and tables differ */
+	u64 checks;
+	u64 mismatches; /* checks at which counters and tables differed */
 };
 
 static LIST_HEAD(, vm) all_vms; /* guarded, as past, by lock */
@@ -75,27 +76,43 @@ static void stats_add(struct stats *to, const struct stats *from)
 	}
 	for (unsigned int l = 0; l < STAT_LEVELS; l++) {
 		for (unsigned int t = 0; t < S2_TYPE_COUNT; t++)
-			to->mapped[l][t] += from->mapped[l][t];
+			to->mapped_ever[l][t] += from->mapped_ever[l][t];
 	}
 }
 
-/* Reads counters and walks tables: exact when none of the VM's vCPUs runs. */
-static void vm_add(struct totals *to, struct vm *vm)
+/* Reads counters, walks tables and compares; gives the counters. */
+static void check(struct totals *to, struct vm *vm, struct stats *stats)
 {
 	u64 bytes[STAT_LEVELS][S2_TYPE_COUNT] = { { 0 } };
-	struct stats stats = { 0 };
 	u64 tables;
 
-	stage2_stats(&vm->mem.s2, &stats);
+	stage2_stats(&vm->mem.s2, stats);
 	dump_tables(&vm->mem.s2, bytes);
 	tables = stage2_count_tables(&vm->mem.s2);
-	to->vms++;
-	to->mismatches += !dump_agrees(&stats, bytes, tables);
+	to->checks++;
+	to->mismatches += !dump_agrees(stats, bytes, tables);
 	to->tables_dumped += tables;
 	for (unsigned int l = 0; l < STAT_LEVELS; l++) {
 		for (unsigned int t = 0; t < S2_TYPE_COUNT; t++)
 			to->dumped[l][t] += bytes[l][t];
 	}
+}
+
+void report_vm_check(struct vm *vm)
+{
+	struct stats stats;
+
+	spin_lock(&lock);
+	check(&past, vm, &stats);
+	spin_unlock(&lock);
+}
+
+static void vm_add(struct totals *to, struct vm *vm)
+{
+	struct stats stats;
+
+	check(to, vm, &stats);
+	to->vms++;
 	stats_add(&to->stats, &stats);
 	for (unsigned int i = 0; i < VM_VCPUS_MAX; i++) {
 		if (vm->vcpus[i])
@@ -145,7 +162,8 @@ static void print_stats(struct text *t, const struct totals *sum)
 		line(t, "memory.%s %lu\n", stat_name((enum stat_id)i), sum->stats.count[i]);
 	for (unsigned int l = LEVEL_1G; l <= LEVEL_4K; l++) {
 		for (unsigned int y = 0; y < S2_TYPE_COUNT; y++) {
-			line(t, "mapped.%s.%s %lu\n", levels[l], types[y], sum->stats.mapped[l][y]);
+			line(t, "mapped.%s.%s %lu\n", levels[l], types[y],
+			     sum->stats.mapped_ever[l][y]);
 			line(t, "dumped.%s.%s %lu\n", levels[l], types[y], sum->dumped[l][y]);
 		}
 	}
@@ -177,9 +195,9 @@ size_t kvm_report(char *buf, size_t size)
 		vm_add(&sum, vm);
 	line(&t, "vms %lu\n", sum.vms);
 	print_stats(&t, &sum);
-	line(&t, "tables %lu\n", sum.tables_dumped);
+	line(&t, "dumped.tables %lu\n", sum.tables_dumped);
 	print_exits(&t, &sum.exits);
-	line(&t, "check.mismatches %lu\n", sum.mismatches);
+	line(&t, "table_checks %lu\ntable_mismatches %lu\n", sum.checks, sum.mismatches);
 	spin_unlock(&lock);
 	return (size_t)(t.at - buf);
 }

@@ -8,6 +8,8 @@ struct vm;
 void report_init(void);
 /* The VM is counted from now on. */
 void report_vm_add(struct vm *vm);
+/* Compares the VM's counters with its tables; exact when none of its vCPUs runs. */
+void report_vm_check(struct vm *vm);
 /* It ends: what it counted is kept. Before its tables go. */
 void report_vm_remove(struct vm *vm);
 
