@@ -79,6 +79,9 @@ _Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsim
 #define HCR_FWB	   BIT(46)
 #define HCR_TID5   BIT(58)
 
+/* What decides how stage 2 translates. */
+#define HCR_STAGE2 (HCR_VM | HCR_PTW | HCR_FWB)
+
 /* Guests get no virtual interrupt controller: every access to its registers traps. */
 #define ICH_HCR_TC    BIT(10)
 #define ICH_HCR_TALL0 BIT(11)
@@ -151,7 +154,13 @@ static void confine(const struct guest_cpu *g)
 
 void port_guest_load(struct guest_cpu *g)
 {
-	g->host_hcr = read_sysreg(hcr_el2);
+	/*
+	 * Under TGE these have no effect. Left as the guest's they need not change at each entry and
+	 * exit, where an emulator drops all of its TLB when they do.
+	 */
+	g->host_hcr = read_sysreg(hcr_el2) & ~HCR_STAGE2;
+	g->host_hcr |= g->hcr & HCR_STAGE2;
+	write_sysreg(g->host_hcr, hcr_el2);
 	g->host_tpidr = read_sysreg(tpidr_el0);
 	g->host_tpidrro = read_sysreg(tpidrro_el0);
 	g->host_mdcr = read_sysreg(mdcr_el2);
