@@ -184,34 +184,34 @@ static struct fault_outcome map_ram(struct guest_mem *m, const struct fault_req 
 
 /* DC IVAC on a read-only slot, done as DC CIVAC: by page, as the line is not known here. */
 static struct fault_outcome perform_cmo(struct guest_mem *m, const struct fault_req *req,
-					const struct fault_route *route)
+					const struct slot_view *slot, enum reason why)
 {
 	struct fault_req read = *req;
 	struct fault_backing backing;
 
 	read.access = MEM_READ;
-	fault_resolve(m, &read, &route->slot, &backing);
+	fault_resolve(m, &read, slot, &backing);
 	if (backing.error)
-		return outcome_of_backing(&backing, req, &route->slot);
+		return outcome_of_backing(&backing, req, slot);
 	if (backing.leaf.reach == REACH_ALIAS)
 		cmo_pay_page(&m->s2, backing.leaf.pa);
-	return outcome(OUTCOME_SKIP, route->why, req);
+	return outcome(OUTCOME_SKIP, why, req);
 }
 
 static struct fault_outcome follow(struct guest_mem *m, const struct fault_req *req,
-				   const struct fault_route *route)
+				   const struct fault_route *route, const struct slot_view *slot)
 {
 	struct fault_plan plan;
 
 	switch (route->kind) {
-	case ROUTE_RAM: return map_ram(m, req, &route->slot, &plan);
+	case ROUTE_RAM: return map_ram(m, req, slot, &plan);
 	case ROUTE_YOUNG:
 		stage2_make_young(&m->s2, req->ipa);
 		return outcome(OUTCOME_RESUME, WHY_NONE, req);
 	case ROUTE_MMIO: return outcome_mmio(route->why, req);
 	case ROUTE_NO_SYNDROME: return outcome(OUTCOME_NO_SYNDROME, route->why, req);
 	case ROUTE_SKIP: return outcome(OUTCOME_SKIP, route->why, req);
-	case ROUTE_PERFORM_CMO: return perform_cmo(m, req, route);
+	case ROUTE_PERFORM_CMO: return perform_cmo(m, req, slot, route->why);
 	case ROUTE_INJECT: return outcome_inject(route->inject, route->why, req);
 	case ROUTE_UNSUPPORTED:
 	case ROUTE_KINDS: break;
@@ -232,7 +232,7 @@ struct fault_outcome fault_handle(struct guest_mem *m, const struct fault_trap *
 
 	account_req(m, &req);
 	r = fault_route(&req, found ? &slot : NULL, &facts);
-	o = follow(m, &req, &r);
+	o = follow(m, &req, &r, &slot);
 	account_outcome(m, &o);
 	return o;
 }

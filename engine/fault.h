@@ -75,7 +75,6 @@ struct fault_route {
 	enum route_kind kind;
 	enum inject_kind inject;
 	enum reason why;
-	struct slot_view slot; /* valid for ROUTE_RAM, ROUTE_YOUNG, ROUTE_PERFORM_CMO */
 };
 
 /* Stage 3: what the host has. */

@@ -33,34 +33,27 @@ static struct fault_route route_outside(const struct fault_req *req, const struc
 }
 
 /* A permission fault of maintenance on a read-only slot: DC IVAC. */
-static struct fault_route route_ivac(const struct slot_view *slot, enum ivac_policy policy)
+static struct fault_route route_ivac(enum ivac_policy policy)
 {
-	struct fault_route r = route(ROUTE_PERFORM_CMO, WHY_CMO_IVAC_UPGRADED);
-
 	if (policy == IVAC_INJECT)
 		return route_inject(INJECT_SEA_DATA, WHY_CMO_IVAC_RO);
-	r.slot = *slot;
-	return r;
+	return route(ROUTE_PERFORM_CMO, WHY_CMO_IVAC_UPGRADED);
 }
 
 struct fault_route fault_route(const struct fault_req *req, const struct slot_view *slot,
 			       const struct route_facts *facts)
 {
 	bool read_only = slot && (slot->flags & SLOT_READONLY);
-	struct fault_route r;
 
 	if (req->kind == FAULT_UNSUPPORTED || req->kind == FAULT_EXTERNAL)
 		return route(ROUTE_UNSUPPORTED, WHY_UNSUPPORTED_FAULT);
 	if (req->ipa.v >> facts->ipa_bits)
 		return route_beyond(req);
 	if (read_only && req->is_cmo && req->access == MEM_WRITE)
-		return route_ivac(slot, facts->ivac);
+		return route_ivac(facts->ivac);
 	if (!slot || (read_only && req->access == MEM_WRITE))
 		return route_outside(req, slot);
 	if (req->kind == FAULT_EXCLUSIVE)
 		return route_inject(INJECT_EXCLUSIVE, WHY_EXCLUSIVE);
-
-	r = route(req->kind == FAULT_ACCESS_FLAG ? ROUTE_YOUNG : ROUTE_RAM, WHY_NONE);
-	r.slot = *slot;
-	return r;
+	return route(req->kind == FAULT_ACCESS_FLAG ? ROUTE_YOUNG : ROUTE_RAM, WHY_NONE);
 }

@@ -6,7 +6,7 @@
  */
 #include "engine/slot.h"
 
-enum { RUN_MAX = 64 };
+enum { RUN_MAX = 32 };
 
 /* Sorted, not empty. Entries may be exchanged (flags); the set of gfns is immutable. */
 struct slot_run {
@@ -18,15 +18,6 @@ struct slot_dir {
 	u32 count;
 	u32 capacity;
 	struct slot_run *run[];
-};
-
-/* All that a commit may need: a move takes a slot out (one run, one directory) and puts one in (two
- * runs, one directory). */
-enum { RESERVE_RUNS = 3, RESERVE_DIRS = 2 };
-struct slot_reserve {
-	struct slot_run *run[RESERVE_RUNS];
-	struct slot_dir *dir[RESERVE_DIRS];
-	u32 runs, dirs; /* not used yet */
 };
 
 static size_t dir_size(u32 capacity)
@@ -291,54 +282,50 @@ static int reserve_id(struct slot_table *t, u32 id)
 
 static void reserve_free(struct port *p, struct slot_reserve *r)
 {
-	if (!r)
-		return;
-	while (r->runs) {
-		r->runs--;
-		port_free(p, r->run[r->runs], sizeof(struct slot_run));
-	}
+	while (r->runs)
+		port_free(p, r->run[--r->runs], sizeof(struct slot_run));
 	while (r->dirs) {
 		r->dirs--;
 		port_free(p, r->dir[r->dirs], dir_size(r->dir[r->dirs]->capacity));
 	}
-	port_free(p, r, sizeof(*r));
 }
 
-/* Memory for @runs runs and, where the number of runs may change, directories. */
-static struct slot_reserve *reserve_new(struct slot_table *t, u32 runs, u32 dirs)
+/* On failure what was got stays in @r; slot_cancel() frees it. */
+static int reserve(struct slot_table *t, struct slot_reserve *r, u32 runs, u32 dirs)
 {
-	struct slot_reserve *r = port_alloc(t->port, sizeof(*r));
-
-	if (!r)
-		return NULL;
-	while (r->runs < runs) {
+	for (; r->runs < runs; r->runs++) {
 		r->run[r->runs] = port_alloc(t->port, sizeof(struct slot_run));
 		if (!r->run[r->runs])
-			goto fail;
-		r->runs++;
+			return ERR_NOMEM;
 	}
-	while (r->dirs < dirs) {
+	for (; r->dirs < dirs; r->dirs++) {
 		r->dir[r->dirs] = dir_new(t->port, t->dir->count + 1);
 		if (!r->dir[r->dirs])
-			goto fail;
-		r->dirs++;
+			return ERR_NOMEM;
 	}
-	return r;
-fail:
-	reserve_free(t->port, r);
-	return NULL;
+	return ERR_OK;
 }
 
-static struct slot_reserve *reserve_for(struct slot_table *t, enum slot_change_kind kind)
+/* Most changes touch one run and leave the directory as it is. */
+static int reserve_for(struct slot_table *t, struct slot_change *c)
 {
-	switch (kind) {
-	case SLOT_CREATE: return reserve_new(t, 2, 1);
-	case SLOT_DELETE: return reserve_new(t, 1, 1);
-	case SLOT_MOVE: return reserve_new(t, RESERVE_RUNS, RESERVE_DIRS);
+	const struct slot_dir *d = t->dir;
+	u32 in_run;
+
+	switch (c->kind) {
+	case SLOT_CREATE:
+		in_run = d->count ? d->run[find_run(d, c->new_slot->gfn)]->count : 0;
+		if (in_run == RUN_MAX)
+			return reserve(t, &c->reserve, 2, 1);
+		return reserve(t, &c->reserve, 1, !in_run);
+	case SLOT_DELETE:
+		in_run = d->run[find_run(d, c->old->gfn)]->count;
+		return reserve(t, &c->reserve, in_run > 1, in_run == 1);
+	case SLOT_MOVE: return reserve(t, &c->reserve, 3, 2);
 	case SLOT_FLAGS:
 	case SLOT_NO_CHANGE: break;
 	}
-	return reserve_new(t, 0, 0);
+	return ERR_OK;
 }
 
 static int allocate(struct slot_table *t, const struct slot_request *r,
@@ -351,8 +338,7 @@ static int allocate(struct slot_table *t, const struct slot_request *r,
 		if (!change->new_slot)
 			return ERR_NOMEM;
 	}
-	change->reserve = reserve_for(t, change->kind);
-	return change->reserve ? ERR_OK : ERR_NOMEM;
+	return reserve_for(t, change);
 }
 
 int slot_prepare(struct slot_table *t, const struct slot_request *r, u32 valid_flags, u64 ipa_limit,
@@ -385,7 +371,7 @@ void slot_cancel(struct slot_table *t, struct slot_change *change)
 {
 	if (change->new_slot)
 		slot_free(t->port, change->new_slot);
-	reserve_free(t->port, change->reserve);
+	reserve_free(t->port, &change->reserve);
 	*change = (struct slot_change){ .kind = SLOT_NO_CHANGE };
 }
 
@@ -400,14 +386,14 @@ static void run_copy(struct slot_run *to, const struct slot_run *from, u32 first
 
 static struct slot_run *take_run(struct slot_change *change)
 {
-	return change->reserve->run[--change->reserve->runs];
+	return change->reserve.run[--change->reserve.runs];
 }
 
 /* Publishes a directory in which runs [@at, @at + @out) are replaced by @in new ones. */
 static void dir_splice(struct slot_table *t, struct slot_change *change, u32 at, u32 out,
 		       struct slot_run *const *runs, u32 in)
 {
-	struct slot_dir *old = t->dir, *d = change->reserve->dir[--change->reserve->dirs];
+	struct slot_dir *old = t->dir, *d = change->reserve.dir[--change->reserve.dirs];
 
 	for (u32 i = 0; i < at; i++)
 		d->run[d->count++] = old->run[i];
@@ -534,6 +520,6 @@ void slot_commit_finish(struct slot_table *t, struct slot_change *change)
 {
 	if (change->old && change->kind != SLOT_NO_CHANGE)
 		slot_free_after_grace(t->port, change->old, change->new_slot);
-	reserve_free(t->port, change->reserve);
+	reserve_free(t->port, &change->reserve);
 	*change = (struct slot_change){ .kind = SLOT_NO_CHANGE };
 }

@@ -45,8 +45,8 @@ struct slot_view {
 	u64 generation; /* of the slot table, at most as new as the rest */
 };
 
-struct slot_dir;     /* private: the slots sorted by gfn */
-struct slot_reserve; /* private */
+struct slot_dir; /* private: the slots sorted by gfn */
+struct slot_run; /* private: some of them */
 
 /* All slots of a VM. */
 struct slot_table {
@@ -81,12 +81,20 @@ enum slot_change_kind {
 
 enum slot_initially { SLOT_DIRTY_CLEAR, SLOT_DIRTY_SET };
 
+/* Memory that commit may need: a move takes a slot out (one run, one directory) and puts one in
+ * (two runs, one directory). */
+struct slot_reserve {
+	struct slot_run *run[3];
+	struct slot_dir *dir[2];
+	u32 runs, dirs; /* not used yet */
+};
+
 /* A checked change: prepare fills it, commit or cancel empties it. */
 struct slot_change {
 	enum slot_change_kind kind;
-	struct slot *old;	      /* NULL if created */
-	struct slot *new_slot;	      /* NULL if deleted */
-	struct slot_reserve *reserve; /* private: memory commit may need */
+	struct slot *old;      /* NULL if created */
+	struct slot *new_slot; /* NULL if deleted */
+	struct slot_reserve reserve;
 };
 
 /*
