@@ -159,8 +159,15 @@ static u64 unmap_step(struct unmap *u, u64 from)
 			ev = cursor_skip(&c, n);
 			continue;
 		}
-		visited++;
 		d = port_desc_load(s2->port, c.entry);
+		if (d == DESC_EMPTY) {
+			u64 n = cursor_empty(&c, s2->step - visited);
+
+			visited += (unsigned int)n;
+			ev = cursor_skip(&c, n);
+			continue;
+		}
+		visited++;
 		if (desc_is_table(d, c.level)) {
 			cursor_down(&c, port_table_at(s2->port, desc_pa(d)));
 			continue;
@@ -300,8 +307,15 @@ static u64 sweep_step(struct sweep *w, u64 from)
 			ev = cursor_skip(&c, n);
 			continue;
 		}
-		visited++;
 		d = port_desc_load(s2->port, c.entry);
+		if (d == DESC_EMPTY) {
+			u64 n = cursor_empty(&c, s2->step - visited);
+
+			visited += (unsigned int)n;
+			ev = cursor_skip(&c, n);
+			continue;
+		}
+		visited++;
 		if (desc_is_table(d, c.level)) {
 			cursor_down(&c, port_table_at(s2->port, desc_pa(d)));
 			continue;

@@ -103,7 +103,17 @@ static inline u64 cursor_ahead(const struct cursor *c, u64 most)
 	return min((u64)(c->stop - c->entry), most);
 }
 
-/* Goes on behind the @n entries that cursor_ahead() gave. */
+/* How many entries from this one on are empty, but at most @most: large tables are mostly that. */
+static inline u64 cursor_empty(const struct cursor *c, u64 most)
+{
+	u64 ahead = cursor_ahead(c, most), n = 0;
+
+	while (n < ahead && port_desc_load(c->s2->port, &c->entry[n]) == DESC_EMPTY)
+		n++;
+	return n;
+}
+
+/* Goes on behind the @n entries that cursor_ahead() or cursor_empty() gave. */
 static inline enum cursor_event cursor_skip(struct cursor *c, u64 n)
 {
 	c->ipa = (c->ipa & ~(level_size(c->level) - 1)) + n * level_size(c->level);
