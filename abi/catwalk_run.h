@@ -95,6 +95,7 @@ struct catwalk_record {
  *
  *   cpu.fwb=off cpu.dic=off cpu.idc=off cpu.bbm=off cpu.rangetlbi=off cpu.hafdbs=off
  *   vmid.bits=N      use at most N VMID bits (tests of VMID reuse)
+ *   time=N           seconds since 1970 at boot; the launcher says so (0 with --icount)
  */
 
 #endif

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "abi/catwalk_run.h"
@@ -169,9 +170,11 @@ struct command_texts {
 static int format_texts(const struct run_options *options, int initramfs, int channel,
 			struct command_texts *texts)
 {
-	int length = snprintf(texts->append, sizeof(texts->append), "%s%s%s",
-			      options->hide_fwb ? "cpu.fwb=off" : "",
-			      options->hide_fwb && options->append[0] ? " " : "", options->append);
+	/* The time of day, but for runs that are to be repeatable; an earlier time= comes first. */
+	long long now = options->icount ? 0 : (long long)time(NULL);
+	int length = snprintf(texts->append, sizeof(texts->append), "%s%s%stime=%lld",
+			      options->hide_fwb ? "cpu.fwb=off " : "", options->append,
+			      options->append[0] ? " " : "", now);
 
 	if (length >= (int)sizeof(texts->append))
 		return bad_input("--append: %d characters; at most %zu are accepted", length,
@@ -208,8 +211,7 @@ static void build_command(const struct run_options *options, const struct comman
 	add_option(command, "-device", texts->port);
 	add_option(command, "-kernel", options->kernel);
 	add_option(command, "-initrd", texts->initramfs);
-	if (texts->append[0])
-		add_option(command, "-append", texts->append);
+	add_option(command, "-append", texts->append);
 	if (options->icount)
 		add_option(command, "-icount", "shift=0,sleep=off");
 	for (size_t i = 0; i < options->qemu_argument_count; i++)
