@@ -189,6 +189,7 @@ static bool remove_thread(struct process *p, struct thread *t, s32 status)
 	p->dead_threads_runtime_ns += sched_runtime_ns(t);
 	if (!p->exiting && t->task.tid == p->pid)
 		p->exit_status = status;
+	t->signals.closed = true;
 	signals_flush(p, &t->signals.pending);
 	if (last)
 		signals_flush(p, &p->signals.pending);

@@ -184,20 +184,21 @@ static void notify(struct thread *t, int sig)
 	}
 }
 
-/* The thread that shall take a signal of the process: one that would, the calling one first. */
+/* The thread that shall take a signal of the process: one that would, its first thread before all.
+ */
 static struct thread *choose(struct process *p, int sig)
 {
-	struct thread *t, *waiting = NULL;
+	struct thread *t, *other = NULL, *waiting = NULL;
 
-	if (current_process() == p && accepts(current_thread(), sig))
-		return current_thread();
 	LIST_FOREACH (t, &p->threads, process_link) {
-		if (accepts(t, sig))
+		if (accepts(t, sig) && t->task.tid == p->pid)
 			return t;
-		if (t->signals.waited & SIGMASK(sig))
+		if (accepts(t, sig))
+			other = t;
+		else if (t->signals.waited & SIGMASK(sig))
 			waiting = t;
 	}
-	return waiting;
+	return other ? other : waiting;
 }
 
 void signals_retarget(struct process *p)
@@ -247,7 +248,9 @@ int signal_send_thread(struct thread *t, int sig, const siginfo_t *info)
 		return -EPERM;
 	spin_lock(&p->lock);
 	side_effects(p, sig);
-	if (sig != SIGKILL && !(signal_is_ignored(p, sig) && accepts(t, sig))) {
+	if (t->signals.closed) {
+		err = -ESRCH;
+	} else if (sig != SIGKILL && !(signal_is_ignored(p, sig) && accepts(t, sig))) {
 		err = enqueue(p, &t->signals.pending, sig, info);
 		if (!err)
 			notify(t, sig);
@@ -265,7 +268,9 @@ int signal_send_process(struct process *p, int sig, const siginfo_t *info)
 	spin_lock(&p->lock);
 	side_effects(p, sig);
 	t = choose(p, sig);
-	if (sig != SIGKILL && !(signal_is_ignored(p, sig) && t && accepts(t, sig))) {
+	/* A process without threads only waits to be collected. */
+	if (sig != SIGKILL && p->thread_count &&
+	    !(signal_is_ignored(p, sig) && t && accepts(t, sig))) {
 		err = enqueue(p, &p->signals.pending, sig, info);
 		if (!err && t)
 			notify(t, sig);

@@ -47,6 +47,7 @@ struct thread_signals {
 	sigmask_t saved;   /* to be restored once a handler has been set up, if @restore_saved */
 	bool restore_saved;
 	sigmask_t waited; /* sigtimedwait: these wake it although blocked */
+	bool closed;	  /* the thread has left its process: nothing is queued any more */
 	stack_t altstack;
 	/* What the fault signal @cause_signal, forced last, is due to; the thread's own. */
 	int cause_signal;
