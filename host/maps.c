@@ -38,7 +38,7 @@ static size_t format_line(const struct vma *v, char *line, size_t size)
 			 (unsigned long)v->start.v, (unsigned long)v->end.v,
 			 v->flags & VM_READ ? 'r' : '-', v->flags & VM_WRITE ? 'w' : '-',
 			 v->flags & VM_EXEC ? 'x' : '-', v->flags & VM_SHARED ? 's' : 'p',
-			 (unsigned long)v->offset);
+			 v->file ? (unsigned long)v->offset : 0);
 
 	if (name) {
 		while (n < NAME_COLUMN)

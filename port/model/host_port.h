@@ -111,7 +111,7 @@ extern u64 model_ram_bytes;
 
 static inline void *phys_to_virt(pa_t pa)
 {
-	if (pa.v & MODEL_IMAGE_BIT)
+	if (pa.v > MODEL_IMAGE_BIT)
 		return (void *)(pa.v & ~MODEL_IMAGE_BIT);
 	if (pa.v < MODEL_RAM_BASE || pa.v >= MODEL_RAM_BASE + model_ram_bytes)
 		panic("%lx is not RAM", (unsigned long)pa.v);

@@ -583,8 +583,9 @@ static void maps_are_formatted_as_linux_does(void **state)
 	assert_int_equal(mm_map_kernel(world_mm, 0x400000, PAGE_SIZE, VM_READ | VM_EXEC, f, 0x1000),
 			 0);
 	file_put(f);
-	mm_set_brk(world_mm, 0x500000);
+	mm_set_brk(world_mm, 0x4ff000);
 	(void)mm_brk(world_mm, 0x501000);
+	assert_int_equal(mm_munmap(world_mm, 0x4ff000, PAGE_SIZE), 0);
 	maps_text[0] = 0;
 	mm_format_maps(world_mm, &sink);
 	assert_string_equal(
