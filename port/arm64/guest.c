@@ -113,9 +113,16 @@ u64 port_guest_hcr(void)
 	return hcr;
 }
 
+/* What is cached in TLBs, so that a write costs more than a read (QEMU flushes its own for TCR). */
+#define IS_TRANSLATION_CONTROL(name)                                                               \
+	(GR_##name == GR_SCTLR_EL1 || GR_##name == GR_TCR_EL1 || GR_##name == GR_TTBR0_EL1 ||      \
+	 GR_##name == GR_TTBR1_EL1)
+
 static void live_regs_load(const struct guest_cpu *g)
 {
-#define X(name) write_sysreg(g->reg[GR_##name], ENC_##name);
+#define X(name)                                                                                    \
+	if (!IS_TRANSLATION_CONTROL(name) || read_sysreg(ENC_##name) != g->reg[GR_##name])         \
+		write_sysreg(g->reg[GR_##name], ENC_##name);
 	GUEST_LIVE_REGS(X)
 #undef X
 }
@@ -155,8 +162,8 @@ static void confine(const struct guest_cpu *g)
 void port_guest_load(struct guest_cpu *g)
 {
 	/*
-	 * Under TGE these have no effect. Left as the guest's they need not change at each entry and
-	 * exit, where an emulator drops all of its TLB when they do.
+	 * Under TGE these have no effect. Left as the guest's they need not change at each entry
+	 * and exit, where an emulator drops all of its TLB when they do.
 	 */
 	g->host_hcr = read_sysreg(hcr_el2) & ~HCR_STAGE2;
 	g->host_hcr |= g->hcr & HCR_STAGE2;
