@@ -133,11 +133,11 @@ static void check_exec(void)
 	CHECK_EQ(WEXITSTATUS(collect(pid)), CHILD_STATUS);
 	CHECK_EQ(posix_spawn(&pid, "/no/such/program", NULL, NULL, argv, environ), ENOENT);
 	pid = vfork();
-	REQUIRE(pid >= 0);
 	if (pid == 0) {
 		execv(self, argv);
 		_exit(1);
 	}
+	REQUIRE(pid >= 0);
 	CHECK_EQ(WEXITSTATUS(collect(pid)), CHILD_STATUS);
 	CHECK_FAILS(execv("/dev/null", argv), EACCES);
 	/* No shell: the child's status is 127; with one (on Linux) it is that of true. */
