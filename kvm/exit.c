@@ -10,7 +10,7 @@ void vcpu_skip(struct vcpu *v)
 {
 	v->cpu.pc += v->cpu.esr & ESR_IL ? 4 : 2;
 	v->cpu.pstate &= ~(3UL << 10); /* BTYPE */
-	v->cpu.pstate &= ~BIT(21);     /* SS: this instruction has been stepped */
+	v->cpu.pstate &= ~PSTATE_SS;   /* this instruction has been stepped */
 }
 
 /* Sleeping happens in the run loop's terms: the thread is switched out, the hook puts the vCPU. */

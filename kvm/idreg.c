@@ -129,14 +129,16 @@ static const struct id_row id_rows[] = {
 	/* All but FP, AdvSIMD, RAS, SVE, MPAM, AMU */
 	{ 4, 0, ~(F(16) | F(20) | F(28) | F(32) | F(40) | F(44)) },
 	{ 4, 1, F(0) | F(4) | F(32) },
-	{ 4, 2, 0 },
+	{ 4, 2, F(32) },
+	/* Without SVE all 0, which is then all that may be written. */
+	{ 4, 4, F(0) | F(4) | F(16) | F(20) | F(24) | F(32) | F(40) | F(44) | F(52) | F(56) },
 	{ 5, 0, F(0) | F(8) | F(20) | F(36) },
 	{ 5, 1, 0 },
 	{ 6, 0, ~F(0) },
 	{ 6, 1, ~(F(4) | F(8) | F(24) | F(28)) },
 	{ 6, 2, F(0) | F(4) | F(16) | F(20) },
-	/* All but ASIDBits and the stage-2 granules */
-	{ 7, 0, ~(F(4) | F(32) | F(36) | F(40) | F(48) | F(52)) },
+	/* All but the stage-2 granules */
+	{ 7, 0, ~(F(32) | F(36) | F(40) | F(48) | F(52)) },
 	{ 7, 1, ~(F(4) | F(8) | F(28) | F(32) | F(40)) },
 	{ 7, 2, ~(F(20) | F(24) | F(36) | F(40) | F(44) | F(56)) },
 	{ 7, 3, 0 },
@@ -217,7 +219,7 @@ static u64 id_reg_limit(unsigned int crm, unsigned int op2)
 		value = with_field(value, 28, 0); /* TGran4: without 52-bit addresses */
 	if (crm == 7 && op2 >= 3)
 		value = 0;
-	if (crm == 4 && op2 == 2)
+	if (crm == 4 && (op2 == 2 || op2 == 4))
 		value = 0;
 	return crm == 5 && op2 == 1 ? 0 : value;
 }
@@ -229,8 +231,16 @@ void id_regs_reset(struct vm *vm)
 	vm->ctr = port_host_ctr();
 }
 
+/* MMFR1.SpecSEI says what may happen: more of it promises less. */
+static bool is_higher_safe(unsigned int index, unsigned int shift)
+{
+	return index == id_reg_index(7, 1) && shift == 24;
+}
+
 static bool field_is_safe(unsigned int index, unsigned int shift, u64 limit, u64 value)
 {
+	if (is_higher_safe(index, shift))
+		return field(value, shift) >= field(limit, shift);
 	if (!is_signed(index, shift))
 		return field(value, shift) <= field(limit, shift);
 	return (s64)(field(value, shift) << 60) <= (s64)(field(limit, shift) << 60);

@@ -221,6 +221,37 @@ static int run_loop(struct vcpu *v, struct task *me)
 	return result;
 }
 
+#define MDSCR_SS  BIT(0)
+#define MDSCR_MDE BIT(15)
+
+/* KVM_SET_GUEST_DEBUG takes the debug registers from the guest, or gives them back. */
+static void debug_settle(struct vcpu *v)
+{
+	struct guest_cpu *g = &v->cpu;
+
+	if (!v->guest_debug) {
+		if (g->debug_by != GUEST_DEBUG_BY_USER)
+			return;
+		g->debug_by = GUEST_DEBUG_BY_GUEST;
+		g->debug = &v->own_debug;
+		return;
+	}
+	v->user_debug.mdscr = (v->guest_debug & KVM_GUESTDBG_SINGLESTEP ? MDSCR_SS : 0) |
+			      (v->guest_debug & KVM_GUESTDBG_USE_HW ? MDSCR_MDE : 0);
+	g->debug_by = GUEST_DEBUG_BY_USER;
+	g->debug = &v->user_debug;
+	/* One instruction, unless the last run ended between a step and its exception. */
+	if ((v->guest_debug & KVM_GUESTDBG_SINGLESTEP) && !v->step_pending)
+		g->pstate |= PSTATE_SS;
+	v->step_pending = false;
+}
+
+static void step_remember(struct vcpu *v)
+{
+	v->step_pending = (v->guest_debug & KVM_GUESTDBG_SINGLESTEP) &&
+			  v->run->exit_reason != KVM_EXIT_DEBUG && !(v->cpu.pstate & PSTATE_SS);
+}
+
 /* With the vCPU loaded. */
 static s64 run_loaded(struct vcpu *v, struct task *me)
 {
@@ -233,6 +264,7 @@ static s64 run_loaded(struct vcpu *v, struct task *me)
 	me->hook = NULL;
 	timer_tell_user(v);
 	vcpu_put(v);
+	step_remember(v);
 	return result;
 }
 
@@ -255,6 +287,7 @@ s64 vcpu_run(struct vcpu *v)
 	if (!v->ran)
 		first_run(v);
 	v->exits.runs++;
+	debug_settle(v);
 	finish_exit(v);
 	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED))
 		return -EINTR;

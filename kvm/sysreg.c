@@ -228,16 +228,29 @@ static int set_way(struct vcpu *v)
 	return done(v);
 }
 
+static void debug_change(struct vcpu *v, enum guest_debug_by by)
+{
+	if (v->cpu.debug_by == by)
+		return;
+	vcpu_put(v);
+	v->cpu.debug_by = by;
+	vcpu_load(v);
+}
+
+static bool os_is_locked(const struct vcpu *v)
+{
+	return v->cpu.reg[GR_OSLSR_EL1] & OSLSR_OSLK;
+}
+
 /*
  * The first use of a debug register by the guest: from now on they are loaded with the vCPU, and
- * the access is made again. While user space debugs, the guest's are in memory.
+ * the access is made again. While user space debugs, or the guest holds the OS lock, which silences
+ * them (D2.8), they are in memory.
  */
 static int debug_trap(struct vcpu *v, const struct sr_access *a, u64 *reg)
 {
-	if (v->cpu.debug_by == GUEST_DEBUG_BY_NOBODY) {
-		vcpu_put(v);
-		v->cpu.debug_by = GUEST_DEBUG_BY_GUEST;
-		vcpu_load(v);
+	if (v->cpu.debug_by == GUEST_DEBUG_BY_NOBODY && !os_is_locked(v)) {
+		debug_change(v, GUEST_DEBUG_BY_GUEST);
 		return 1;
 	}
 	if (a->is_read)
@@ -248,9 +261,13 @@ static int debug_trap(struct vcpu *v, const struct sr_access *a, u64 *reg)
 
 static int os_lock(struct vcpu *v, const struct sr_access *a)
 {
+	bool lock = vcpu_x(v, a->rt) & 1;
+
 	if (a->is_read)
 		return undefined(v);
-	v->cpu.reg[GR_OSLSR_EL1] = OSLSR_OSLM | (vcpu_x(v, a->rt) & 1 ? OSLSR_OSLK : 0);
+	v->cpu.reg[GR_OSLSR_EL1] = OSLSR_OSLM | (lock ? OSLSR_OSLK : 0);
+	if (v->cpu.debug_by != GUEST_DEBUG_BY_USER)
+		debug_change(v, lock ? GUEST_DEBUG_BY_NOBODY : GUEST_DEBUG_BY_GUEST);
 	return done(v);
 }
 
@@ -310,7 +327,7 @@ static u64 mpidr_of(u32 id)
 
 void sysreg_reset(struct vcpu *v)
 {
-	u64 *reg = v->cpu.reg;
+	u64 *reg = v->cpu.reg, mpidr = reg[GR_MPIDR_EL1], clidr = reg[GR_CLIDR_EL1];
 
 	for (unsigned int i = 0; i < GR_COUNT; i++)
 		reg[i] = 0;
@@ -320,8 +337,9 @@ void sysreg_reset(struct vcpu *v)
 		if (kind == SR_LIVE || kind == SR_MEMORY || kind == SR_READ_ONLY)
 			reg[rows[i].reg] = rows[i].reset;
 	}
-	reg[GR_MPIDR_EL1] = mpidr_of(v->id);
-	reg[GR_CLIDR_EL1] = clidr_default();
+	/* Like the other ID registers, what user space made of them outlives a reset. */
+	reg[GR_MPIDR_EL1] = v->initialised ? mpidr : mpidr_of(v->id);
+	reg[GR_CLIDR_EL1] = v->initialised ? clidr : clidr_default();
 	v->cpu.vpidr = port_host_midr();
 	v->cpu.vmpidr = reg[GR_MPIDR_EL1];
 }

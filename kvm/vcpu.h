@@ -62,12 +62,12 @@ struct vcpu {
 	struct guest_debug own_debug;  /* the guest's */
 	struct guest_debug user_debug; /* KVM_SET_GUEST_DEBUG */
 	u32 guest_debug;	       /* KVM_GUESTDBG_* */
+	bool step_pending;	       /* stepped, and user space not yet told */
 	u64 signal_mask;	       /* KVM_SET_SIGNAL_MASK: the thread has it during KVM_RUN, */
 	bool signal_mask_set;	       /* if this is set */
 	u64 spsr_aa32[4];	       /* spsr[1..4] of struct kvm_regs */
 	u64 ccsidr[14];		       /* by CSSELR value; 0: as computed */
 	bool ccsidr_set[14];
-
 
 	struct exit_counters exits;
 };
@@ -171,7 +171,8 @@ static inline void vcpu_set_x(struct vcpu *v, unsigned int n, u64 value)
 		v->cpu.x[n] = value;
 }
 
-#define PSTATE_NRW	 BIT(4) /* AArch32 */
+#define PSTATE_SS	 BIT(21) /* software step */
+#define PSTATE_NRW	 BIT(4)	 /* AArch32 */
 #define PSTATE_MODE_EL0T 0x0UL
 #define PSTATE_MODE_EL1T 0x4UL
 #define PSTATE_MODE_EL1H 0x5UL
