@@ -275,7 +275,26 @@ static void hook_in(struct thread *t)
 		t->task.hook->in(t->task.hook);
 }
 
-/* Runs schedule() as a thread with CPU state of its own. */
+/* Would schedule() choose another thread? If not, the calling one starts a new slice. */
+static bool must_give_way(struct thread *t)
+{
+	u64 now_ns = port_time_ns();
+	struct sched_entity *first;
+	bool must;
+
+	spin_lock(&sched_lock);
+	account(t, now_ns);
+	first = first_for(port_cpu());
+	must = (first && se_compare(first, &t->se) < 0) || !(t->se.affinity & BIT(port_cpu()));
+	if (!must) {
+		__atomic_store_n(&t->task.need_resched, 0, __ATOMIC_RELAXED);
+		t->se.slice_end_ns = now_ns + SCHED_SLICE_NS;
+	}
+	spin_unlock(&sched_lock);
+	return must;
+}
+
+/* Lets schedule() decide; CPU state of the thread's own is only moved if it is to leave. */
 static void give_way(void)
 {
 	struct thread *t = current_thread();
@@ -283,6 +302,8 @@ static void give_way(void)
 	/* One that prepared to sleep looks at its condition again instead of sleeping here. */
 	sched_cancel_sleep();
 	sched_quiescent();
+	if (!must_give_way(t))
+		return;
 	hook_out(t);
 	spin_lock(&sched_lock);
 	schedule();
