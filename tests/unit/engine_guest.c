@@ -1048,49 +1048,89 @@ static void a_vcpu_after_another_of_its_vm_finds_a_clean_cpu(void **state)
 /* ---- a long random life -------------------------------------------------------------------------
  */
 
+enum { LIFE_SIZE = 16 << 20 };
+
+static u64 random_page(void)
+{
+	return ((u64)rand() % LIFE_SIZE) & PAGE_MASK;
+}
+
+/* Between two steps of whatever runs, the other CPU's guest goes on; it may have to try again. No
+ * other invalidation: it would wait for the one that is under way, which here is below it on the
+ * stack. */
+static void live_on(void *arg)
+{
+	struct fx *f = arg;
+	void (*after_leaf)(void *arg) = f->host.after_leaf;
+	unsigned int cpu = f->p->cpu;
+	struct machine_access a;
+	struct fault_outcome o;
+
+	f->host.after_leaf = NULL;
+	machine_cpu(f->p, !cpu);
+	guest_try(f, FX_IPA + random_page(), (enum machine_op)(rand() % 3), &a, &o);
+	machine_cpu(f->p, cpu);
+	f->host.after_leaf = after_leaf;
+}
+
+/* A change of the host between reading its leaf and the commit. */
+static void unmap_some(void *arg)
+{
+	struct fx *f = arg;
+	u64 size = level_size(f->host.level), at = ALIGN_DOWN(random_page(), size);
+
+	host_unmaps(f, FX_HVA + at, size);
+}
+
+static void life_step(struct fx *f, u32 *flags)
+{
+	u64 unit = level_size(f->host.level), at = random_page();
+	u64 size = min((u64)(1 + rand() % 64) * unit, (u64)LIFE_SIZE);
+
+	machine_cpu(f->p, (unsigned int)rand() % 2);
+	if (rand() % 8 == 0) {
+		f->host.after_leaf = unmap_some;
+		f->host.after_leaf_arg = f;
+	}
+	switch (rand() % 12) {
+	case 0: host_unmaps(f, FX_HVA + ALIGN_DOWN(min(at, LIFE_SIZE - size), unit), size); break;
+	case 1:
+		*flags ^= SLOT_LOG_DIRTY;
+		assert_int_equal(fx_slot(f, 0, *flags, FX_IPA, LIFE_SIZE, FX_HVA), ERR_OK);
+		break;
+	case 2:
+		if (*flags)
+			dirty_pages(f);
+		break;
+	case 3:
+		guest_mem_age(&f->m, HVA(FX_HVA + at), HVA(FX_HVA + LIFE_SIZE), S2_AGE_CLEAR);
+		break;
+	case 4:
+		assert_int_equal(guest_mem_prefault(&f->m, IPA(FX_IPA + at), PAGE_SIZE).error,
+				 ERR_OK);
+		break;
+	case 5: guest_touch(f, FX_IPA + at, MACHINE_FETCH); break;
+	case 6:
+	case 7: guest_touch(f, FX_IPA + at, MACHINE_READ); break;
+	default: guest_touch(f, FX_IPA + at, MACHINE_WRITE); break;
+	}
+}
+
 static void random_life(const struct port_caps *caps, s8 level, unsigned int seed)
 {
-	struct fx *f = begin(caps, 16 * MIB, level);
+	struct fx *f = begin(caps, LIFE_SIZE, level);
 	u32 flags = 0;
 
 	srand(seed);
 	f->m.s2.step = 32;
+	machine_on_relax(f->p, live_on, f);
 	for (int i = 0; i < 4000; i++) {
-		u64 at = ((u64)rand() % (16 * MIB)) & PAGE_MASK;
-		u64 size = min((u64)(1 + rand() % 64) * level_size(level), 16 * MIB);
-
-		machine_cpu(f->p, (unsigned int)rand() % 2);
-		switch (rand() % 12) {
-		case 0:
-			at = ALIGN_DOWN(min(at, 16 * MIB - size), level_size(level));
-			host_unmaps(f, FX_HVA + at, size);
-			break;
-		case 1:
-			flags ^= SLOT_LOG_DIRTY;
-			assert_int_equal(fx_slot(f, 0, flags, FX_IPA, 16 * MIB, FX_HVA), ERR_OK);
-			break;
-		case 2:
-			if (flags)
-				dirty_pages(f);
-			break;
-		case 3:
-			guest_mem_age(&f->m, HVA(FX_HVA + at), HVA(FX_HVA + 16 * MIB),
-				      S2_AGE_CLEAR);
-			break;
-		case 4:
-			assert_int_equal(
-				guest_mem_prefault(&f->m, IPA(FX_IPA + at), PAGE_SIZE).error,
-				ERR_OK);
-			break;
-		case 5: guest_touch(f, FX_IPA + at, MACHINE_FETCH); break;
-		case 6:
-		case 7: guest_touch(f, FX_IPA + at, MACHINE_READ); break;
-		default: guest_touch(f, FX_IPA + at, MACHINE_WRITE); break;
-		}
+		life_step(f, &flags);
 		if (i % 256 == 0)
 			fx_check_stats(f);
 	}
 	machine_cpu(f->p, 0);
+	machine_on_relax(f->p, NULL, NULL);
 	fx_check_stats(f);
 	fx_delete(f);
 }
