@@ -4,6 +4,7 @@
 
 #include "host/page.h"
 #include "host/string.h"
+#include "kernel/posix_timer.h"
 #include "kernel/process.h"
 #include "kernel/syscalls.h"
 #include "kernel/vfs.h"
@@ -78,6 +79,7 @@ static void forget_old_program(struct thread *t)
 	struct process *p = t->process;
 
 	signals_reset_handlers(p);
+	posix_timers_delete(p);
 	t->signals.altstack = (stack_t){ .ss_flags = SS_DISABLE };
 	t->set_child_tid = HVA(0);
 	t->clear_child_tid = HVA(0);

@@ -9,6 +9,7 @@
 #include "host/string.h"
 #include "kernel/first.h"
 #include "kernel/itimer.h"
+#include "kernel/posix_timer.h"
 #include "kernel/sched.h"
 #include "kernel/syscalls.h"
 #include "kernel/time.h"
@@ -49,6 +50,7 @@ struct process *process_alloc(void)
 	spin_init(&p->lock);
 	LIST_INIT(&p->children);
 	LIST_INIT(&p->threads);
+	LIST_INIT(&p->posix_timers);
 	waitq_init(&p->child_wait);
 	waitq_init(&p->exec_wait);
 	waitq_init(&p->vfork_wait);
@@ -207,6 +209,7 @@ static void release_resources(struct process *p, struct mm *mm)
 	struct fs_context *fs = p->fs;
 
 	itimers_stop(p);
+	posix_timers_delete(p);
 	/* /proc of others takes references under the lock. */
 	spin_lock(&p->lock);
 	p->mm = NULL;

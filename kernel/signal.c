@@ -5,6 +5,7 @@
 #include "host/page.h"
 #include "host/string.h"
 #include "host/task.h"
+#include "kernel/posix_timer.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
 #include "kernel/sched.h"
@@ -147,6 +148,30 @@ static void dequeue(struct process *p, struct pending_signals *pending, int sig,
 		*info = q->info;
 		drop(p, pending, q);
 	}
+	if (info->si_code == SI_TIMER)
+		posix_timer_taken(p, info);
+}
+
+static siginfo_t *find_timer(struct pending_signals *pending, s32 id)
+{
+	struct queued_signal *q;
+
+	TAILQ_FOREACH (q, &pending->queue, link)
+		if (q->info.si_code == SI_TIMER && q->info._sifields._timer._tid == id)
+			return &q->info;
+	return NULL;
+}
+
+siginfo_t *signal_find_timer(struct process *p, s32 id, s32 tid)
+{
+	struct thread *t;
+
+	if (!tid)
+		return find_timer(&p->signals.pending, id);
+	LIST_FOREACH (t, &p->threads, process_link)
+		if (t->task.tid == tid)
+			return find_timer(&t->signals.pending, id);
+	return NULL;
 }
 
 static int first_signal(sigmask_t set)

@@ -75,6 +75,9 @@ void signals_flush(struct process *p, struct pending_signals *pending);
 /* Forgets the pending signals of @mask, those of the process and of all its threads; under its
  * lock. */
 void signal_discard_everywhere(struct process *p, sigmask_t mask);
+/* The pending signal of timer @id, sent to thread @tid or (0) the process, or NULL; under the lock.
+ */
+siginfo_t *signal_find_timer(struct process *p, s32 id, s32 tid);
 /* By its action, set or default; under @p's lock. */
 bool signal_is_ignored(struct process *p, int sig);
 /* Tells the threads of @p that may take what waits for the process; under its lock. */

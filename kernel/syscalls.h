@@ -81,7 +81,7 @@
 	SYSCALL(tkill, __NR_tkill)                                                                 \
 	SYSCALL(tgkill, __NR_tgkill)                                                               \
 	SYSCALL(restart_syscall, __NR_restart_syscall)                                             \
-	/* time: time.c, itimer.c */                                                               \
+	/* time: time.c, itimer.c, posix_timer.c */                                                \
 	SYSCALL(clock_gettime, __NR_clock_gettime)                                                 \
 	SYSCALL(clock_getres, __NR_clock_getres)                                                   \
 	SYSCALL(clock_nanosleep, __NR_clock_nanosleep)                                             \
@@ -90,6 +90,11 @@
 	SYSCALL(times, __NR_times)                                                                 \
 	SYSCALL(getitimer, __NR_getitimer)                                                         \
 	SYSCALL(setitimer, __NR_setitimer)                                                         \
+	SYSCALL(timer_create, __NR_timer_create)                                                   \
+	SYSCALL(timer_settime, __NR_timer_settime)                                                 \
+	SYSCALL(timer_gettime, __NR_timer_gettime)                                                 \
+	SYSCALL(timer_getoverrun, __NR_timer_getoverrun)                                           \
+	SYSCALL(timer_delete, __NR_timer_delete)                                                   \
 	/* memory: mem_syscalls.c, over host/mm.h */                                               \
 	SYSCALL(mmap, __NR_mmap)                                                                   \
 	SYSCALL(munmap, __NR_munmap)                                                               \

@@ -106,6 +106,10 @@ struct process {
 		u64 deadline_ns; /* SCHED_FOREVER: not armed */
 		u64 interval_ns; /* 0: fires once */
 	} itimer;		 /* ITIMER_REAL */
+	/* Timers of timer_create(); guarded, with the next two, by lock. */
+	LIST_HEAD(, posix_timer) posix_timers;
+	u32 posix_timer_count;
+	s32 next_posix_timer;
 
 	struct waitq child_wait; /* wait4: a child ended */
 	struct waitq exec_wait;	 /* exec: the other threads have gone */
