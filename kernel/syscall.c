@@ -31,16 +31,15 @@ void kernel_syscall(struct user_regs *regs)
 		__atomic_store_n(&port_current()->signal_pending, 1, __ATOMIC_RELAXED);
 }
 
-static bool has_work(const struct thread *t)
+static inline __attribute__((always_inline)) bool has_work(const struct thread *t)
 {
 	return task_need_resched(&t->task) || task_signal_pending(&t->task) ||
 	       (t->rseq.v && rseq_is_due(t));
 }
 
-void kernel_return_to_user(struct user_regs *regs)
+/* Apart, so that the usual return saves no registers for it. */
+static void __attribute__((noinline)) do_work(struct thread *t, struct user_regs *regs)
 {
-	struct thread *t = current_thread();
-
 	/* Each may sleep, and so make work for the others. */
 	while (has_work(t)) {
 		if (task_need_resched(&t->task))
@@ -50,6 +49,14 @@ void kernel_return_to_user(struct user_regs *regs)
 		if (task_signal_pending(&t->task))
 			signal_deliver(regs);
 	}
+}
+
+void kernel_return_to_user(struct user_regs *regs)
+{
+	struct thread *t = current_thread();
+
+	if (has_work(t))
+		do_work(t, regs);
 	sched_quiescent();
 }
 
