@@ -42,6 +42,13 @@ static u64 dump_step(struct stage2 *s2, u64 from, struct s2_run *run, bool *comp
 	while (ev != CURSOR_END && visited++ < DUMP_STEP) {
 		u64 d = port_desc_load(s2->port, c.entry);
 
+		if (ev == CURSOR_ENTRY && d == DESC_EMPTY) {
+			u64 n = cursor_empty(&c, DUMP_STEP);
+
+			visited += (unsigned int)n;
+			ev = cursor_skip(&c, n);
+			continue;
+		}
 		if (ev == CURSOR_ENTRY && desc_is_table(d, c.level)) {
 			cursor_down(&c, port_table_at(s2->port, desc_pa(d)));
 			continue;
@@ -80,6 +87,10 @@ u64 stage2_count_tables(struct stage2 *s2)
 	while (ev != CURSOR_END) {
 		u64 d = port_desc_load(s2->port, c.entry);
 
+		if (ev == CURSOR_ENTRY && d == DESC_EMPTY) {
+			ev = cursor_skip(&c, cursor_empty(&c, DUMP_STEP));
+			continue;
+		}
 		if (ev == CURSOR_ENTRY && desc_is_table(d, c.level)) {
 			tables++;
 			cursor_down(&c, port_table_at(s2->port, desc_pa(d)));
