@@ -100,16 +100,20 @@ func memset
 8:	ret
 endfunc memset
 
-/* An operation on each line of [x0, x1), which is not empty; x2: the line's size. Eight a turn. */
+/*
+ * An operation on each line of [x0, x1), which is not empty; x2: the line's size. A page of 64-byte
+ * lines takes two turns.
+ */
 .macro each_line op:vararg
-	add	x3, x0, x2, lsl #3
+	add	x3, x0, x2, lsl #5
 	cmp	x3, x1
 	b.hi	2f
-1:	.rept	8
+1:
+	.rept	32
 	\op, x0
 	add	x0, x0, x2
 	.endr
-	add	x3, x0, x2, lsl #3
+	add	x3, x0, x2, lsl #5
 	cmp	x3, x1
 	b.ls	1b
 2:	cmp	x0, x1
