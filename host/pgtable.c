@@ -126,13 +126,16 @@ static bool table_is_empty(const u64 *table)
 
 bool pgt_is_vacant_locked(struct mm *mm, u64 addr, int level)
 {
-	int at = level;
-	u64 *entry = pgt_entry_at_locked(mm, addr, &at);
+	const u64 *table = mm->root;
 	u64 pte;
 
-	if (!entry)
-		return !pte_is_leaf(port_pte_read(pgt_lookup_locked(mm, addr, &at)));
-	pte = port_pte_read(entry);
+	for (int l = LEVEL_512G; l < level; l++) {
+		pte = port_pte_read(&table[pte_index(addr, l)]);
+		if (!pte_is_table(pte, l))
+			return !pte_is_leaf(pte);
+		table = pte_table(pte);
+	}
+	pte = port_pte_read(&table[pte_index(addr, level)]);
 	return pte == 0 || (pte_is_table(pte, level) && table_is_empty(pte_table(pte)));
 }
 
