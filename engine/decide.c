@@ -116,8 +116,7 @@ unsigned int policy_row(enum mem_type type, enum mem_reach reach, enum mem_owner
 	return policy[type][reach][owner][fwb][(guarantee ? ASK_DATA_WB : ASK_DATA) + fetch];
 }
 
-/* ---- size (M6) --------------------------------------------------------------------------------
- */
+/* ---- size (M6) */
 
 /* The largest level whose block around @ipa lies in the slot, its host addresses aligned alike. */
 static s8 slot_level(const struct slot_view *slot, u64 ipa)
@@ -128,7 +127,7 @@ static s8 slot_level(const struct slot_view *slot, u64 ipa)
 		u64 size = level_size(level), base = ALIGN_DOWN(ipa, size);
 
 		if (base >= start && base + size <= end && !((start ^ slot->hva.v) & (size - 1)))
-			return level;
+			return (s8)level;
 	}
 	return LEVEL_4K;
 }
@@ -169,8 +168,7 @@ static void decide_size(struct fault_plan *plan, const struct decide_req *req,
 	plan->pa = PA(leaf->pa.v & mask);
 }
 
-/* ---- permissions and maintenance --------------------------------------------------------------
- */
+/* ---- permissions and maintenance */
 
 static u8 decide_perms(const struct fault_plan *plan, const struct decide_req *req,
 		       const struct slot_view *slot, const struct host_leaf *leaf,
@@ -228,8 +226,7 @@ struct fault_plan decide_fault(const struct decide_req *req, const struct slot_v
 	return plan;
 }
 
-/* ---- slots (M7, M8, M10, M17) -----------------------------------------------------------------
- */
+/* ---- slots (M7, M8, M10, M17) */
 
 /* The refusal that faults on memory with these facts would meet, or WHY_NONE. */
 static enum reason vet(enum mem_type type, enum mem_reach reach, enum mem_owner owner, u32 flags,

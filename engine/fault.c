@@ -4,8 +4,7 @@
 
 #include "engine/cmo.h"
 
-/* ---- account ----------------------------------------------------------------------------------
- */
+/* ---- account */
 
 static void account_req(struct guest_mem *m, const struct fault_req *req)
 {
@@ -55,8 +54,7 @@ static void account_limit(struct guest_mem *m, enum limit bound_by)
 	stat_inc(&m->s2, by_limit[bound_by]);
 }
 
-/* ---- outcomes ---------------------------------------------------------------------------------
- */
+/* ---- outcomes */
 
 static struct fault_outcome outcome(enum outcome_kind kind, enum reason why,
 				    const struct fault_req *req)
@@ -137,8 +135,7 @@ static struct fault_outcome outcome_of_verdict(const struct fault_plan *plan,
 	return outcome_memory_fault(ERR_FAULT, plan->why, req);
 }
 
-/* ---- the path ---------------------------------------------------------------------------------
- */
+/* ---- the path */
 
 static struct decide_req decide_req_of(const struct guest_mem *m, const struct fault_req *req)
 {
@@ -237,8 +234,7 @@ struct fault_outcome fault_handle(struct guest_mem *m, const struct fault_trap *
 	return o;
 }
 
-/* ---- prefault (M9) ----------------------------------------------------------------------------
- */
+/* ---- prefault (M9) */
 
 /* What was done at one address: bytes to go on by, 0 to stop. */
 static u64 prefault_one(struct guest_mem *m, ipa_t ipa, struct prefault_result *res)

@@ -26,8 +26,7 @@ void guest_mem_destroy(struct guest_mem *m)
 	slot_table_destroy(&m->slots);
 }
 
-/* ---- entry ------------------------------------------------------------------------------------
- */
+/* ---- entry */
 
 u64 guest_mem_enter(struct guest_mem *m, u32 vcpu)
 {
@@ -49,8 +48,7 @@ void guest_mem_leave(struct guest_mem *m)
 	vmid_leave(m->s2.vmids);
 }
 
-/* ---- ranges that are taken down ----------------------------------------------------------------
- */
+/* ---- ranges that are taken down */
 
 static void range_open(struct guest_mem *m, struct hva_range r)
 {
@@ -116,8 +114,7 @@ void guest_mem_flush_all(struct guest_mem *m)
 	stage2_cache_flush(&m->s2, IPA(0), stage2_ipa_limit(&m->s2));
 }
 
-/* ---- host invalidation (M13) -------------------------------------------------------------------
- */
+/* ---- host invalidation (M13) */
 
 /* The part of a slot that stands for host addresses [@start, @end); size 0 if none. */
 struct slot_part {
@@ -180,8 +177,7 @@ u64 guest_mem_age(struct guest_mem *m, hva_t start, hva_t end, enum s2_age how)
 	return young;
 }
 
-/* ---- slots ------------------------------------------------------------------------------------
- */
+/* ---- slots */
 
 static u32 known_flags(const struct guest_mem *m)
 {

@@ -30,8 +30,7 @@ static u64 dirty_words(u64 npages)
 	return (npages + 63) / 64;
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life */
 
 static struct slot_dir *dir_new(struct port *p, u32 capacity)
 {
@@ -78,8 +77,7 @@ void slot_table_destroy(struct slot_table *t)
 	*t = (struct slot_table){ .port = t->port };
 }
 
-/* ---- lookup -----------------------------------------------------------------------------------
- */
+/* ---- lookup */
 
 static const struct slot_dir *dir_of(const struct slot_table *t)
 {
@@ -172,8 +170,7 @@ struct slot *slot_by_id(const struct slot_table *t, u32 id)
 	return id < t->by_id_size ? t->by_id[id] : NULL;
 }
 
-/* ---- prepare ----------------------------------------------------------------------------------
- */
+/* ---- prepare */
 
 static int check_request(const struct slot_request *r, u32 valid_flags)
 {
@@ -375,8 +372,7 @@ void slot_cancel(struct slot_table *t, struct slot_change *change)
 	*change = (struct slot_change){ .kind = SLOT_NO_CHANGE };
 }
 
-/* ---- commit -----------------------------------------------------------------------------------
- */
+/* ---- commit */
 
 static void run_copy(struct slot_run *to, const struct slot_run *from, u32 first, u32 count)
 {

@@ -22,6 +22,44 @@ static inline void account_unmapped(struct stage2 *s2, int level, enum s2_type t
 	stats_here(s2)->unmapped[level][type] += bytes;
 }
 
+/* ---- bounded steps */
+
+/* The part of [@ipa, @ipa + @size) that the tables cover, in whole pages. */
+struct extent {
+	u64 start, end;
+};
+
+static inline struct extent extent_of(const struct stage2 *s2, ipa_t ipa, u64 size)
+{
+	u64 limit = stage2_ipa_limit(s2);
+	struct extent x = { ALIGN_DOWN(min(ipa.v, limit), PAGE_SIZE), limit };
+
+	if (size < limit - x.start)
+		x.end = min(ALIGN_UP(ipa.v + size, PAGE_SIZE), limit);
+	return x;
+}
+
+static inline void hold_begin(struct stage2 *s2)
+{
+	port_write_lock(s2->port, &s2->lock);
+}
+
+static inline void hold_end(struct stage2 *s2, unsigned int visited)
+{
+	struct stats_cpu *st = stats_here(s2);
+
+	st->count[STAT_lock_holds]++;
+	st->count[STAT_steps_max] = max(st->count[STAT_steps_max], visited);
+	port_write_unlock(s2->port, &s2->lock);
+}
+
+static inline bool extent_covers(const struct extent *x, u64 base, int level)
+{
+	return base >= x->start && base + level_size(level) <= x->end;
+}
+
+/* ---- split */
+
 /* One entry of a split that differs from the block. */
 struct split_page {
 	u64 index;

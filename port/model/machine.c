@@ -9,8 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* ---- refusals ---------------------------------------------------------------------------------
- */
+/* ---- refusals */
 
 void machine_refuse(struct port *p, const char *fmt, ...)
 {
@@ -48,8 +47,7 @@ const char *machine_refusal(const struct port *p)
 	return p->machine->refusal;
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life */
 
 static void *must(void *mem)
 {
@@ -138,8 +136,7 @@ void machine_on_relax(struct port *p, void (*fn)(void *arg), void *arg)
 	p->machine->on_relax_arg = arg;
 }
 
-/* ---- memory -----------------------------------------------------------------------------------
- */
+/* ---- memory */
 
 /* Allocation may sleep: not under a lock, not in a walk section. True: this one is to fail. */
 static bool allocation_fails(struct port *p)
@@ -358,8 +355,7 @@ void machine_relax_point(struct port *p)
 	m->in_relax = false;
 }
 
-/* ---- the guest --------------------------------------------------------------------------------
- */
+/* ---- the guest */
 
 static int vm_find(const struct machine *m, u64 root_pa)
 {
@@ -486,8 +482,7 @@ struct machine_access machine_access(struct port *p, ipa_t ipa, enum machine_op 
 	return walk(p, &m->vm[vm], ipa.v, op);
 }
 
-/* ---- the host ---------------------------------------------------------------------------------
- */
+/* ---- the host */
 
 pa_t machine_pages(struct port *p, u64 size)
 {

@@ -61,8 +61,7 @@ struct page_state *page_get_state(struct port *p, u64 pa)
 	return s;
 }
 
-/* ---- what a mapping owes ------------------------------------------------------------------------
- */
+/* ---- what a mapping owes */
 
 static bool is_write_back(u64 desc)
 {
@@ -101,8 +100,7 @@ void cache_check_make(struct port *p, u64 old, u64 desc, int level)
 		check_page(p, pa, desc, gains_exec, is_new);
 }
 
-/* ---- maintenance --------------------------------------------------------------------------------
- */
+/* ---- maintenance */
 
 void machine_dcache_clean_inval(struct port *p, pa_t pa, u64 size)
 {
@@ -145,8 +143,7 @@ void machine_icache_inval_all(struct port *p)
 	}
 }
 
-/* ---- the host -----------------------------------------------------------------------------------
- */
+/* ---- the host */
 
 void machine_host_writes(struct port *p, pa_t pa, u64 size)
 {

@@ -47,8 +47,7 @@ static const char *level_name(int level)
 	return names[level];
 }
 
-/* ---- linking: what walks can reach, TLBs may hold -----------------------------------------------
- */
+/* ---- linking: what walks can reach, TLBs may hold */
 
 static void link_entry(struct port *p, int vm, u64 ipa, int level, u64 desc);
 
@@ -105,8 +104,7 @@ void table_link_root(struct port *p, int vm)
 		link_table(p, vm, &t[i], i * span, v->start_level);
 }
 
-/* ---- watching writes ----------------------------------------------------------------------------
- */
+/* ---- watching writes */
 
 static bool only_soft_change(u64 old, u64 new_value)
 {

@@ -29,8 +29,7 @@ static unsigned int bucket_of(u16 vmid, u64 ipa, int level)
 	return (unsigned int)((key ^ key >> 29) % TLB_BUCKETS);
 }
 
-/* ---- the set ------------------------------------------------------------------------------------
- */
+/* ---- the set */
 
 static void grow(struct tlb *t)
 {
@@ -130,8 +129,7 @@ static bool is_held(const struct tlb_entry *e)
 	return (e->stage2 | e->combined) != 0;
 }
 
-/* ---- conflicts ----------------------------------------------------------------------------------
- */
+/* ---- conflicts */
 
 /* Do the stale entry and what becomes valid translate alike, permissions apart? */
 static bool agree(const struct tlb_entry *e, int level, u64 desc, bool is_table)
@@ -264,8 +262,7 @@ bool tlb_maps(const struct port *p, u64 pa, u64 size)
 	return false;
 }
 
-/* ---- VMIDs --------------------------------------------------------------------------------------
- */
+/* ---- VMIDs */
 
 void tlb_renumber(struct port *p, int vm, u16 vmid)
 {
@@ -307,8 +304,7 @@ void tlb_forget_vm(struct port *p, int vm)
 	}
 }
 
-/* ---- invalidation -------------------------------------------------------------------------------
- */
+/* ---- invalidation */
 
 void machine_publish(struct port *p)
 {

@@ -90,8 +90,7 @@ static struct fault_plan decide(const struct facts *f)
 	return decide_fault(&req, &slot, &leaf, &caps);
 }
 
-/* ---- the rules as predicates; each is exactly one answer ----------------------------------------
- */
+/* ---- the rules as predicates; each is exactly one answer */
 
 static bool is_uncached(const struct facts *f)
 {
@@ -283,8 +282,7 @@ static void no_row_of_the_policy_is_dead(void **state)
 	}
 }
 
-/* ---- M6 ----------------------------------------------------------------------------------------
- */
+/* ---- M6 */
 
 static struct fault_plan size_of(u64 ipa, s8 top, struct host_leaf leaf, struct slot_view slot)
 {
@@ -340,8 +338,7 @@ static void m6_the_plan_starts_where_its_block_starts(void **state)
 	assert_int_equal(plan.pa.v, 0x80200000);
 }
 
-/* ---- M7: creation and fault agree ---------------------------------------------------------------
- */
+/* ---- M7: creation and fault agree */
 
 static struct slot_verdict create(const struct facts *f, enum known type, enum known reach)
 {

@@ -10,8 +10,7 @@ static struct fault_req decode(u64 esr, u64 ipa)
 	return fault_decode(&t);
 }
 
-/* ---- decode ------------------------------------------------------------------------------------
- */
+/* ---- decode */
 
 static void a_store_is_decoded_with_its_syndrome(void **state)
 {
@@ -108,8 +107,7 @@ static void fault_status_codes_have_their_kind(void **state)
 		assert_int_equal(decode(ESR_DABT | codes[i].fsc, 0).kind, codes[i].kind);
 }
 
-/* ---- route -------------------------------------------------------------------------------------
- */
+/* ---- route */
 
 static const struct slot_view rw_slot = { .gfn = 0x40000, .npages = 16 };
 static const struct slot_view ro_slot = { .gfn = 0x40000, .npages = 16, .flags = SLOT_READONLY };
@@ -246,8 +244,7 @@ static void every_request_has_a_route(void **state)
 		assert_true(kinds[k] > 0);
 }
 
-/* ---- settle ------------------------------------------------------------------------------------
- */
+/* ---- settle */
 
 static enum settle settle_by_the_words(enum entry_class e, enum entry_perms p)
 {

@@ -44,8 +44,7 @@ static void host_unmaps(struct fx *f, u64 hva, u64 size)
 	guest_mem_invalidate_end(&f->m, HVA(hva), HVA(hva + size));
 }
 
-/* ---- mapping -----------------------------------------------------------------------------------
- */
+/* ---- mapping */
 
 static void m1_the_live_leaf_decides(void **state)
 {
@@ -226,8 +225,7 @@ static void m6_pages_give_way_to_a_block_when_the_host_has_one(void **state)
 	fx_delete(f);
 }
 
-/* ---- M8, M14: write to what cannot be written ---------------------------------------------------
- */
+/* ---- M8, M14: write to what cannot be written */
 
 static void m8_reads_map_read_only_and_a_write_is_refused(void **state)
 {
@@ -296,8 +294,7 @@ static void m14_the_owner_is_asked_before_a_write_is_refused(void **state)
 	fx_delete(f);
 }
 
-/* ---- M9 ----------------------------------------------------------------------------------------
- */
+/* ---- M9 */
 
 static void m9_prefault_maps_what_it_can_and_tells_the_rest(void **state)
 {
@@ -339,8 +336,7 @@ static void m9_prefault_stops_without_memory_and_goes_on_later(void **state)
 	fx_delete(f);
 }
 
-/* ---- M10 ---------------------------------------------------------------------------------------
- */
+/* ---- M10 */
 
 static void m10_the_flag_is_unknown_until_it_is_enabled(void **state)
 {
@@ -395,8 +391,7 @@ static void m10_asking_for_the_guarantee_later_decides_each_page_anew(void **sta
 	fx_delete(f);
 }
 
-/* ---- M12 ---------------------------------------------------------------------------------------
- */
+/* ---- M12 */
 
 #define CMO_TRANSLATION (ESR_DABT | ESR_CM | ESR_WNR | 0x07)
 #define CMO_PERMISSION	(ESR_DABT | ESR_CM | ESR_WNR | 0x0f)
@@ -459,8 +454,7 @@ static void m12_maintenance_that_cannot_be_served_is_skipped(void **state)
 	fx_delete(f);
 }
 
-/* ---- M13: invalidation and races ----------------------------------------------------------------
- */
+/* ---- M13: invalidation and races */
 
 static void m13_nothing_is_mapped_that_the_host_has_unmapped(void **state)
 {
@@ -771,8 +765,7 @@ static void age_follows_host_addresses(void **state)
 	fx_delete(f);
 }
 
-/* ---- the dirty log (M17) ------------------------------------------------------------------------
- */
+/* ---- the dirty log (M17) */
 
 static u64 dirty_pages(struct fx *f)
 {
@@ -916,8 +909,7 @@ static void m17_no_write_is_lost_between_get_and_flush(void **state)
 	fx_delete(f);
 }
 
-/* ---- M15, M18 and errors ------------------------------------------------------------------------
- */
+/* ---- M15, M18 and errors */
 
 static void m15_outcomes_outside_memory(void **state)
 {
@@ -1045,8 +1037,7 @@ static void a_vcpu_after_another_of_its_vm_finds_a_clean_cpu(void **state)
 	fx_delete(f);
 }
 
-/* ---- a long random life -------------------------------------------------------------------------
- */
+/* ---- a long random life */
 
 enum { LIFE_SIZE = 16 << 20 };
 

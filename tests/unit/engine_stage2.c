@@ -473,8 +473,7 @@ static void creation_without_memory_gives_all_back(void **state)
 	assert_int_equal(machine_delete(p), 0);
 }
 
-/* ---- an engine that forgets is found out --------------------------------------------------------
- */
+/* ---- an engine that forgets is found out */
 
 static void replace_page(void *arg)
 {

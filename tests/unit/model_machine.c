@@ -91,8 +91,7 @@ static void expect_legal(struct world *w, void (*fn)(void *arg))
 #define PAGE_0(w) ((w)->page.v | LEAF)
 #define PAGE_1(w) (((w)->page.v + 4096) | LEAF)
 
-/* ---- break before make (D8.13) ------------------------------------------------------------------
- */
+/* ---- break before make (D8.13) */
 
 static void replace_without_break(void *arg)
 {
@@ -335,8 +334,7 @@ static void bad_memory_type_changes_without_break(void **state)
 	expect_refusal(&w, change_type, "without break");
 }
 
-/* ---- size changes -------------------------------------------------------------------------------
- */
+/* ---- size changes */
 
 static void block_over_stale_page(void *arg)
 {
@@ -393,8 +391,7 @@ static void bad_block_becomes_table_without_break(void **state)
 	expect_refusal(&w, block_to_table_directly, "without break");
 }
 
-/* ---- tables -------------------------------------------------------------------------------------
- */
+/* ---- tables */
 
 static void free_linked(void *arg)
 {
@@ -520,8 +517,7 @@ static void bad_retired_table_is_read_after_the_grace_period(void **state)
 	expect_refusal(&w, retire_quiesce_read, "freed table");
 }
 
-/* ---- VMIDs --------------------------------------------------------------------------------------
- */
+/* ---- VMIDs */
 
 static u64 *second_vm(struct world *w, u64 vmid)
 {
@@ -565,8 +561,7 @@ static void good_two_vms_have_two_vmids(void **state)
 	expect_legal(&w, take_other_vmid);
 }
 
-/* ---- owners and caches --------------------------------------------------------------------------
- */
+/* ---- owners and caches */
 
 static const struct port_caps caps_no_fwb = {
 	.idc = true,
@@ -713,8 +708,7 @@ static void good_execution_with_dic(void **state)
 	expect_legal(&w, grant_exec_stale);
 }
 
-/* ---- locks and sleeping -------------------------------------------------------------------------
- */
+/* ---- locks and sleeping */
 
 static void lock_twice(void *arg)
 {
@@ -754,8 +748,7 @@ static void bad_allocation_under_a_lock(void **state)
 	expect_refusal(&w, allocate_locked, "may sleep");
 }
 
-/* ---- the guest sees stale translations ----------------------------------------------------------
- */
+/* ---- the guest sees stale translations */
 
 static void a_translation_is_used_until_it_is_invalidated(void **state)
 {
