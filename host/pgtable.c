@@ -71,9 +71,8 @@ struct pte_run pgt_run_locked(struct mm *mm, u64 addr, u64 end)
 	return r;
 }
 
-/* The entry for @addr at @level, making tables on the way. NULL: out of memory, or a leaf stands
- * above. */
-static u64 *pgt_entry_make_locked(struct mm *mm, u64 addr, int level)
+/* The entry for @addr at @level, making tables on the way. -ENOMEM, or -EEXIST: a leaf is above. */
+static int pgt_entry_make_locked(struct mm *mm, u64 addr, int level, u64 **out)
 {
 	u64 *table = mm->root;
 
@@ -83,18 +82,19 @@ static u64 *pgt_entry_make_locked(struct mm *mm, u64 addr, int level)
 		struct page *page;
 
 		if (pte_is_leaf(pte))
-			return NULL;
+			return -EEXIST;
 		if (!pte_is_table(pte, l)) {
 			page = page_alloc(ORDER_4K, PAGE_ZEROED);
 			if (!page)
-				return NULL;
+				return -ENOMEM;
 			port_pte_publish();
 			pte = pte_make_table(page_to_phys(page));
 			port_pte_write(entry, pte);
 		}
 		table = pte_table(pte);
 	}
-	return &table[pte_index(addr, level)];
+	*out = &table[pte_index(addr, level)];
+	return 0;
 }
 
 /* The entry for @addr at @level exactly, or NULL if the walk ends above it; then @level says where.
@@ -160,11 +160,11 @@ static void pte_sync_icache(u64 pte, int level)
 
 int pgt_install_locked(struct mm *mm, u64 addr, int level, u64 pte)
 {
-	u64 *entry = pgt_entry_make_locked(mm, addr, level);
-	u64 old;
+	u64 *entry, old;
+	int error = pgt_entry_make_locked(mm, addr, level, &entry);
 
-	if (!entry)
-		return pgt_is_vacant_locked(mm, addr, level) ? -ENOMEM : -EEXIST;
+	if (error)
+		return error;
 	old = port_pte_read(entry);
 	if (pte_is_table(old, level) && table_is_empty(pte_table(old)))
 		pgt_retract_locked(mm, entry, addr, level);
@@ -379,13 +379,13 @@ int pgt_move_prepare(struct mm *mm, u64 from, u64 to, u64 len)
 	for (u64 done = 0; done < len;) {
 		struct pte_run r;
 		int error = 0;
-		u64 size;
+		u64 size, *entry;
 
 		spin_lock(&mm->pt_lock);
 		r = pgt_run_locked(mm, from + done, from + done + 1);
 		size = level_size(r.level);
 		if (pte_is_leaf(port_pte_read(r.entry)) && IS_ALIGNED(to + done, size))
-			error = pgt_entry_make_locked(mm, to + done, r.level) ? 0 : -ENOMEM;
+			error = pgt_entry_make_locked(mm, to + done, r.level, &entry);
 		else if (pte_is_leaf(port_pte_read(r.entry)))
 			error = -EAGAIN;
 		spin_unlock(&mm->pt_lock);
