@@ -195,7 +195,7 @@ static bool remove_thread(struct process *p, struct thread *t, s32 status)
 	signals_flush(p, &t->signals.pending);
 	if (last)
 		signals_flush(p, &p->signals.pending);
-	else
+	else if (p->signals.pending.set)
 		signals_retarget(p);
 	spin_unlock(&p->lock);
 	/* No signal reaches it any more: what is left to do is not interrupted. */
