@@ -51,5 +51,6 @@ struct file *kvm_dev_open(u32 flags)
 int kvm_init(void)
 {
 	report_init();
+	id_regs_init();
 	return vmid_pool_init(&kvm_vmids, port_engine(), 0);
 }

@@ -3,6 +3,7 @@
  * lower. */
 #include "kvm/idreg.h"
 
+#include "host/string.h"
 #include "kvm/port.h"
 #include "kvm/vm.h"
 
@@ -199,8 +200,10 @@ static bool is_signed(unsigned int index, unsigned int shift)
 	return index == id_reg_index(4, 0) && (shift == 16 || shift == 20);
 }
 
-/* The most a guest may be promised. */
-static u64 id_reg_limit(unsigned int crm, unsigned int op2)
+/* The most a guest may be promised; constant, so it is computed once. */
+static u64 limits[ID_REGS];
+
+static u64 limit_compute(unsigned int crm, unsigned int op2)
 {
 	u64 value = port_host_id_reg(crm, op2);
 
@@ -224,10 +227,15 @@ static u64 id_reg_limit(unsigned int crm, unsigned int op2)
 	return crm == 5 && op2 == 1 ? 0 : value;
 }
 
-void id_regs_reset(struct vm *vm)
+void id_regs_init(void)
 {
 	for (unsigned int i = 0; i < ID_REGS; i++)
-		vm->id_regs[i] = id_reg_is_allocated(i) ? id_reg_limit(i / 8 + 1, i % 8) : 0;
+		limits[i] = id_reg_is_allocated(i) ? limit_compute(i / 8 + 1, i % 8) : 0;
+}
+
+void id_regs_reset(struct vm *vm)
+{
+	memcpy(vm->id_regs, limits, sizeof(vm->id_regs));
 	vm->ctr = port_host_ctr();
 }
 
@@ -258,7 +266,7 @@ static bool minimum_is_kept(unsigned int index, u64 value)
 
 static int id_reg_check(unsigned int index, u64 value)
 {
-	u64 limit = id_reg_limit(index / 8 + 1, index % 8), writable = id_reg_writable(index);
+	u64 limit = limits[index], writable = id_reg_writable(index);
 
 	if ((value ^ limit) & ~writable || !minimum_is_kept(index, value))
 		return -EINVAL;

@@ -18,6 +18,8 @@ static inline unsigned int id_reg_index(unsigned int crm, unsigned int op2)
 	return (crm - 1) * 8 + op2;
 }
 
+/* Reads the host's; once. */
+void id_regs_init(void);
 /* What the VM's registers are before user space changes them. */
 void id_regs_reset(struct vm *vm);
 /*

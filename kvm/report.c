@@ -98,13 +98,34 @@ static void check(struct totals *to, struct vm *vm, struct stats *stats)
 	}
 }
 
+static void totals_add(struct totals *to, const struct totals *from)
+{
+	stats_add(&to->stats, &from->stats);
+	exits_add(&to->exits, &from->exits);
+	to->vms += from->vms;
+	to->checks += from->checks;
+	to->mismatches += from->mismatches;
+	to->tables_dumped += from->tables_dumped;
+	for (unsigned int l = 0; l < STAT_LEVELS; l++) {
+		for (unsigned int t = 0; t < S2_TYPE_COUNT; t++)
+			to->dumped[l][t] += from->dumped[l][t];
+	}
+}
+
+static void past_add(const struct totals *t)
+{
+	spin_lock(&lock);
+	totals_add(&past, t);
+	spin_unlock(&lock);
+}
+
 void report_vm_check(struct vm *vm)
 {
+	struct totals t = { 0 };
 	struct stats stats;
 
-	spin_lock(&lock);
-	check(&past, vm, &stats);
-	spin_unlock(&lock);
+	check(&t, vm, &stats);
+	past_add(&t);
 }
 
 static void vm_add(struct totals *to, struct vm *vm)
@@ -120,12 +141,16 @@ static void vm_add(struct totals *to, struct vm *vm)
 	}
 }
 
+/* The walk of its tables is long, and needs no lock: nobody else has the VM. */
 void report_vm_remove(struct vm *vm)
 {
+	struct totals t = { 0 };
+
 	spin_lock(&lock);
 	LIST_REMOVE(vm, link);
-	vm_add(&past, vm);
 	spin_unlock(&lock);
+	vm_add(&t, vm);
+	past_add(&t);
 }
 
 /* ---- text */

@@ -122,18 +122,20 @@ static bool invariant_reg(u16 sr, u64 *value)
 	return false;
 }
 
-/* DBGBVR<n>, DBGBCR<n>, DBGWVR<n>, DBGWCR<n>_EL1: CRm is n, op2 4 to 7 the kind; or NULL. */
+/* DBGBVR<n>, DBGBCR<n>, DBGWVR<n>, DBGWCR<n>_EL1: CRm is n, op2 4 to 7 the kind. */
+static bool is_debug_reg(u16 sr)
+{
+	return SR_OP0(sr) == 2 && SR_OP1(sr) == 0 && SR_CRN(sr) == 0 && SR_OP2(sr) >= 4;
+}
+
 static u64 *debug_reg(struct vcpu *v, u16 sr)
 {
-	if (SR_OP0(sr) != 2 || SR_OP1(sr) != 0 || SR_CRN(sr) != 0)
-		return NULL;
 	switch (SR_OP2(sr)) {
 	case 4: return &v->own_debug.bvr[SR_CRM(sr)];
 	case 5: return &v->own_debug.bcr[SR_CRM(sr)];
 	case 6: return &v->own_debug.wvr[SR_CRM(sr)];
-	case 7: return &v->own_debug.wcr[SR_CRM(sr)];
 	}
-	return NULL;
+	return &v->own_debug.wcr[SR_CRM(sr)];
 }
 
 /* ---- cache geometry: one level, one set, one way, lines as CTR_EL0 says */
@@ -305,15 +307,13 @@ int sysreg_trap(struct vcpu *v)
 {
 	struct sr_access a = access_of(v->cpu.esr);
 	const struct sr_row *row;
-	u64 *debug;
 
 	if (is_id_reg(a.sr))
 		return a.is_read ? read_as(v, &a,
 					   v->vm->id_regs[id_reg_index(SR_CRM(a.sr), SR_OP2(a.sr))])
 				 : undefined(v);
-	debug = debug_reg(v, a.sr);
-	if (debug)
-		return debug_trap(v, &a, debug);
+	if (is_debug_reg(a.sr))
+		return debug_trap(v, &a, debug_reg(v, a.sr));
 	row = row_find(a.sr);
 	return row ? row_trap(v, row, &a) : undefined(v);
 }
@@ -388,7 +388,6 @@ int sysreg_get(struct vcpu *v, u64 id, u64 *value)
 	u16 sr = (u16)id;
 	const struct sr_row *row;
 	u32 csselr;
-	u64 *debug;
 
 	if (demux_index(id, &csselr)) {
 		*value = ccsidr_of(v, csselr);
@@ -402,13 +401,14 @@ int sysreg_get(struct vcpu *v, u64 id, u64 *value)
 		*value = v->vm->id_regs[id_reg_index(SR_CRM(sr), SR_OP2(sr))];
 		return 0;
 	}
-	debug = debug_reg(v, sr);
+	if (is_debug_reg(sr)) {
+		*value = *debug_reg(v, sr);
+		return 0;
+	}
 	row = row_find(sr);
-	if (!debug && (!row || !in_user_list(row)))
+	if (!row || !in_user_list(row))
 		return -ENOENT;
-	if (debug)
-		*value = *debug;
-	else if (row->kind == SR_MDSCR)
+	if (row->kind == SR_MDSCR)
 		*value = v->own_debug.mdscr;
 	else
 		*value = row->kind == SR_CTR ? v->vm->ctr : v->cpu.reg[row->reg];
@@ -445,7 +445,7 @@ int sysreg_set(struct vcpu *v, u64 id, u64 value)
 	u16 sr = (u16)id;
 	const struct sr_row *row;
 	u32 csselr;
-	u64 *debug, fixed;
+	u64 fixed;
 
 	if (demux_index(id, &csselr))
 		return ccsidr_set(v, csselr, value);
@@ -455,9 +455,8 @@ int sysreg_set(struct vcpu *v, u64 id, u64 value)
 		return value == fixed ? 0 : -EINVAL;
 	if (is_id_reg(sr))
 		return id_reg_set(v->vm, id_reg_index(SR_CRM(sr), SR_OP2(sr)), value);
-	debug = debug_reg(v, sr);
-	if (debug) {
-		*debug = value;
+	if (is_debug_reg(sr)) {
+		*debug_reg(v, sr) = value;
 		return 0;
 	}
 	row = row_find(sr);
