@@ -104,6 +104,22 @@ static void take_down_slot(struct guest_mem *m, const struct slot *s)
 			    s->npages << PAGE_SHIFT);
 }
 
+/*
+ * The slot goes, and what it mapped. Its range is published first: a notifier that no longer finds
+ * the slot finds the range, and waits.
+ */
+static void remove_slot(struct guest_mem *m, struct slot_change *c)
+{
+	const struct slot *s = c->old;
+	struct hva_range r = host_range_of(s);
+
+	range_open(m, r);
+	slot_commit_remove(&m->slots, c);
+	stage2_unmap(&m->s2, IPA(s->gfn << PAGE_SHIFT), s->npages << PAGE_SHIFT);
+	range_settle(m, r);
+	range_close(m, r);
+}
+
 void guest_mem_unmap_all(struct guest_mem *m)
 {
 	guest_mem_take_down(m, (struct hva_range){ 0, ~0UL }, IPA(0), stage2_ipa_limit(&m->s2));
@@ -304,13 +320,9 @@ void guest_mem_slot_commit(struct guest_mem *m, struct slot_update *u)
 	switch (c->kind) {
 	case SLOT_NO_CHANGE: break;
 	case SLOT_CREATE: slot_commit_publish(&m->slots, c); break;
-	case SLOT_DELETE:
-		slot_commit_remove(&m->slots, c);
-		take_down_slot(m, c->old);
-		break;
+	case SLOT_DELETE: remove_slot(m, c); break;
 	case SLOT_MOVE:
-		slot_commit_remove(&m->slots, c);
-		take_down_slot(m, c->old);
+		remove_slot(m, c);
 		slot_commit_publish(&m->slots, c);
 		break;
 	case SLOT_FLAGS:

@@ -136,6 +136,12 @@ void machine_on_relax(struct port *p, void (*fn)(void *arg), void *arg)
 	p->machine->on_relax_arg = arg;
 }
 
+void machine_on_write_lock(struct port *p, void (*fn)(void *arg), void *arg)
+{
+	p->machine->on_write_lock = fn;
+	p->machine->on_write_lock_arg = arg;
+}
+
 /* ---- memory */
 
 /* Allocation may sleep: not under a lock, not in a walk section. True: this one is to fail. */
@@ -327,6 +333,8 @@ void machine_read_unlock(struct port *p, struct port_rwlock *l)
 
 void machine_write_lock(struct port *p, struct port_rwlock *l)
 {
+	if (p->machine->on_write_lock)
+		p->machine->on_write_lock(p->machine->on_write_lock_arg);
 	if (l->writer || l->readers)
 		machine_refuse(p, "dead lock: write lock while held");
 	l->writer = true;

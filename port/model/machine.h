@@ -45,6 +45,8 @@ void machine_deafen(struct port *p, enum machine_deafness what);
 void machine_hear_again(struct port *p);
 /* Called at each relax point, with no table lock held; NULL: none. */
 void machine_on_relax(struct port *p, void (*fn)(void *arg), void *arg);
+/* Called before each write lock is taken: the last moment for another CPU. NULL: none. */
+void machine_on_write_lock(struct port *p, void (*fn)(void *arg), void *arg);
 
 /* ---- the guest */
 /* This CPU loads the VM's stage 2. From the first time on, the VM's tables are watched. */

@@ -133,6 +133,8 @@ struct machine {
 	bool deaf[DEAF_KINDS];
 	void (*on_relax)(void *arg);
 	void *on_relax_arg;
+	void (*on_write_lock)(void *arg);
+	void *on_write_lock_arg;
 	bool in_relax;
 	jmp_buf catch;
 	bool catching;

@@ -733,6 +733,36 @@ static void m13_a_range_counts_as_unsettled_until_its_tlbi_is_complete(void **st
 	fx_delete(f);
 }
 
+/* Whoever does not find the slot any more must find its range published. */
+static unsigned int looks_without_slot;
+
+static void look_for_slot(void *arg)
+{
+	struct fx *f = arg;
+	struct s2_run run;
+
+	if (slot_find(&f->m.slots, FX_IPA >> PAGE_SHIFT) || !stage2_dump(&f->m.s2, IPA(0), &run))
+		return;
+	looks_without_slot++;
+	assert_true(invalidate_unsettled(&f->m.inv, (struct hva_range){ FX_HVA, FX_HVA + 1 }));
+}
+
+static void m13_a_slot_is_not_gone_before_its_range_is_published(void **state)
+{
+	(void)state;
+	for (u64 size = 0; size <= 4 * MIB; size += 4 * MIB) { /* deleted, moved */
+		struct fx *f = begin(&caps_fwb, 4 * MIB, LEVEL_4K);
+
+		looks_without_slot = 0;
+		guest_touch(f, FX_IPA, MACHINE_WRITE);
+		machine_on_write_lock(f->p, look_for_slot, f);
+		assert_int_equal(fx_slot(f, 0, 0, FX_IPA + 8 * MIB, size, FX_HVA), ERR_OK);
+		machine_on_write_lock(f->p, NULL, NULL);
+		assert_int_not_equal(looks_without_slot, 0);
+		fx_delete(f);
+	}
+}
+
 static void m13_one_host_page_behind_two_slots_goes_from_both(void **state)
 {
 	struct fx *f = begin(&caps_fwb, 4 * MIB, LEVEL_4K);
@@ -1171,6 +1201,7 @@ int main(void)
 		cmocka_unit_test(m13_too_many_invalidations_count_as_a_race),
 		cmocka_unit_test(m13_more_open_ranges_than_places_hold_all_faults_back),
 		cmocka_unit_test(m13_faults_between_bounded_steps_map_nothing),
+		cmocka_unit_test(m13_a_slot_is_not_gone_before_its_range_is_published),
 		cmocka_unit_test(m13_the_rest_of_a_block_can_be_mapped_meanwhile),
 		cmocka_unit_test(m13_a_fault_on_a_slot_that_went_away_maps_nothing),
 		cmocka_unit_test(m13_a_fault_that_raced_with_the_start_of_logging_is_logged),
