@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random KVM ioctls from several threads on shared VMs and vCPUs, with structures that are often
+ * almost right, vCPUs run in between with whatever state that left them in. Nothing is expected of
+ * a call but that it returns; a VM of our own computes as it should afterwards. Arguments: seed
+ * (1), ioctls of each thread.
+ */
+#define _GNU_SOURCE
+#include "tests/target/check.h"
+#include "tests/target/client.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { THREADS = 3, VMS = 2, VCPUS = 4, AREA_SIZE = 8 * MIB, REG_COUNT_LIMIT = 2000 };
+
+static struct vm vms[VMS];
+static struct vcpu vcpus[VCPUS]; /* half of them in each VM */
+static char *area;
+static uint64_t reg_ids[REG_COUNT_LIMIT];
+static size_t reg_count;
+static uint64_t first_seed = 1;
+static unsigned long calls_per_thread = 5000;
+
+GUEST(counts, "1:	add x0, x0, #1\n"
+	      "	str x0, [x19]\n"
+	      "	b 1b\n");
+
+struct random {
+	uint64_t state;
+};
+
+static uint64_t next_random(struct random *r)
+{
+	r->state ^= r->state << 13;
+	r->state ^= r->state >> 7;
+	r->state ^= r->state << 17;
+	return r->state * 0x2545f4914f6cdd1d;
+}
+
+static uint64_t below(struct random *r, uint64_t limit)
+{
+	return (next_random(r) >> 20) % limit;
+}
+
+static uint64_t odd_number(struct random *r)
+{
+	static const uint64_t numbers[] = { 0,		1,	   -1ul,      2,	 63,
+					    64,		4095,	   4096,      1ul << 31, 1ul << 32,
+					    1ul << 39,	1ul << 40, 1ul << 47, 1ul << 48, -4096ul,
+					    0x7fffffff, 1ul << 63, 32767 };
+
+	return numbers[below(r, sizeof(numbers) / sizeof(numbers[0]))];
+}
+
+static uint64_t guest_address(struct random *r)
+{
+	return below(r, 10) ? GUEST_RAM + below(r, 16) * MIB / 2 : odd_number(r);
+}
+
+static void *host_address(struct random *r)
+{
+	return below(r, 10) ? area + below(r, AREA_SIZE / PAGE) * PAGE : (void *)odd_number(r);
+}
+
+static void set_slot(struct random *r)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = (uint32_t)(below(r, 20) ? below(r, 6) : odd_number(r)),
+		.flags = (uint32_t)(below(r, 20) ? below(r, 4) : odd_number(r)),
+		.guest_phys_addr = guest_address(r),
+		.memory_size = below(r, 10) ? below(r, 5) * MIB / 2 : odd_number(r),
+		.userspace_addr = (uint64_t)host_address(r),
+	};
+
+	ioctl(vms[below(r, VMS)].fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+static void dirty_log(struct random *r)
+{
+	uint64_t *bitmap = malloc(64 * 1024);
+	struct kvm_clear_dirty_log log = {
+		.slot = (uint32_t)below(r, 6),
+		.num_pages = (uint32_t)(below(r, 4) ? below(r, 600) : odd_number(r)),
+		.first_page = below(r, 2) ? 0 : 64 * below(r, 8),
+		.dirty_bitmap = below(r, 10) ? bitmap : (void *)odd_number(r),
+	};
+	struct kvm_dirty_log get = { .slot = log.slot, .dirty_bitmap = log.dirty_bitmap };
+	int fd = vms[below(r, VMS)].fd;
+
+	memset(bitmap, (int)next_random(r), 64 * 1024);
+	if (below(r, 2))
+		ioctl(fd, KVM_GET_DIRTY_LOG, &get);
+	else
+		ioctl(fd, KVM_CLEAR_DIRTY_LOG, &log);
+	free(bitmap);
+}
+
+static void one_reg(struct random *r)
+{
+	uint64_t value[32];
+	struct kvm_one_reg reg = {
+		.id = below(r, 20) ? reg_ids[below(r, reg_count)] : next_random(r),
+		.addr = below(r, 20) ? (uint64_t)value : odd_number(r),
+	};
+
+	for (int i = 0; i < 32; i++)
+		value[i] = below(r, 4) ? odd_number(r) : next_random(r);
+	ioctl(vcpus[below(r, VCPUS)].fd, below(r, 3) ? KVM_SET_ONE_REG : KVM_GET_ONE_REG, &reg);
+}
+
+static void init_vcpu(struct random *r)
+{
+	struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8 };
+
+	init.features[0] = (uint32_t)(below(r, 4) ? 1u << KVM_ARM_VCPU_PSCI_0_2 : next_random(r));
+	ioctl(vcpus[below(r, VCPUS)].fd, KVM_ARM_VCPU_INIT, &init);
+}
+
+/* Something that runs: the counter, at a place where there may be memory. */
+static void start_vcpu(struct random *r)
+{
+	struct vcpu *vcpu = &vcpus[below(r, VCPUS)];
+	uint64_t values[3] = { guest_address(r), 0x3c5, GUEST_MMIO };
+	const uint64_t ids[3] = { CORE_REG(regs.pc), CORE_REG(regs.pstate),
+				  CORE_REG(regs.regs[19]) };
+
+	for (int i = 0; i < 3; i++) {
+		struct kvm_one_reg reg = { .id = ids[i], .addr = (uint64_t)&values[i] };
+
+		ioctl(vcpu->fd, KVM_SET_ONE_REG, &reg);
+	}
+}
+
+static void run_vcpu(struct random *r)
+{
+	struct vcpu *vcpu = &vcpus[below(r, VCPUS)];
+
+	vcpu->run->immediate_exit = below(r, 8) == 0;
+	vcpu->run->mmio.len = (uint32_t)below(r, 16);
+	ioctl(vcpu->fd, KVM_RUN, 0);
+}
+
+static void enable_cap(struct random *r)
+{
+	struct kvm_enable_cap cap = {
+		.cap = (uint32_t)below(r, 250),
+		.flags = below(r, 20) ? 0 : 1,
+		.args = { below(r, 4), below(r, 4) },
+	};
+
+	ioctl(below(r, 2) ? vms[below(r, VMS)].fd : vcpus[below(r, VCPUS)].fd, KVM_ENABLE_CAP,
+	      &cap);
+}
+
+static void device_attribute(struct random *r)
+{
+	static const unsigned long commands[] = { KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR,
+						  KVM_HAS_DEVICE_ATTR };
+	uint64_t value[8] = { odd_number(r), odd_number(r) };
+	struct kvm_device_attr attr = {
+		.group = (uint32_t)below(r, 5),
+		.attr = below(r, 5),
+		.addr = below(r, 5) ? (uint64_t)value : odd_number(r),
+	};
+
+	ioctl(below(r, 2) ? vms[below(r, VMS)].fd : vcpus[below(r, VCPUS)].fd,
+	      commands[below(r, 3)], &attr);
+}
+
+/* Any number of the KVM range with a buffer of random words, to any of the descriptors. */
+static void any_ioctl(struct random *r)
+{
+	uint64_t buffer[64];
+	unsigned long command = _IOC(below(r, 4), KVMIO, below(r, 256),
+				     below(r, 2) ? below(r, 64) * 8 : below(r, 512));
+	int fd = (int)below(r, 3);
+
+	for (int i = 0; i < 64; i++)
+		buffer[i] = below(r, 2) ? below(r, 8) : odd_number(r);
+	fd = fd == 0 ? vms[0].kvm : fd == 1 ? vms[below(r, VMS)].fd : vcpus[below(r, VCPUS)].fd;
+	/* What makes descriptors would fill the table. */
+	if (_IOC_NR(command) == _IOC_NR(KVM_CREATE_VM))
+		return;
+	ioctl(fd, command, below(r, 8) ? (unsigned long)buffer : odd_number(r));
+}
+
+static void create_and_close(struct random *r)
+{
+	int vm = ioctl(vms[0].kvm, KVM_CREATE_VM, below(r, 4) ? 0 : below(r, 64));
+	int vcpu = vm < 0 ? -1 : ioctl(vm, KVM_CREATE_VCPU, below(r, 4));
+
+	close(vm);
+	close(vcpu);
+}
+
+static void change_memory(struct random *r)
+{
+	char *p = area + below(r, AREA_SIZE / PAGE - 600) * PAGE;
+	size_t size = (1 + below(r, 600)) * PAGE;
+
+	switch (below(r, 4)) {
+	case 0: madvise(p, size, MADV_DONTNEED); break;
+	case 1: mprotect(p, size, (int)below(r, 4)); break;
+	case 2:
+		mmap(p, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		     0);
+		break;
+	case 3: madvise(area, AREA_SIZE, below(r, 2) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE); break;
+	}
+}
+
+static void (*const actions[])(struct random *r) = {
+	set_slot,   set_slot,	      dirty_log, one_reg,   one_reg,	      init_vcpu,
+	start_vcpu, start_vcpu,	      run_vcpu,	 run_vcpu,  run_vcpu,	      run_vcpu,
+	enable_cap, device_attribute, any_ioctl, any_ioctl, create_and_close, change_memory,
+};
+
+static atomic_int tids[THREADS];
+static atomic_int finished;
+
+static void *act_at_random(void *arg)
+{
+	struct random r = { first_seed * 0x9e3779b97f4a7c15 + (uint64_t)arg * 7919 };
+
+	atomic_store(&tids[(unsigned long)arg], gettid());
+	for (unsigned long i = 0; i < calls_per_thread; i++)
+		actions[below(&r, sizeof(actions) / sizeof(actions[0]))](&r);
+	return NULL;
+}
+
+static void no_op(int signal)
+{
+	(void)signal;
+}
+
+/* Guests that never exit are interrupted, again and again. */
+static void *interrupt_all(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&finished)) {
+		usleep(1000);
+		for (int i = 0; i < THREADS; i++)
+			if (atomic_load(&tids[i]))
+				tgkill(getpid(), atomic_load(&tids[i]), SIGUSR1);
+	}
+	return NULL;
+}
+
+static void list_registers(struct vcpu *vcpu)
+{
+	struct kvm_reg_list *list = calloc(1, sizeof(*list) + sizeof(reg_ids));
+
+	list->n = REG_COUNT_LIMIT;
+	REQUIRE(ioctl(vcpu->fd, KVM_GET_REG_LIST, list) == 0);
+	reg_count = list->n;
+	memcpy(reg_ids, list->reg, reg_count * sizeof(reg_ids[0]));
+	free(list);
+}
+
+static void prepare(void)
+{
+	struct sigaction action = { .sa_handler = no_op };
+
+	sigaction(SIGUSR1, &action, NULL);
+	area = host_memory(AREA_SIZE, 2 * MIB);
+	for (size_t at = 0; at < AREA_SIZE; at += MIB / 2)
+		LOAD(area + at, counts);
+	for (int i = 0; i < VMS; i++) {
+		vm_create(&vms[i], 0);
+		REQUIRE(vm_slot(&vms[i], 0, 0, GUEST_RAM, 2 * MIB, area + i * 2 * MIB) == 0);
+	}
+	for (unsigned i = 0; i < VCPUS; i++)
+		vcpu_create(&vms[i % VMS], &vcpus[i], i / VMS, 0);
+	list_registers(&vcpus[0]);
+}
+
+static void check_afterwards(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+
+	vm_create(&vm, 0);
+	LOAD((char *)vm_ram(&vm, 0, GUEST_RAM, 2 * MIB), counts);
+	vcpu_create(&vm, &vcpu, 0, 0);
+	vcpu_start(&vcpu, GUEST_RAM);
+	vcpu_set_x(&vcpu, 0, 0);
+	for (uint64_t i = 1; i <= 10; i++)
+		CHECK_EQ(RUN_TO_WRITE(&vcpu, GUEST_MMIO), i);
+	vcpu_destroy(&vcpu);
+	vm_destroy(&vm);
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t thread[THREADS], interrupter;
+
+	if (argc > 1)
+		first_seed = strtoul(argv[1], NULL, 0);
+	if (argc > 2)
+		calls_per_thread = strtoul(argv[2], NULL, 0);
+	prepare();
+	for (unsigned long i = 0; i < THREADS; i++)
+		REQUIRE(pthread_create(&thread[i], NULL, act_at_random, (void *)i) == 0);
+	REQUIRE(pthread_create(&interrupter, NULL, interrupt_all, NULL) == 0);
+	for (int i = 0; i < THREADS; i++)
+		CHECK_EQ(pthread_join(thread[i], NULL), 0);
+	atomic_store(&finished, 1);
+	pthread_join(interrupter, NULL);
+	check_afterwards();
+	printf("random_kvm: seed %lu, %lu actions\n", first_seed, THREADS * calls_per_thread);
+	return check_done("random_kvm");
+}
