@@ -5,12 +5,27 @@
 
 #define WFX_IS_WFE BIT(0)
 
-/* Conditional instructions exist in AArch32 only, where a failed condition may trap as well. */
+/* The state of a T32 IT block after one instruction of it (Arm ARM F1.3.2); IT[1:0] are bits 26:25.
+ */
+static u64 it_advance(u64 pstate)
+{
+	u64 it = (pstate >> 25 & 3) | (pstate >> 8 & 0xfc);
+
+	it = it & 7 ? (it & 0xe0) | (it << 1 & 0x1f) : 0;
+	pstate &= ~(3UL << 25 | 0xfc00UL);
+	return pstate | (it & 3) << 25 | (it & 0xfc) << 8;
+}
+
+#define PSTATE_BTYPE (3UL << 10)
+
 void vcpu_skip(struct vcpu *v)
 {
 	v->cpu.pc += v->cpu.esr & ESR_IL ? 4 : 2;
-	v->cpu.pstate &= ~(3UL << 10); /* BTYPE */
-	v->cpu.pstate &= ~PSTATE_SS;   /* this instruction has been stepped */
+	if (v->cpu.pstate & PSTATE_NRW)
+		v->cpu.pstate = it_advance(v->cpu.pstate);
+	else
+		v->cpu.pstate &= ~PSTATE_BTYPE;
+	v->cpu.pstate &= ~PSTATE_SS; /* this instruction has been stepped */
 }
 
 /* Sleeping happens in the run loop's terms: the thread is switched out, the hook puts the vCPU. */

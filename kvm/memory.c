@@ -335,19 +335,32 @@ int vm_clear_dirty_log(struct vm *vm, hva_t arg)
 
 /* ---- KVM_PRE_FAULT_MEMORY */
 
+/* Up to 2 MiB; then others get their turn. 0, or why it stopped. */
+static int pre_fault_step(struct vm *vm, struct kvm_pre_fault_memory *r)
+{
+	u64 size = min((u64)r->size, SZ_2M - (r->gpa & (SZ_2M - 1)));
+	struct prefault_result res = guest_mem_prefault(&vm->mem, IPA(r->gpa), size);
+
+	r->gpa += res.done;
+	r->size -= res.done;
+	sched_point();
+	return res.error == ERR_AGAIN ? 0 : res.error;
+}
+
 int vm_pre_fault(struct vm *vm, hva_t arg)
 {
 	struct kvm_pre_fault_memory r;
-	struct prefault_result done;
+	int error = 0;
+	u64 size;
 
 	if (copy_from_user(&r, arg, sizeof(r)))
 		return -EFAULT;
 	if (r.flags || ((r.gpa | r.size) & ~PAGE_MASK) || r.gpa + r.size <= r.gpa)
 		return -EINVAL;
-	done = guest_mem_prefault(&vm->mem, IPA(r.gpa), r.size);
-	r.gpa += done.done;
-	r.size -= done.done;
+	size = r.size;
+	while (r.size && !error)
+		error = task_signal_pending(port_current()) ? -EINTR : pre_fault_step(vm, &r);
 	if (copy_to_user(arg, &r, sizeof(r)))
 		return -EFAULT;
-	return done.done ? 0 : done.error;
+	return r.size != size ? 0 : error;
 }

@@ -92,9 +92,10 @@ static int suspended(struct vcpu *v)
 	if (__atomic_load_n(&v->mp_state, __ATOMIC_ACQUIRE) != KVM_MP_STATE_SUSPENDED)
 		return 1;
 	result = vcpu_wait(v);
+	/* Until user space ends it, also across a KVM_RUN that a signal ended. */
+	__atomic_fetch_or(&v->requests, VCPU_REQ_SUSPEND, __ATOMIC_RELAXED);
 	if (result < 0)
 		return result;
-	__atomic_fetch_or(&v->requests, VCPU_REQ_SUSPEND, __ATOMIC_RELAXED);
 	if (!irq_is_pending(v))
 		return 1;
 	v->run->system_event.type = KVM_SYSTEM_EVENT_WAKEUP;
@@ -170,7 +171,6 @@ static int enter_once(struct vcpu *v, struct task *me)
 	why = port_guest_enter(&v->cpu);
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_RELAXED);
 
-	timer_sync(v);
 	switch (why) {
 	case GUEST_EXITED_SYNC: return exit_handle(v);
 	case GUEST_EXITED_IRQ:
@@ -214,6 +214,8 @@ static int run_loop(struct vcpu *v, struct task *me)
 	if (is_stopped(v))
 		__atomic_fetch_or(&v->requests, VCPU_REQ_SLEEP, __ATOMIC_RELAXED);
 	do {
+		/* After whatever took interrupts: a timer's was disabled by that (gic.c). */
+		timer_sync(v);
 		if (timer_user_must_know(v))
 			return interrupted(v);
 		result = enter_once(v, me);
@@ -262,6 +264,7 @@ static s64 run_loaded(struct vcpu *v, struct task *me)
 	me->hook = &v->hook;
 	result = run_loop(v, me);
 	me->hook = NULL;
+	timer_sync(v);
 	timer_tell_user(v);
 	vcpu_put(v);
 	step_remember(v);

@@ -329,12 +329,16 @@ void sysreg_reset(struct vcpu *v)
 {
 	u64 *reg = v->cpu.reg, mpidr = reg[GR_MPIDR_EL1], clidr = reg[GR_CLIDR_EL1];
 
-	for (unsigned int i = 0; i < GR_COUNT; i++)
-		reg[i] = 0;
+	/* Never 0 in between: other vCPUs' PSCI calls look this one up by its MPIDR_EL1. */
+	for (unsigned int i = 0; i < GR_COUNT; i++) {
+		if (i != GR_MPIDR_EL1)
+			reg[i] = 0;
+	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows); i++) {
 		enum sr_kind kind = (enum sr_kind)rows[i].kind;
 
-		if (kind == SR_LIVE || kind == SR_MEMORY || kind == SR_READ_ONLY)
+		if (rows[i].reg != GR_MPIDR_EL1 &&
+		    (kind == SR_LIVE || kind == SR_MEMORY || kind == SR_READ_ONLY))
 			reg[rows[i].reg] = rows[i].reset;
 	}
 	/* Like the other ID registers, what user space made of them outlives a reset. */

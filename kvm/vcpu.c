@@ -106,8 +106,11 @@ static int set_events(struct vcpu *v, hva_t arg)
 		return -EINVAL;
 	if (e.exception.serror_pending)
 		inject_serror(v);
-	if (e.exception.ext_dabt_pending)
+	if (e.exception.ext_dabt_pending) {
+		/* The answer to an MMIO exit: the instruction is not completed. */
+		v->mmio_pending = false;
 		inject_sea(v, INJECT_SEA_DATA, v->cpu.far, false);
+	}
 	return 0;
 }
 

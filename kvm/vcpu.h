@@ -146,7 +146,7 @@ int regs_set_one(struct vcpu *v, hva_t arg);
 int regs_list(struct vcpu *v, hva_t arg);
 
 /* ---- kvm/timer.c */
-/* After load, and after every exit: learns which lines are asserted. */
+/* After load, and before every entry: learns which lines are asserted. */
 void timer_sync(struct vcpu *v);
 /* Must user space be told of a line that changed (KVM_CAP_ARM_USER_IRQ)? */
 bool timer_user_must_know(struct vcpu *v);

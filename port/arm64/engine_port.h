@@ -4,7 +4,7 @@
 #define PORT_ARM64_ENGINE_PORT_H
 
 #include "host/port.h"
-#include "msr.h"
+#include "sysreg.h"
 
 #define HCR_EL2_VM  BIT(0)
 #define HCR_EL2_TGE BIT(27)
@@ -209,8 +209,8 @@ static inline void port_tlbi_enter(struct port *p, struct port_tlbi *t, const u6
 	t->hcr = read_sysreg(hcr_el2);
 	t->vttbr = read_sysreg(vttbr_el2);
 	if (t->vttbr != vttbr)
-		write_sysreg(vttbr, vttbr_el2);
-	write_sysreg((t->hcr & ~HCR_EL2_TGE) | HCR_EL2_VM, hcr_el2);
+		write_sysreg(vttbr_el2, vttbr);
+	write_sysreg(hcr_el2, (t->hcr & ~HCR_EL2_TGE) | HCR_EL2_VM);
 	isb();
 }
 
@@ -260,8 +260,8 @@ static inline void port_tlbi_leave(struct port *p, struct port_tlbi *t)
 {
 	(void)p;
 	__asm__ volatile("dsb ish" ::: "memory");
-	write_sysreg(t->hcr, hcr_el2);
-	write_sysreg(t->vttbr, vttbr_el2);
+	write_sysreg(hcr_el2, t->hcr);
+	write_sysreg(vttbr_el2, t->vttbr);
 	isb();
 }
 
@@ -275,8 +275,8 @@ static inline void port_tlbi_all_vmids(struct port *p)
 static inline void arm64_tlbi_leave_local(struct port_tlbi *t)
 {
 	__asm__ volatile("dsb nsh" ::: "memory");
-	write_sysreg(t->hcr, hcr_el2);
-	write_sysreg(t->vttbr, vttbr_el2);
+	write_sysreg(hcr_el2, t->hcr);
+	write_sysreg(vttbr_el2, t->vttbr);
 	isb();
 }
 

@@ -10,7 +10,7 @@
 #include "guest.h"
 #include "guest_debug.h"
 #include "kernel/port.h"
-#include "msr.h"
+#include "sysreg.h"
 #include "percpu.h"
 
 _Static_assert(offsetof(struct guest_cpu, x) == GUEST_X(0), "known to guest_entry.S");
@@ -122,7 +122,7 @@ static void live_regs_load(const struct guest_cpu *g)
 {
 #define X(name)                                                                                    \
 	if (!IS_TRANSLATION_CONTROL(name) || read_sysreg(ENC_##name) != g->reg[GR_##name])         \
-		write_sysreg(g->reg[GR_##name], ENC_##name);
+		write_sysreg(ENC_##name, g->reg[GR_##name]);
 	GUEST_LIVE_REGS(X)
 #undef X
 }
@@ -147,16 +147,16 @@ void port_guest_regs_restore(struct guest_cpu *g)
 /* The controls that confine the guest and mean nothing to programs at EL0. */
 static void confine(const struct guest_cpu *g)
 {
-	write_sysreg(g->vtcr, vtcr_el2);
-	write_sysreg(g->vttbr, vttbr_el2);
-	write_sysreg(g->vpidr, vpidr_el2);
-	write_sysreg(g->vmpidr, vmpidr_el2);
-	write_sysreg(g->cntvoff, cntvoff_el2);
-	write_sysreg(CPTR_FPEN | CPTR_TTA | CPTR_TAM, cptr_el2);
-	write_sysreg(ICH_HCR_TC | ICH_HCR_TALL0 | ICH_HCR_TALL1, S3_4_C12_C11_0);
-	write_sysreg(0x7, S3_4_C12_C9_5); /* ICC_SRE_EL2 without Enable: ICC_SRE_EL1 traps */
+	write_sysreg(vtcr_el2, g->vtcr);
+	write_sysreg(vttbr_el2, g->vttbr);
+	write_sysreg(vpidr_el2, g->vpidr);
+	write_sysreg(vmpidr_el2, g->vmpidr);
+	write_sysreg(cntvoff_el2, g->cntvoff);
+	write_sysreg(cptr_el2, CPTR_FPEN | CPTR_TTA | CPTR_TAM);
+	write_sysreg(S3_4_C12_C11_0, ICH_HCR_TC | ICH_HCR_TALL0 | ICH_HCR_TALL1);
+	write_sysreg(S3_4_C12_C9_5, 0x7); /* ICC_SRE_EL2 without Enable: ICC_SRE_EL1 traps */
 	if (cpu_features.hcx)
-		write_sysreg(0, S3_4_C1_C2_2);
+		write_sysreg(S3_4_C1_C2_2, 0);
 }
 
 void port_guest_load(struct guest_cpu *g)
@@ -167,7 +167,7 @@ void port_guest_load(struct guest_cpu *g)
 	 */
 	g->host_hcr = read_sysreg(hcr_el2) & ~HCR_STAGE2;
 	g->host_hcr |= g->hcr & HCR_STAGE2;
-	write_sysreg(g->host_hcr, hcr_el2);
+	write_sysreg(hcr_el2, g->host_hcr);
 	g->host_tpidr = read_sysreg(tpidr_el0);
 	g->host_tpidrro = read_sysreg(tpidrro_el0);
 	g->host_mdcr = read_sysreg(mdcr_el2);
@@ -184,10 +184,10 @@ void port_guest_put(struct guest_cpu *g)
 	live_regs_save(g);
 	guest_debug_put(g);
 	/* The guest's timers must not interrupt what runs next here. */
-	write_sysreg(0, S3_5_C14_C3_1);
-	write_sysreg(0, S3_5_C14_C2_1);
-	write_sysreg(g->host_tpidr, tpidr_el0);
-	write_sysreg(g->host_tpidrro, tpidrro_el0);
+	write_sysreg(S3_5_C14_C3_1, 0);
+	write_sysreg(S3_5_C14_C2_1, 0);
+	write_sysreg(tpidr_el0, g->host_tpidr);
+	write_sysreg(tpidrro_el0, g->host_tpidrro);
 	port_fp_save((struct user_fpsimd *)&g->fp);
 	port_fp_load((const struct user_fpsimd *)&g->host_fp);
 	isb();
@@ -203,14 +203,14 @@ bool port_guest_find_ipa(struct guest_cpu *g)
 {
 	u64 saved = read_sysreg(S3_0_C7_C4_0), par;
 
-	write_sysreg(g->hcr, hcr_el2);
+	write_sysreg(hcr_el2, g->hcr);
 	isb();
 	__asm__ volatile("at s1e1r, %0" : : "r"(g->far));
 	isb();
 	par = read_sysreg(S3_0_C7_C4_0);
-	write_sysreg(g->host_hcr, hcr_el2);
+	write_sysreg(hcr_el2, g->host_hcr);
 	isb();
-	write_sysreg(saved, S3_0_C7_C4_0);
+	write_sysreg(S3_0_C7_C4_0, saved);
 	if (par & PAR_F)
 		return false;
 	g->hpfar = (par & GENMASK(47, 12)) >> 8;

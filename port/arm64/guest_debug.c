@@ -7,7 +7,7 @@
 #include "guest_debug.h"
 
 #include "kvm/port.h"
-#include "msr.h"
+#include "sysreg.h"
 
 #define MDCR_HPMN  0x1fUL
 #define MDCR_TPMCR BIT(5)
@@ -26,7 +26,7 @@
  */
 #define WRITE_CASE(n)                                                                              \
 	if ((n) < count)                                                                           \
-		write_sysreg(from[n], MSR_DEBUG_REG(n));
+		write_sysreg(MSR_DEBUG_REG(n), from[n]);
 #define READ_CASE(n)                                                                               \
 	if ((n) < count)                                                                           \
 		to[n] = read_sysreg(MSR_DEBUG_REG(n));
@@ -91,19 +91,19 @@ void guest_debug_load(struct guest_cpu *g)
 		mdcr |= MDCR_TDE;
 	if (g->debug_by != GUEST_DEBUG_BY_GUEST)
 		mdcr |= MDCR_TDA;
-	write_sysreg(mdcr, mdcr_el2);
+	write_sysreg(mdcr_el2, mdcr);
 	if (g->debug_by == GUEST_DEBUG_BY_NOBODY)
 		return;
 	bvr_write(g->debug->bvr, breakpoints());
 	bcr_write(g->debug->bcr, breakpoints());
 	wvr_write(g->debug->wvr, watchpoints());
 	wcr_write(g->debug->wcr, watchpoints());
-	write_sysreg(g->debug->mdscr, mdscr_el1);
+	write_sysreg(mdscr_el1, g->debug->mdscr);
 }
 
 void guest_debug_put(struct guest_cpu *g)
 {
-	write_sysreg(g->host_mdcr, mdcr_el2);
+	write_sysreg(mdcr_el2, g->host_mdcr);
 	if (g->debug_by == GUEST_DEBUG_BY_NOBODY)
 		return;
 	if (g->debug_by == GUEST_DEBUG_BY_GUEST) {
@@ -113,5 +113,5 @@ void guest_debug_put(struct guest_cpu *g)
 		wcr_read(g->debug->wcr, watchpoints());
 		g->debug->mdscr = read_sysreg(mdscr_el1);
 	}
-	write_sysreg(0, mdscr_el1);
+	write_sysreg(mdscr_el1, 0);
 }

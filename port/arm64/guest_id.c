@@ -2,7 +2,7 @@
 /* The identification registers of the CPU, for kvm/ to show guests what they may see of them. */
 #include "kvm/port.h"
 
-#include "msr.h"
+#include "sysreg.h"
 
 #define ID_ROW(crm)                                                                                \
 	case (crm) << 3 | 0: return read_sysreg(S3_0_C0_C##crm##_0);                               \
@@ -51,7 +51,7 @@ u64 port_host_ctr(void)
 
 u64 port_host_ccsidr(u32 csselr)
 {
-	write_sysreg(csselr, csselr_el1);
+	write_sysreg(csselr_el1, csselr);
 	isb();
 	return read_sysreg(ccsidr_el1);
 }

@@ -6,7 +6,7 @@
  */
 #include "kvm/port.h"
 
-#include "msr.h"
+#include "sysreg.h"
 #include "percpu.h"
 
 #define PPI_VIRTUAL_TIMER  27
