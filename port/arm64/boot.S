@@ -36,12 +36,13 @@
 #define TCR_TBI0	(1 << 37)
 #define TCR_AS		(1 << 36)
 /*
- * M C I, stack alignment (SA, SA0), WXN; EL0 may use DC ZVA, CTR_EL0, WFI, WFE and cache maintenance;
+ * M C I, stack alignment (SA, SA0); EL0 may use DC ZVA, CTR_EL0, WFI, WFE and cache maintenance. WXN
+ * stays clear: it would take execution from what programs map writable and executable at EL0 too;
  * SPAN clear, so exceptions from EL0 set PAN. The rest are RES1 where the feature is missing:
  * ITD, SED, TSCXT, EIS, EOS, nTLSMD, LSMAOE. Pointer authentication and memory tagging stay off.
  */
 #define SCTLR_LO	0xd99d		/* M C SA SA0 ITD SED EOS I DZE UCT */
-#define SCTLR_HI	0x345d		/* nTWI nTWE WXN TSCXT EIS UCI nTLSMD LSMAOE */
+#define SCTLR_HI	0x3455		/* nTWI nTWE TSCXT EIS UCI nTLSMD LSMAOE */
 
 	.section .head, "ax"
 	.global _start
