@@ -106,7 +106,7 @@ static void start(struct process *p, struct thread *t, const struct clone_reques
 	bool waits = req->flags & CLONE_VFORK;
 
 	process_enter_tree(p, current_process());
-	(void)thread_join_process(t); /* it is not ending yet */
+	thread_begin_process(t);
 	sched_start(t);
 	if (waits)
 		wait_event(&p->vfork_wait, __atomic_load_n(&p->vfork_done, __ATOMIC_ACQUIRE));

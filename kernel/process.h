@@ -22,6 +22,9 @@ void thread_discard(struct thread *t);
 void thread_prepare_user(struct thread *t, void (*fn)(void *arg));
 /* Adds the new thread to its process; -EAGAIN if that is ending. */
 int thread_join_process(struct thread *t);
+/* The same for the first thread of a new process, which may have been killed by its id already:
+ * then the thread ends on its way to EL0. */
+void thread_begin_process(struct thread *t);
 /* Gives the new thread @t what clone takes over from the calling one, changed as @req says. */
 void thread_inherit(struct thread *t, const struct clone_request *req);
 /* The calling thread, the last one of its process, becomes its first: takes the process's id. */

@@ -186,6 +186,18 @@ int thread_join_process(struct thread *t)
 	return err;
 }
 
+void thread_begin_process(struct thread *t)
+{
+	struct process *p = t->process;
+
+	spin_lock(&p->lock);
+	LIST_INSERT_HEAD(&p->threads, t, process_link);
+	p->thread_count++;
+	if (p->exiting)
+		__atomic_store_n(&t->task.signal_pending, 1, __ATOMIC_RELEASE);
+	spin_unlock(&p->lock);
+}
+
 void thread_inherit(struct thread *t, const struct clone_request *req)
 {
 	struct thread *maker = current_thread();

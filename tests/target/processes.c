@@ -8,9 +8,11 @@
 #include "tests/target/check.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -225,6 +227,49 @@ static void check_nothing_is_left_behind(void)
 }
 
 /* What exec starts: is everything as it should be? */
+/* Children whose id is known before they run, and killed by it. */
+static volatile pid_t victim;
+static volatile int killing;
+
+static void *kill_victims(void *arg)
+{
+	(void)arg;
+	while (killing)
+		syscall(SYS_tgkill, victim, victim, SIGKILL);
+	return NULL;
+}
+
+static void check_killed_before_it_runs(void)
+{
+	int *tid = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_t killer;
+	int status;
+
+	REQUIRE(tid != MAP_FAILED);
+	victim = fork();
+	if (!victim)
+		_exit(0);
+	collect(victim++);
+	killing = 1;
+	REQUIRE(pthread_create(&killer, NULL, kill_victims, NULL) == 0);
+	victim++; /* the thread has taken an id */
+	for (int i = 0; i < 300; i++) {
+		pid_t pid;
+
+		CHECK_OK(madvise(tid, 4096, MADV_DONTNEED)); /* its id is told by way of a fault */
+		pid = (pid_t)syscall(SYS_clone, CLONE_PARENT_SETTID | SIGCHLD, 0, tid, 0, 0);
+		REQUIRE(pid >= 0);
+		if (!pid)
+			_exit(0);
+		REQUIRE(waitpid(pid, &status, 0) == pid);
+		CHECK(status == 0 || status == SIGKILL);
+		victim = pid + 1;
+	}
+	killing = 0;
+	pthread_join(killer, NULL);
+	munmap(tid, 4096);
+}
+
 static int child(char **argv)
 {
 	const char *env = getenv("PROCESSES");
@@ -249,6 +294,7 @@ int main(int argc, char **argv)
 	check_crowd();
 	check_exec();
 	check_exec_ends_threads();
+	check_killed_before_it_runs();
 	check_nothing_is_left_behind();
 	return check_done("processes");
 }
