@@ -164,6 +164,12 @@ static void check_exec(void)
 	CHECK_EQ(((int (*)(void))p)(), 42);
 	CHECK_EQ(probe(p, WRITE), SIGSEGV);
 	CHECK_OK(munmap(p, PAGE));
+
+	p = anon(PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
+	memcpy(p, code, sizeof(code));
+	__builtin___clear_cache(p, p + sizeof(code));
+	CHECK_EQ(((int (*)(void))p)(), 42);
+	CHECK_OK(munmap(p, PAGE));
 }
 
 static void check_memfd(void)
