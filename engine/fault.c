@@ -270,16 +270,21 @@ static u64 prefault_one(struct guest_mem *m, ipa_t ipa, struct prefault_result *
 	}
 }
 
+/* Who holds a range open may be waiting for this very CPU. */
+enum { PREFAULT_TRIES = 64 };
+
 struct prefault_result guest_mem_prefault(struct guest_mem *m, ipa_t ipa, u64 size)
 {
 	struct prefault_result res = { .error = ERR_OK };
+	unsigned int tries = 0;
 
 	while (res.done < size) {
 		u64 step = prefault_one(m, IPA(ipa.v + res.done), &res);
 
 		if (step) {
 			res.done += step;
-		} else if (res.error == ERR_AGAIN) {
+			tries = 0;
+		} else if (res.error == ERR_AGAIN && ++tries < PREFAULT_TRIES) {
 			res.error = ERR_OK; /* raced: the same address again */
 			port_relax_point(m->s2.port);
 		} else {

@@ -155,8 +155,8 @@ struct prefault_result {
 };
 /*
  * Maps [@ipa, @ipa + @size) ahead of use, as read faults would (M9); resumable at ipa + done. Stops
- * at the first address without a slot (ERR_NOENT), on a signal (ERR_INTR), or without memory. May
- * sleep.
+ * at the first address without a slot (ERR_NOENT), on a signal (ERR_INTR), without memory, or where
+ * the host is changing for long (ERR_AGAIN: give way, then resume). May sleep.
  */
 struct prefault_result guest_mem_prefault(struct guest_mem *m, ipa_t ipa, u64 size);
 
