@@ -64,8 +64,12 @@ static void activate_locked(struct mm *mm, unsigned int cpu)
 {
 	if (asids.generation == 0)
 		generation_begin();
-	if (mm && CONTEXT_GEN(mm->context) != asids.generation)
+	if (mm && CONTEXT_GEN(mm->context) != asids.generation) {
 		__atomic_store_n(&mm->context, context_new(), __ATOMIC_RELAXED);
+		/* Who changes a descriptor after this sees the ASID; what was changed before, our
+		 * walks see. Pairs with pgt_invalidate(). */
+		port_pte_publish();
+	}
 	asids.active[cpu] = mm;
 	if (mm)
 		port_mm_switch(virt_to_phys(mm->root), CONTEXT_ASID(mm->context));
