@@ -61,9 +61,11 @@ static u64 dump_step(struct stage2 *s2, u64 from, struct s2_run *run, bool *comp
 		ev = cursor_next(&c);
 	}
 	port_walk_leave(s2->port);
-	if (ev == CURSOR_END)
+	/* The budget may end exactly behind the last table, where no step can begin. */
+	from = ev == CURSOR_END ? end : ev == CURSOR_LEFT ? c.ipa + 1 : c.ipa;
+	if (from >= end)
 		*complete = true;
-	return ev == CURSOR_END ? end : ev == CURSOR_LEFT ? c.ipa + 1 : c.ipa;
+	return from;
 }
 
 bool stage2_dump(struct stage2 *s2, ipa_t from, struct s2_run *run)
