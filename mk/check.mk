@@ -42,6 +42,11 @@ $(TIDY_ALL:%=$(O)/tidy/%): $(O)/tidy/%: % .clang-tidy $(filter %.h,$(SOURCES)) $
 	@rm -f $@.err
 	@touch $@
 tidy: $(TIDY_ALL:%=$(O)/tidy/%)
+# One folder, so that `make check` can run several side by side.
+TIDY_DIRS := $(sort $(patsubst %/,%,$(dir $(TIDY_ALL))))
+.PHONY: $(TIDY_DIRS:%=tidy-%)
+tidy_stamps = $(filter $(O)/tidy/$(1)/%,$(TIDY_ALL:%=$(O)/tidy/%))
+$(TIDY_DIRS:%=tidy-%): tidy-%: $$(call tidy_stamps,$$*)
 
 # --- plans ----------------------------------------------------------------------------------------
 $(CHECK)/plan-static: FORCE
@@ -49,7 +54,7 @@ $(CHECK)/plan-static: FORCE
 	$(call plan,static/format,60,$(MAKE) -s O=$(O) format-check)
 	$(call plan,static/layers,60,tools/check-layers)
 	$(call plan,static/layers-self-test,60,tools/check-layers --self-test)
-	$(call plan,static/tidy,600,$(MAKE) -s -k -j2 O=$(O) tidy)
+	$(foreach dir,$(TIDY_DIRS),$(call plan,static/tidy/$(dir),900,$(MAKE) -s -k O=$(O) tidy-$(dir)))
 
 $(CHECK)/plan-unit: FORCE
 	@mkdir -p $(@D) && : >$@
