@@ -59,6 +59,7 @@ $(CHECK)/plan-static: FORCE
 $(CHECK)/plan-unit: FORCE
 	@mkdir -p $(@D) && : >$@
 	$(foreach test,$(UNIT_TESTS),$(call plan,unit/$(notdir $(test)),120,$(test)))
+	$(call plan,unit/engine_threads,120,$(THREAD_TEST))
 
 $(CHECK)/plan-cli: FORCE
 	@mkdir -p $(@D) && : >$@
@@ -82,7 +83,7 @@ clang: | $(setup)
 
 # --- running them ---------------------------------------------------------------------------------
 CHECK_PARTS := static unit cli target
-check-unit-needs   := $(UNIT_TESTS)
+check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST)
 check-cli-needs    := $(O)/native/catwalk
 check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang port-test-image
 

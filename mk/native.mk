@@ -50,7 +50,14 @@ $(UNIT_TESTS): %: %.o
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lpthread $(CLI_LIBS)
 
+# --- the engine on native threads, under the thread sanitizer -------------------------------------
+THREAD_TEST := $(O)/native/tests/threads/engine
+$(THREAD_TEST): $(wildcard tests/threads/*.[ch] engine/*.[ch])
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(HOSTCC) -std=gnu11 -O1 -g $(WARNINGS) -fsanitize=thread -Itests/threads -I. -o $@ $(filter %.c,$^) -lpthread
+
 .PHONY: unit
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(THREAD_TEST)
 
 -include $(wildcard $(O)/cli/*.d $(O)/native/*/*.d $(O)/native/*/*/*.d)

@@ -1159,7 +1159,7 @@ static void random_life(const struct port_caps *caps, s8 level, unsigned int see
 static void a_random_life_breaks_no_rule_of_the_machine(void **state)
 {
 	(void)state;
-	for (unsigned int seed = 1; seed <= 6; seed++) {
+	for (unsigned int seed = 1; seed <= 3; seed++) {
 		random_life(&caps_fwb, LEVEL_4K, seed);
 		random_life(&caps_plain, LEVEL_4K, seed);
 		random_life(&caps_fwb, LEVEL_2M, seed);
