@@ -14,11 +14,20 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { THREADS = 3, VMS = 2, VCPUS = 4, AREA_SIZE = 8 * MIB, REG_COUNT_LIMIT = 2000 };
+enum {
+	THREADS = 3,
+	VMS = 2,
+	VCPUS = 4,
+	AREA_SIZE = 8 * MIB,
+	REG_COUNT_LIMIT = 2000,
+	BITMAP_SIZE = 64 * 1024,
+	BITMAP_LIMIT = 512 * MIB
+};
 
 static struct vm vms[VMS];
 static struct vcpu vcpus[VCPUS]; /* half of them in each VM */
 static char *area;
+static uint64_t *bitmaps; /* BITMAP_SIZE bytes, then nothing for as long as the largest bitmap is */
 static uint64_t reg_ids[REG_COUNT_LIMIT];
 static size_t reg_count;
 static uint64_t first_seed = 1;
@@ -80,7 +89,7 @@ static void set_slot(struct random *r)
 
 static void dirty_log(struct random *r)
 {
-	uint64_t *bitmap = malloc(64 * 1024);
+	uint64_t *bitmap = bitmaps;
 	struct kvm_clear_dirty_log log = {
 		.slot = (uint32_t)below(r, 6),
 		.num_pages = (uint32_t)(below(r, 4) ? below(r, 600) : odd_number(r)),
@@ -90,12 +99,11 @@ static void dirty_log(struct random *r)
 	struct kvm_dirty_log get = { .slot = log.slot, .dirty_bitmap = log.dirty_bitmap };
 	int fd = vms[below(r, VMS)].fd;
 
-	memset(bitmap, (int)next_random(r), 64 * 1024);
+	memset(bitmap, (int)next_random(r), BITMAP_SIZE);
 	if (below(r, 2))
 		ioctl(fd, KVM_GET_DIRTY_LOG, &get);
 	else
 		ioctl(fd, KVM_CLEAR_DIRTY_LOG, &log);
-	free(bitmap);
 }
 
 static void one_reg(struct random *r)
@@ -266,6 +274,10 @@ static void prepare(void)
 
 	sigaction(SIGUSR1, &action, NULL);
 	area = host_memory(AREA_SIZE, 2 * MIB);
+	bitmaps = mmap(NULL, BITMAP_LIMIT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		       -1, 0);
+	REQUIRE(bitmaps != MAP_FAILED);
+	REQUIRE(mprotect(bitmaps, BITMAP_SIZE, PROT_READ | PROT_WRITE) == 0);
 	for (size_t at = 0; at < AREA_SIZE; at += MIB / 2)
 		LOAD(area + at, counts);
 	for (int i = 0; i < VMS; i++) {
