@@ -11,6 +11,7 @@
 #include "kernel/poll.h"
 #include "kernel/syscalls.h"
 #include "kernel/time.h"
+#include "kernel/timer.h"
 
 /* ---- eventfd */
 enum { EFD_SEMAPHORE = 1 }; /* the other flags are O_CLOEXEC and O_NONBLOCK */
@@ -47,7 +48,7 @@ static void timerfd_expired(struct timer *timer)
 	if (t->interval_ns) {
 		missed = (now - t->deadline_ns) / t->interval_ns;
 		t->deadline_ns += (missed + 1) * t->interval_ns;
-		timer_start(&t->timer, t->deadline_ns);
+		timer_restart(&t->timer, t->deadline_ns);
 	} else {
 		t->deadline_ns = 0;
 	}

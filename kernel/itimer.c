@@ -5,6 +5,7 @@
 #include "kernel/syscalls.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "kernel/timer.h"
 
 /* Fires SIGALRM and starts again. A change of the timer that came first makes this one void. */
 static void itimer_fired(struct timer *timer)
@@ -18,7 +19,7 @@ static void itimer_fired(struct timer *timer)
 	due = p->itimer.deadline_ns <= now_ns;
 	if (due && p->itimer.interval_ns) {
 		p->itimer.deadline_ns = now_ns + p->itimer.interval_ns;
-		timer_start(timer, p->itimer.deadline_ns);
+		timer_restart(timer, p->itimer.deadline_ns);
 	} else if (due) {
 		p->itimer.deadline_ns = SCHED_FOREVER;
 	}

@@ -6,6 +6,7 @@
 #include "kernel/syscalls.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
+#include "kernel/timer.h"
 
 /* In one process; Linux counts them against RLIMIT_SIGPENDING. */
 #define TIMERS_MAX 1024
@@ -38,7 +39,7 @@ static s32 next_period(struct posix_timer *t, u64 now_ns)
 	}
 	missed = (now_ns - t->deadline_ns) / t->interval_ns;
 	t->deadline_ns += (missed + 1) * t->interval_ns;
-	timer_start(&t->timer, t->deadline_ns);
+	timer_restart(&t->timer, t->deadline_ns);
 	return (s32)min(missed, (u64)INT32_MAX);
 }
 

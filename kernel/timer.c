@@ -104,6 +104,14 @@ void timer_start(struct timer *t, u64 deadline_ns)
 	timer_need_interrupt(deadline_ns);
 }
 
+/* Many times what an interrupt takes, also under an emulator. */
+#define PERIOD_MIN_NS 100000UL
+
+void timer_restart(struct timer *t, u64 deadline_ns)
+{
+	timer_start(t, max(deadline_ns, port_time_ns() + PERIOD_MIN_NS));
+}
+
 /* Runs what is due; returns the deadline of the first timer that is not. */
 static u64 run_expired(struct timer_queue *q, u64 now_ns)
 {

@@ -87,6 +87,20 @@ static void check_periodic(void)
 	CHECK_FAILS(timer_settime(id, 0, &spec, NULL), EINVAL);
 }
 
+/* A period that nobody can serve; the program still runs. */
+static void check_tiny_period(void)
+{
+	struct itimerspec spec = { { 0, 1 }, { 0, 1 } };
+	timer_t id;
+
+	REQUIRE(timer_create(CLOCK_MONOTONIC, NULL, &id) == 0);
+	fired = 0;
+	CHECK_OK(timer_settime(id, 0, &spec, NULL));
+	while (fired < 10)
+		;
+	CHECK_OK(timer_delete(id));
+}
+
 static void check_absolute(void)
 {
 	struct itimerspec spec = { 0 };
@@ -146,6 +160,7 @@ int main(void)
 	REQUIRE(sigaction(SIGUSR1, &action, NULL) == 0);
 	REQUIRE(sigaction(SIGALRM, &action, NULL) == 0);
 	check_periodic();
+	check_tiny_period();
 	check_absolute();
 	check_thread();
 	check_errors();
