@@ -80,17 +80,16 @@ static int access_to_populate(struct mm *mm, hva_t addr, enum host_access *acces
 	return err;
 }
 
+/* By VMAs: the range may be all of the address space. */
 static int check_mapped(struct mm *mm, u64 start, u64 end)
 {
-	enum host_access access;
+	struct vma *vma;
 
-	for (u64 addr = start; addr < end; addr += PAGE_SIZE) {
-		int err = access_to_populate(mm, HVA(addr), &access);
-
-		if (err)
-			return err;
-	}
-	return 0;
+	mm_read_lock(mm);
+	while (start < end && (vma = vma_find(mm, HVA(start))))
+		start = vma->end.v;
+	mm_read_unlock(mm);
+	return start < end ? -ENOMEM : 0;
 }
 
 static int populate(struct mm *mm, u64 start, u64 end)
@@ -108,6 +107,8 @@ static int populate(struct mm *mm, u64 start, u64 end)
 		case FAULT_OOM: return -EAGAIN;
 		default: return -ENOMEM;
 		}
+		if (__atomic_load_n(&current_process()->exiting, __ATOMIC_RELAXED))
+			return -EINTR;
 		sched_point();
 	}
 	return 0;
