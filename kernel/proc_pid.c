@@ -301,10 +301,14 @@ static s64 exe_readlink(struct inode *link, char *target, size_t size)
 	struct thread *thread = tagged_thread(link->tag);
 	s64 n = -ENOENT;
 
-	if (thread && thread->process->exe_path)
+	if (!thread)
+		return n;
+	/* An exec frees the old one. */
+	spin_lock(&thread->process->lock);
+	if (thread->process->exe_path)
 		n = copy_target(target, size, thread->process->exe_path);
-	if (thread)
-		thread_put(thread);
+	spin_unlock(&thread->process->lock);
+	thread_put(thread);
 	return n;
 }
 
