@@ -410,6 +410,32 @@ static void the_dump_joins_neighbours(void **state)
 	fx_delete(f);
 }
 
+/* Wherever the budget of a step ends: one of the starts below makes it end behind the last table.
+ */
+static void the_dump_ends_at_the_top_of_the_ipa_space(void **state)
+{
+	static const unsigned int bits[] = { 32, 36, 40, 48 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
+		struct fx *f = begin(&caps_fwb, bits[i]);
+		u64 top = 1UL << bits[i];
+		struct s2_run run;
+
+		/* The model's next table lies behind the root: its first entry is what a step would
+		 * find that began there. */
+		map(f, 0, 0, LEVEL_4K, S2_R, S2_NORMAL);
+		/* Tables without leaves: unmapping a page leaves its table. */
+		for (u64 at = top - 10 * SZ_2M; at < top; at += SZ_2M) {
+			map(f, at, 0, LEVEL_4K, S2_R, S2_NORMAL);
+			stage2_unmap(&f->m.s2, IPA(at), PAGE_SIZE);
+		}
+		for (u64 at = top - 10 * SZ_2M; at < top; at += PAGE_SIZE)
+			assert_false(stage2_dump(&f->m.s2, IPA(at), &run));
+		fx_delete(f);
+	}
+}
+
 static void maintenance_is_paid_before_a_mapping_and_after_it(void **state)
 {
 	struct fx *f = begin(&caps_plain, 40);
@@ -583,6 +609,7 @@ int main(void)
 		cmocka_unit_test(age_is_counted_and_cleared),
 		cmocka_unit_test(hardware_sets_the_access_flag_where_it_can),
 		cmocka_unit_test(the_dump_joins_neighbours),
+		cmocka_unit_test(the_dump_ends_at_the_top_of_the_ipa_space),
 		cmocka_unit_test(maintenance_is_paid_before_a_mapping_and_after_it),
 		cmocka_unit_test(mapping_without_memory_changes_nothing),
 		cmocka_unit_test(creation_without_memory_gives_all_back),
