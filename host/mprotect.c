@@ -206,6 +206,8 @@ static s64 mremap_locked(struct mm *mm, struct mremap_request *r)
 			return error;
 	}
 	if (r->old_len > r->new_len) {
+		if (r->old_len > TASK_SIZE - r->old)
+			return -EINVAL;
 		error = mm_unmap_locked(mm, r->old + r->new_len, r->old + r->old_len);
 		if (error)
 			return error;

@@ -136,6 +136,7 @@ static const struct row rows[] = {
 	{ MREMAP, BASE + 2 * P, 3 * P, 4 * P, MREMAP_MAYMOVE, NULL, 0, -EFAULT },
 	{ MREMAP, BASE, 0, P, MREMAP_MAYMOVE, NULL, 0, -EINVAL },
 	{ MREMAP, BASE, P, 2 * P, 0, NULL, 0, -ENOMEM }, /* its own next page is in the way */
+	{ MREMAP, BASE, TOP, P, 0, NULL, 0, -EINVAL },
 	{ MREMAP, HUGE, P, P, 0, NULL, 0, -EINVAL },
 
 	{ MSYNC, BASE, P, 8, 0, NULL, 0, -EINVAL },
