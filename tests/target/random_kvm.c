@@ -213,8 +213,8 @@ static void change_memory(struct random *r)
 	case 0: madvise(p, size, MADV_DONTNEED); break;
 	case 1: mprotect(p, size, (int)below(r, 4)); break;
 	case 2:
-		mmap(p, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		     0);
+		(void)mmap(p, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			   -1, 0);
 		break;
 	case 3: madvise(area, AREA_SIZE, below(r, 2) ? MADV_HUGEPAGE : MADV_NOHUGEPAGE); break;
 	}
