@@ -26,7 +26,7 @@ struct pipe {
 	u64 size;
 	u64 head, tail;	      /* bytes written and read since the beginning */
 	u32 readers, writers; /* open ends */
-	u32 refs;	      /* files */
+	u32 refs;	      /* atomic: files */
 	u64 ino;
 };
 
@@ -204,19 +204,17 @@ static void pipe_free(struct pipe *p)
 static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->priv;
-	bool last;
 
 	mutex_lock(&p->lock);
 	if (file_readable(f))
 		p->readers--;
 	else
 		p->writers--;
-	last = --p->refs == 0;
 	mutex_unlock(&p->lock);
-	if (last)
+	/* The reference goes last: without it the other end may free what is woken here. */
+	waitq_wake(&p->wq, WAKE_ALL, POLLIN | POLLOUT | POLLHUP | POLLERR);
+	if (__atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		pipe_free(p);
-	else
-		waitq_wake(&p->wq, WAKE_ALL, POLLIN | POLLOUT | POLLHUP | POLLERR);
 }
 
 static const struct file_ops pipe_ops = {
