@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole small world on the modelled machine: VMs with slots and vCPUs, the host memory behind
+ * them, its drivers, a VMM, a device that does DMA; and an oracle that knows what each of them is
+ * entitled to and stops the run at the first breach (the machine's refusals stop it too). Scenarios
+ * (check/scenario.h), random simulation, exhaustive exploration and fuzzing all act through it.
+ *
+ * Without actors (world_run() was not called) operations run at once, one after the other. Inside
+ * an actor each lock and port call is a scheduling point.
+ */
+#ifndef CHECK_WORLD_H
+#define CHECK_WORLD_H
+
+#include <stdio.h>
+
+#include "engine/dirty.h"
+#include "engine/fault.h"
+#include "port/model/actor.h"
+#include "port/model/machine.h"
+
+enum { WORLD_VMS = 4, WORLD_PAGES_MAX = 4096 };
+
+struct world_config {
+	struct port_caps caps;
+	unsigned int vmid_bits; /* 0: as caps */
+	unsigned int ipa_bits;	/* of each VM */
+	u16 step;		/* descriptors a lock hold; 0: the default */
+};
+
+struct world;
+struct world *world_new(const struct world_config *c, struct chooser *hardware);
+/* Everything as after world_new(), cheaply. */
+void world_reset(struct world *w, const struct world_config *c, struct chooser *hardware);
+void world_delete(struct world *w);
+struct port *world_port(struct world *w);
+struct guest_mem *world_vm(struct world *w, unsigned int vm); /* NULL: not created */
+struct stage *world_stage(struct world *w);
+
+/* What one operation came to: ERR_OK, an engine error, or an outcome of the fault path. */
+struct world_result {
+	int error;		      /* ERR_* of a call that was refused */
+	struct fault_outcome outcome; /* of a guest operation that ended in the fault path */
+	u64 version;		      /* what was read or written */
+	u64 count;		      /* leaves, pages, bytes done: as the operation says */
+	u64 descriptors;	      /* descriptors changed or walked */
+};
+
+/* ---- the host: mappings of one process, with drivers' behaviour */
+struct host_map {
+	hva_t hva;
+	u64 size;
+	enum mem_type type;	/* of the leaves */
+	enum mem_type declared; /* of the VMA; may differ (S1: the leaf decides) */
+	enum mem_reach reach;
+	enum mem_owner owner;
+	s8 level; /* of the leaves */
+	bool vma_writable, leaf_writable;
+	bool special;	      /* PFNMAP, from the start */
+	bool lazy;	      /* leaves appear at faults (S4) */
+	bool special_lazily;  /* and the VMA becomes special only then (S4) */
+	bool refuses_mkwrite; /* asked about a write to a read-only leaf, the owner says no (M14) */
+	bool poisoned;
+	const char *share; /* NULL, or another mapping's name whose pages it shows */
+	const char *name;
+};
+struct world_result world_host_map(struct world *w, const struct host_map *m);
+struct world_result world_host_unmap(struct world *w, hva_t hva, u64 size);
+enum host_protect { HOST_PROTECT_READ, HOST_PROTECT_WRITE };
+struct world_result world_host_protect(struct world *w, hva_t hva, u64 size, enum host_protect how);
+/* The driver revokes and maps again with another type (S0, S4). */
+struct world_result world_host_retype(struct world *w, hva_t hva, u64 size, enum mem_type type);
+/* The contents move to other pages; the old ones go to another owner. */
+struct world_result world_host_migrate(struct world *w, hva_t hva, u64 size);
+/* Leaves of the range become one of @level, or a block falls apart (THP). */
+struct world_result world_host_regroup(struct world *w, hva_t hva, s8 level);
+struct world_result world_host_age(struct world *w, hva_t hva, u64 size, enum s2_age how);
+/* The VMM reads and writes through its own mapping; if it writes memory a guest may reach
+ * uncached, it cleans it, as rule M11 tells it to. */
+struct world_result world_host_read(struct world *w, hva_t hva);
+struct world_result world_host_write(struct world *w, hva_t hva);
+struct world_result world_dma(struct world *w, hva_t hva, enum machine_dma how, bool is_write);
+
+/* ---- VMs and slots */
+struct world_result world_vm_create(struct world *w, unsigned int vm);
+struct world_result world_vm_destroy(struct world *w, unsigned int vm);
+struct world_result world_slot(struct world *w, unsigned int vm, const struct slot_request *r);
+struct world_result world_dirty_get(struct world *w, unsigned int vm, u32 slot);
+struct world_result world_dirty_clear(struct world *w, unsigned int vm, u32 slot, u64 first,
+				      u64 npages);
+struct world_result world_prefault(struct world *w, unsigned int vm, ipa_t ipa, u64 size);
+struct world_result world_split(struct world *w, unsigned int vm, ipa_t ipa, u64 size);
+struct world_result world_policy(struct world *w, unsigned int vm, const char *name, u64 value);
+
+/* ---- guests: vCPU @vcpu of @vm on the present CPU. An access is repeated, its faults handled,
+ * until it goes through or the outcome is another than to resume. */
+struct world_result world_guest(struct world *w, unsigned int vm, unsigned int vcpu,
+				const struct machine_guest_op *op);
+struct world_result world_guest_cmo(struct world *w, unsigned int vm, unsigned int vcpu, ipa_t ipa,
+				    enum machine_cmo op);
+
+/* ---- the whole state as sorted lines of text, for comparison: stage-2 runs, slots, dirty pages,
+ * host leaves, and what was allocated. */
+void world_state(struct world *w, FILE *out);
+/* The oracle's checks of a state at rest: stage 2 against host leaves and slots, counters against
+ * tables, dirty marks against writes. Stops the run on a breach. */
+void world_check(struct world *w);
+/* Ends everything; stops the run on a leak. */
+void world_end(struct world *w);
+
+/* The world's chooser and actors, for runs with several actors. */
+enum stage_end world_run(struct world *w, u64 limit);
+void world_actor(struct world *w, const char *name, unsigned int cpu, void (*fn)(void *arg),
+		 void *arg);
+/* The first offending event, the history of the place, and the answers that replay the run. */
+void world_explain(struct world *w, FILE *out);
+
+#endif
