@@ -16,6 +16,18 @@ const char *err_text(int error)
 	}
 }
 
+const char *err_name(int error)
+{
+	switch (error) {
+	case ERR_OK: return "OK";
+#define X(name, number, meaning)                                                                   \
+	case ERR_##name: return #name;
+		ENGINE_ERRORS(X)
+#undef X
+	default: return "UNKNOWN";
+	}
+}
+
 static const struct {
 	u8 rule;
 	const char *name;

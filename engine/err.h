@@ -29,5 +29,7 @@ enum err {
 
 /* The meaning of @error as a phrase; never NULL. */
 const char *err_text(int error);
+/* The name of @error without ERR_; never NULL. */
+const char *err_name(int error);
 
 #endif

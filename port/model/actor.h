@@ -73,13 +73,12 @@ struct stage_mutex {
 void stage_mutex_lock(struct stage *s, struct stage_mutex *m);
 void stage_mutex_unlock(struct stage *s, struct stage_mutex *m);
 
-/* For measuring which pairs of program points were visited: called when actor @running passes
- * point @where while the others are parked. NULL: none. */
+/* For measuring what was visited: called when actor @running passes point @where. NULL: none. */
 struct stage_observer {
-	void (*at_point)(struct stage_observer *o, int running, const char *where);
+	void (*at_point)(struct stage_observer *o, struct stage *s, int running, const char *where);
 };
 void stage_observe(struct stage *s, struct stage_observer *o);
-/* Where actor @i is parked, NULL if it has not begun or has ended. */
-const char *stage_parked_at(const struct stage *s, int i);
+struct port *stage_port(const struct stage *s);
+unsigned int stage_cpu(const struct stage *s, int actor);
 
 #endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scenarios: a text that tells a small story on the modelled machine, a command a line, with what
+ * each changes (docs/scenarios.md teaches the language). The verdict is in the file's name: good_*
+ * runs to its end whatever hardware and scheduler choose; bad_* is stopped in at least one run, for
+ * the reason it names.
+ */
+#ifndef CHECK_SCENARIO_H
+#define CHECK_SCENARIO_H
+
+#include <stdio.h>
+
+#include "check/choose.h"
+#include "check/world.h"
+
+struct scenario;
+
+/* Parses @text (the file @path); on bad input writes one line with place, word and what is
+ * accepted to @errors and returns NULL. */
+struct scenario *scenario_parse(const char *path, const char *text, FILE *errors);
+void scenario_free(struct scenario *s);
+
+/* Bits 1..18 of the rules it is about. */
+u32 scenario_rules(const struct scenario *s);
+/* How the run must be stopped; NULL: it must not. */
+const char *scenario_stops(const struct scenario *s);
+bool scenario_has_actors(const struct scenario *s);
+
+/* Facts of the CPU, "fwb=off,dic=on,...", laid over what the scenario does not fix itself. On bad
+ * input writes a line to @errors and returns false. */
+bool scenario_set_cpu(struct scenario *s, const char *facts, FILE *errors);
+/* The facts in force, as scenario_set_cpu() takes them. */
+void scenario_print_cpu(const struct scenario *s, FILE *out);
+
+/* Whether results and state changes are compared: they are told for runs in which hardware and
+ * scheduler do the ordinary. */
+enum scenario_compare { COMPARE_NOTHING, COMPARE_STATE };
+
+enum scenario_end {
+	SCENARIO_DONE,
+	SCENARIO_STOPPED, /* by the machine or the oracle, a dead lock, a livelock */
+	SCENARIO_DIFFERS, /* a result or the state is not as told */
+};
+
+/* One run; the world is made anew. @out: what differed or stopped it, with the history; may be
+ * NULL. */
+enum scenario_end scenario_run(struct scenario *s, struct chooser *c, enum scenario_compare compare,
+			       struct stage_observer *o, FILE *out);
+/* How the last run was stopped: the first line. */
+const char *scenario_stopped_by(const struct scenario *s);
+/* Writes the text again, with results and state changes as they are. */
+void scenario_update(struct scenario *s, FILE *out);
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scenario text to commands. A line is a directive, a command, or what the command before it does.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/scenario_priv.h"
+
+enum { WORDS_MAX = 32 };
+
+struct parser {
+	struct scenario *s;
+	FILE *errors;
+	int line;
+	int actor; /* the commands' actor; -1 outside `together` */
+	bool together;
+	char *word[WORDS_MAX];
+	u32 count; /* words of the present line */
+};
+
+static bool bad(const struct parser *p, const char *fmt, ...) __printf(2, 3);
+static bool bad(const struct parser *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(p->errors, "%s:%d: ", p->s->path, p->line);
+	va_start(ap, fmt);
+	vfprintf(p->errors, fmt, ap);
+	va_end(ap);
+	fputc('\n', p->errors);
+	return false;
+}
+
+/* ---- facts of the CPU */
+
+static const struct cpu_fact {
+	const char *name;
+	u8 place; /* in struct port_caps; a bool or a byte */
+	u8 max;
+} cpu_facts[] = {
+	{ "fwb", offsetof(struct port_caps, fwb), 1 },
+	{ "dic", offsetof(struct port_caps, dic), 1 },
+	{ "idc", offsetof(struct port_caps, idc), 1 },
+	{ "ttl", offsetof(struct port_caps, ttl), 1 },
+	{ "range", offsetof(struct port_caps, tlb_range), 1 },
+	{ "af", offsetof(struct port_caps, hw_af), 1 },
+	{ "dbm", offsetof(struct port_caps, hw_dbm), 1 },
+	{ "bbm", offsetof(struct port_caps, bbm), 2 },
+	{ "vmid", offsetof(struct port_caps, vmid_bits), 16 },
+	{ "cpus", offsetof(struct port_caps, cpus), ACTORS_MAX },
+};
+#define FACT_NAMES "fwb, dic, idc, ttl, range, af, dbm (on or off), bbm 0..2, vmid 2..16, cpus 1..8"
+
+static u8 *fact_of(struct scenario *s, const struct cpu_fact *f)
+{
+	return (u8 *)&s->config.caps + f->place;
+}
+
+static bool fact_value(const struct cpu_fact *f, const char *text, u8 *out)
+{
+	u64 n;
+
+	if (!strcmp(text, "on") || !strcmp(text, "off")) {
+		*out = text[1] == 'n';
+		return f->max == 1;
+	}
+	if (!number_parse(text, &n) || n > f->max)
+		return false;
+	*out = (u8)n;
+	return true;
+}
+
+/* One NAME=VALUE. False: it is none. @mask gets its bit. */
+static bool fact_set(struct scenario *s, const char *word, u32 skip, u32 *mask)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cpu_facts); i++) {
+		size_t length = strlen(cpu_facts[i].name);
+		u8 value;
+
+		if (strncmp(word, cpu_facts[i].name, length) || word[length] != '=')
+			continue;
+		if (!fact_value(&cpu_facts[i], word + length + 1, &value))
+			return false;
+		if (!(skip & BIT(i)))
+			*fact_of(s, &cpu_facts[i]) = value;
+		*mask |= (u32)BIT(i);
+		return true;
+	}
+	return false;
+}
+
+/* Facts that exclude each other: FWB implies IDC, hardware dirty state the hardware Access flag. */
+static void facts_settle(struct scenario *s)
+{
+	s->config.caps.idc |= s->config.caps.fwb;
+	s->config.caps.hw_af |= s->config.caps.hw_dbm;
+}
+
+bool scenario_set_cpu(struct scenario *s, const char *facts, FILE *errors)
+{
+	char *copy = strdup(facts), *rest = copy;
+	bool good = copy != NULL;
+	u32 mask = 0;
+
+	for (char *word; good && (word = strsep(&rest, ",")) != NULL;) {
+		good = fact_set(s, word, s->pinned, &mask);
+		if (!good)
+			fprintf(errors, "'%s' is no fact of a CPU; accepted are " FACT_NAMES "\n",
+				word);
+	}
+	free(copy);
+	facts_settle(s);
+	return good;
+}
+
+void scenario_print_cpu(const struct scenario *s, FILE *out)
+{
+	const u8 *caps = (const u8 *)&s->config.caps;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cpu_facts); i++) {
+		u8 value = caps[cpu_facts[i].place];
+
+		fprintf(out, "%s%s=", i ? "," : "", cpu_facts[i].name);
+		if (cpu_facts[i].max == 1)
+			fputs(value ? "on" : "off", out);
+		else
+			fprintf(out, "%u", value);
+	}
+}
+
+/* ---- directives */
+
+static bool parse_rule(struct parser *p)
+{
+	for (u32 i = 1; i < p->count; i++) {
+		u64 n;
+
+		if (p->word[i][0] != 'M' || !number_parse(p->word[i] + 1, &n) || n < 1 || n > 18)
+			return bad(p, "'%s' is no rule; accepted are M1 to M18", p->word[i]);
+		p->s->rules |= (u32)BIT(n);
+	}
+	return p->count > 1 || bad(p, "rule: which? Accepted are M1 to M18");
+}
+
+static bool parse_cpu(struct parser *p)
+{
+	for (u32 i = 1; i < p->count; i++) {
+		if (!fact_set(p->s, p->word[i], 0, &p->s->pinned))
+			return bad(p, "'%s' is no fact of a CPU; accepted are " FACT_NAMES,
+				   p->word[i]);
+	}
+	facts_settle(p->s);
+	return true;
+}
+
+static bool parse_step(struct parser *p)
+{
+	u64 n;
+
+	if (p->count != 2 || !number_parse(p->word[1], &n) || n < 1 || n > 512)
+		return bad(p, "step: one number of descriptors, 1 to 512, is accepted");
+	p->s->config.step = (u16)n;
+	return true;
+}
+
+static bool parse_ipa_bits(struct parser *p)
+{
+	u64 n;
+
+	if (p->count != 2 || !number_parse(p->word[1], &n) || n < 32 || n > 48)
+		return bad(p, "ipa-bits: one number, 32 to 48, is accepted");
+	p->s->config.ipa_bits = (unsigned int)n;
+	return true;
+}
+
+static bool parse_together(struct parser *p)
+{
+	if (p->together)
+		return bad(p, "together: once a scenario, and not inside itself");
+	p->together = true;
+	return true;
+}
+
+static bool parse_actor(struct parser *p)
+{
+	struct scenario *s = p->s;
+	u64 cpu;
+
+	if (!p->together)
+		return bad(p, "actor: only between 'together' and 'end'");
+	if (p->count != 4 || strcmp(p->word[2], "on") || !number_parse(p->word[3], &cpu) ||
+	    cpu >= ACTORS_MAX)
+		return bad(p, "actor: 'actor NAME on CPU' is accepted, CPU 0 to %d",
+			   ACTORS_MAX - 1);
+	if (s->actor_count == ACTORS_MAX)
+		return bad(p, "actor: at most %d are accepted", ACTORS_MAX);
+	p->actor = s->actor_count++;
+	s->actors[p->actor] = (struct scenario_actor){ p->word[1], cpu, s };
+	if (s->config.caps.cpus <= cpu)
+		s->config.caps.cpus = (u8)(cpu + 1);
+	return true;
+}
+
+static bool parse_end(struct parser *p)
+{
+	if (!p->together || p->actor < 0)
+		return bad(p, "end: no 'together' with an actor was begun");
+	p->actor = -1;
+	return true;
+}
+
+static const struct {
+	const char *name;
+	bool (*parse)(struct parser *p);
+} directives[] = {
+	{ "rule", parse_rule },		{ "cpu", parse_cpu },	  { "step", parse_step },
+	{ "ipa-bits", parse_ipa_bits }, { "actor", parse_actor }, { "together", parse_together },
+	{ "end", parse_end },
+};
+
+/* ---- commands and what they do */
+
+static struct command *command_add(struct scenario *s)
+{
+	if (s->count == s->capacity) {
+		s->capacity = s->capacity ? 2 * s->capacity : 32;
+		s->commands = realloc(s->commands, s->capacity * sizeof(*s->commands));
+		if (!s->commands)
+			abort();
+	}
+	s->commands[s->count] = (struct command){ .actor = -1 };
+	return &s->commands[s->count++];
+}
+
+static bool parse_command(struct parser *p)
+{
+	const struct verb *v = verb_find(p->word[0]);
+	struct command *c;
+
+	if (!v) {
+		fprintf(p->errors, "%s:%d: '%s' is no command; accepted are ", p->s->path, p->line,
+			p->word[0]);
+		verb_list(p->errors);
+		fputs("; and rule, stops, cpu, step, ipa-bits, together, actor, end\n", p->errors);
+		return false;
+	}
+	if (p->together && p->actor < 0 && p->s->actor_count == 0)
+		return bad(p, "'%s' between 'together' and the first 'actor'", p->word[0]);
+	c = command_add(p->s);
+	c->line = p->line;
+	c->verb = v;
+	c->actor = p->actor;
+	operands_init(&c->words);
+	for (u32 i = 1; i < p->count; i++) {
+		if (!word_take(v, &c->words, p->word[i]))
+			return bad(p, "%s: '%s' is not accepted; it takes %s", v->name, p->word[i],
+				   v->accepts);
+	}
+	if (c->words.given < v->positional)
+		return bad(p, "%s: something is missing; it takes %s", v->name, v->accepts);
+	return true;
+}
+
+/* "= RESULT", "+ LINE", "- LINE": of the command before. */
+static bool parse_told(struct parser *p, char *line)
+{
+	struct scenario *s = p->s;
+	struct command *c = s->count ? &s->commands[s->count - 1] : NULL;
+
+	if (!c)
+		return bad(p, "'%c' tells what a command does, and there is none before it", *line);
+	if (*line == '=') {
+		c->result = line + 1 + strspn(line + 1, " ");
+		return true;
+	}
+	c->changes = realloc(c->changes, (c->change_count + 1) * sizeof(*c->changes));
+	if (!c->changes)
+		abort();
+	c->changes[c->change_count++] = line;
+	return true;
+}
+
+/* ---- lines */
+
+static bool split_words(struct parser *p, char *line)
+{
+	char *rest = line, *word;
+
+	p->count = 0;
+	while ((word = strsep(&rest, " \t")) != NULL) {
+		if (!*word)
+			continue;
+		if (p->count == WORDS_MAX)
+			return bad(p, "more than %d words", WORDS_MAX);
+		p->word[p->count++] = word;
+	}
+	return true;
+}
+
+static bool parse_line(struct parser *p, char *line)
+{
+	line += strspn(line, " \t");
+	if (!*line || *line == '#')
+		return true;
+	if (strchr("=+-", *line))
+		return parse_told(p, line);
+	if (!strncmp(line, "stops ", 6)) {
+		p->s->stops = line + 6;
+		return true;
+	}
+	if (!split_words(p, line))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(directives); i++) {
+		if (!strcmp(directives[i].name, p->word[0]))
+			return directives[i].parse(p);
+	}
+	return parse_command(p);
+}
+
+static bool parse_text(struct parser *p)
+{
+	char *rest = p->s->text, *line;
+
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		p->line++;
+		if (!parse_line(p, line))
+			return false;
+	}
+	if (p->actor >= 0)
+		return bad(p, "the 'end' of 'together' is missing");
+	return true;
+}
+
+/* The verdict is in the name. */
+static bool check_verdict(const struct parser *p)
+{
+	const char *slash = strrchr(p->s->path, '/'), *name = slash ? slash + 1 : p->s->path;
+
+	if (!strncmp(name, "good_", 5))
+		return !p->s->stops || bad(p, "a good_ scenario has no 'stops'");
+	if (!strncmp(name, "bad_", 4))
+		return p->s->stops || bad(p, "a bad_ scenario says how it 'stops'");
+	return bad(p, "the name '%s' begins neither with good_ nor with bad_", name);
+}
+
+struct scenario *scenario_parse(const char *path, const char *text, FILE *errors)
+{
+	struct scenario *s = calloc(1, sizeof(*s));
+	struct parser p = { .s = s, .errors = errors, .actor = -1 };
+
+	if (!s)
+		abort();
+	s->path = path;
+	s->text = strdup(text);
+	s->source = strdup(text);
+	if (!s->text || !s->source)
+		abort();
+	/* A machine that owes as much as any: what it does not owe is for the scenario to say. */
+	s->config = (struct world_config){
+		.caps = { .ttl = true,
+			  .tlb_range = true,
+			  .idc = true,
+			  .pa_bits = 48,
+			  .ipa_bits = 48,
+			  .vmid_bits = 8,
+			  .cpus = 2 },
+		.ipa_bits = 40,
+	};
+	if (parse_text(&p) && check_verdict(&p))
+		return s;
+	scenario_free(s);
+	return NULL;
+}
+
+void scenario_free(struct scenario *s)
+{
+	if (s->world)
+		world_delete(s->world);
+	for (u32 i = 0; i < s->count; i++)
+		free(s->commands[i].changes);
+	free(s->commands);
+	free(s->state);
+	free(s->source);
+	free(s->text);
+	free(s);
+}
+
+u32 scenario_rules(const struct scenario *s)
+{
+	return s->rules;
+}
+
+const char *scenario_stops(const struct scenario *s)
+{
+	return s->stops;
+}
+
+bool scenario_has_actors(const struct scenario *s)
+{
+	return s->actor_count > 0;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Actors of the modelled machine: coroutines, one of which runs. An actor gives up the
+ * processor only here: at scheduling points, where the chooser decides; when it waits; at its end.
+ */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include "port/model/actor.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "port/model/fiber.h"
+#include "port/model/machine.h"
+
+enum { STACK_SIZE = 256 << 10, RELAX_TURNS = 2 };
+
+enum actor_state {
+	ACTOR_READY,
+	ACTOR_WAITS, /* until another actor has passed a point */
+	ACTOR_DONE,
+};
+
+struct actor {
+	const char *name;
+	unsigned int cpu;
+	void (*fn)(void *arg);
+	void *arg;
+	enum actor_state state;
+	unsigned int relaxed; /* relax points at which it went on since others last ran */
+	struct fiber fiber;
+};
+
+struct stage {
+	struct port *p;
+	struct chooser *chooser;
+	struct stage_observer *observer;
+	struct actor actor[ACTORS_MAX];
+	int count;
+	int current; /* -1: no actor runs */
+	u64 points, limit;
+	enum stage_end end;
+	struct fiber home;
+};
+
+/* ---- stacks: kept for the next run, as exploration makes many short ones */
+
+static void *spare[ACTORS_MAX];
+static int spares;
+
+static void *stack_get(void)
+{
+	void *stack;
+
+	if (spares)
+		return spare[--spares];
+	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (stack == MAP_FAILED)
+		abort();
+	return stack;
+}
+
+static void stack_put(void *stack)
+{
+	if (spares < ACTORS_MAX)
+		spare[spares++] = stack;
+	else
+		munmap(stack, STACK_SIZE);
+}
+
+/* ---- what is asked of a stage */
+
+void stage_add(struct stage *s, const char *name, unsigned int cpu, void (*fn)(void *arg),
+	       void *arg)
+{
+	if (s->count == ACTORS_MAX)
+		abort();
+	s->actor[s->count++] = (struct actor){ .name = name, .cpu = cpu, .fn = fn, .arg = arg };
+}
+
+void stage_limit(struct stage *s, u64 points)
+{
+	s->limit = points;
+}
+
+void stage_observe(struct stage *s, struct stage_observer *o)
+{
+	s->observer = o;
+}
+
+u64 stage_points(const struct stage *s)
+{
+	return s->points;
+}
+
+struct port *stage_port(const struct stage *s)
+{
+	return s->p;
+}
+
+unsigned int stage_cpu(const struct stage *s, int actor)
+{
+	return s->actor[actor].cpu;
+}
+
+const char *stage_actor(const struct stage *s)
+{
+	return s->current < 0 ? "" : s->actor[s->current].name;
+}
+
+int stage_actor_index(const struct stage *s)
+{
+	return s->current;
+}
+
+/* ---- switching */
+
+static struct stage *starting; /* makecontext() hands over integers only */
+
+static void actor_main(void)
+{
+	struct stage *s = starting;
+	struct actor *a = &s->actor[s->current];
+
+	fiber_begin(&s->home); /* the first actor comes from there */
+	a->fn(a->arg);
+	a->state = ACTOR_DONE;
+	fiber_end(&s->home);
+}
+
+static void actor_prepare(struct actor *a)
+{
+	a->state = ACTOR_READY;
+	a->relaxed = 0;
+	a->fiber.stack = stack_get();
+	a->fiber.size = STACK_SIZE;
+	if (getcontext(&a->fiber.context))
+		abort();
+	a->fiber.context.uc_stack.ss_sp = (void *)a->fiber.stack;
+	a->fiber.context.uc_stack.ss_size = STACK_SIZE;
+	a->fiber.context.uc_link = NULL;
+	makecontext(&a->fiber.context, actor_main, 0);
+}
+
+/* From @from (an actor, or -1: the runner) to actor @to. */
+static void switch_to(struct stage *s, int from, int to)
+{
+	if (to == from)
+		return;
+	s->current = to;
+	machine_cpu(s->p, s->actor[to].cpu);
+	starting = s;
+	fiber_switch(from < 0 ? &s->home : &s->actor[from].fiber, &s->actor[to].fiber);
+	s->current = from;
+	if (from < 0)
+		return;
+	s->actor[from].relaxed = 0;
+	machine_cpu(s->p, s->actor[from].cpu);
+}
+
+/* Ends the run, from whatever depth of the present actor. */
+static void stop(struct stage *s, enum stage_end end)
+{
+	s->end = end;
+	for (int i = 0; i < s->count; i++)
+		s->actor[i].state = ACTOR_DONE;
+	fiber_end(&s->home);
+	abort();
+}
+
+/* ---- who goes on */
+
+/* The ready actors, the present one first, then by index. */
+struct candidates {
+	int actor[ACTORS_MAX];
+	unsigned int count;
+};
+
+static struct candidates candidates_of(const struct stage *s)
+{
+	struct candidates c = { .count = 0 };
+
+	if (s->current >= 0 && s->actor[s->current].state == ACTOR_READY)
+		c.actor[c.count++] = s->current;
+	for (int i = 0; i < s->count; i++) {
+		if (i != s->current && s->actor[i].state == ACTOR_READY)
+			c.actor[c.count++] = i;
+	}
+	return c;
+}
+
+static unsigned int ask(struct stage *s, enum choice_kind kind, unsigned int what,
+			unsigned int options)
+{
+	unsigned int answer;
+
+	if (options < 2)
+		return 0;
+	answer = s->chooser->choose(s->chooser, kind, what, options);
+	if (answer >= options)
+		machine_stop(s->p, "a chooser answered %u of %u", answer, options);
+	return answer;
+}
+
+static void wake_waiting(struct stage *s)
+{
+	for (int i = 0; i < s->count; i++) {
+		if (i != s->current && s->actor[i].state == ACTOR_WAITS)
+			s->actor[i].state = ACTOR_READY;
+	}
+}
+
+/* The present actor has come to @where. What it did may be what others wait for. */
+static void pass(struct stage *s, const char *where)
+{
+	wake_waiting(s);
+	if (s->observer)
+		s->observer->at_point(s->observer, s, s->current, where);
+	if (++s->points > s->limit)
+		stop(s, STAGE_LIVELOCK);
+}
+
+void stage_point(struct stage *s, const char *where)
+{
+	struct candidates c;
+
+	if (s->current < 0)
+		return;
+	pass(s, where);
+	c = candidates_of(s);
+	switch_to(s, s->current, c.actor[ask(s, CHOICE_ACTOR, 0, c.count)]);
+}
+
+/* The present actor is at a place where it lets others go first. It may go on by itself a few
+ * times, or a loop that waits for another actor would hide that actor's steps for ever. */
+static void give_way(struct stage *s, const char *where)
+{
+	struct actor *a;
+	struct candidates c;
+	int to;
+
+	if (s->current < 0)
+		return;
+	a = &s->actor[s->current];
+	pass(s, where);
+	c = candidates_of(s);
+	if (c.count > 1 && a->relaxed >= RELAX_TURNS)
+		to = c.actor[1 + ask(s, CHOICE_YIELD, 0, c.count - 1)];
+	else
+		to = c.actor[ask(s, CHOICE_YIELD, 0, c.count)];
+	a->relaxed++;
+	switch_to(s, s->current, to);
+}
+
+void stage_wait(struct stage *s, const char *where)
+{
+	struct candidates c;
+	struct actor *a;
+
+	if (s->current < 0)
+		return;
+	a = &s->actor[s->current];
+	if (s->observer)
+		s->observer->at_point(s->observer, s, s->current, where);
+	a->state = ACTOR_WAITS;
+	c = candidates_of(s);
+	if (!c.count)
+		stop(s, STAGE_DEADLOCK);
+	switch_to(s, s->current, c.actor[ask(s, CHOICE_YIELD, 0, c.count)]);
+	a->state = ACTOR_READY;
+}
+
+unsigned int stage_choose(struct stage *s, unsigned int what, unsigned int options)
+{
+	return ask(s, CHOICE_HARDWARE, what, options);
+}
+
+/* ---- hooks: what the machine tells and asks */
+
+static void on_step(void *arg, enum machine_step kind, const char *where)
+{
+	struct stage *s = arg;
+
+	switch (kind) {
+	case STEP_POINT: stage_point(s, where); break;
+	case STEP_RELAX: give_way(s, where); break;
+	case STEP_WAIT: stage_wait(s, where); break;
+	}
+}
+
+static unsigned int on_choice(void *arg, enum machine_choice what, unsigned int options)
+{
+	return stage_choose(arg, what, options);
+}
+
+static void on_refusal(void *arg)
+{
+	struct stage *s = arg;
+
+	if (s->current >= 0)
+		stop(s, STAGE_REFUSED);
+}
+
+/* ---- the run */
+
+/* An actor that ended may be what others waited for. */
+static void run_all(void *arg)
+{
+	struct stage *s = arg;
+	struct candidates c = candidates_of(s);
+
+	while (c.count) {
+		switch_to(s, -1, c.actor[ask(s, CHOICE_YIELD, 0, c.count)]);
+		wake_waiting(s);
+		c = candidates_of(s);
+	}
+}
+
+enum stage_end stage_run(struct stage *s)
+{
+	s->points = 0;
+	s->end = STAGE_DONE;
+	for (int i = 0; i < s->count; i++)
+		actor_prepare(&s->actor[i]);
+	if (machine_refuses(s->p, run_all, s))
+		s->end = STAGE_REFUSED;
+	for (int i = 0; i < s->count; i++)
+		stack_put((void *)s->actor[i].fiber.stack);
+	s->current = -1;
+	s->count = 0;
+	return s->end;
+}
+
+/* ---- sleeping locks */
+
+void stage_mutex_lock(struct stage *s, struct stage_mutex *m)
+{
+	stage_point(s, "mutex lock");
+	if (m->owner && m->owner == s->current + 1)
+		machine_stop(s->p, "a mutex is taken twice by %s", stage_actor(s));
+	while (m->owner && s->current >= 0)
+		stage_wait(s, "mutex lock");
+	m->owner = s->current + 1;
+}
+
+void stage_mutex_unlock(struct stage *s, struct stage_mutex *m)
+{
+	if (m->owner != s->current + 1)
+		machine_stop(s->p, "a mutex is released by another than its owner");
+	m->owner = 0;
+	stage_point(s, "mutex unlocked");
+}
+
+/* ---- life */
+
+struct stage *stage_new(struct port *p, struct chooser *c)
+{
+	struct stage *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	s->p = p;
+	s->chooser = c;
+	s->current = -1;
+	s->limit = 100000;
+	machine_on_step(p, on_step, s);
+	machine_on_choice(p, on_choice, s);
+	machine_on_stop(p, on_refusal, s);
+	return s;
+}
+
+void stage_delete(struct stage *s)
+{
+	machine_on_step(s->p, NULL, NULL);
+	machine_on_choice(s->p, NULL, NULL);
+	machine_on_stop(s->p, NULL, NULL);
+	free(s);
+}
