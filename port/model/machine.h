@@ -1,26 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The modelled Arm machine as tests see it: several CPUs, of which one executes at a time (the test
- * says which), stage-2 walks, TLBs, and the cleanliness of data and instruction caches by page.
+ * or the actors' scheduler says which), stage-1 and stage-2 walks, TLBs, one coherent data cache
+ * and instruction caches by line, a device that does DMA, and the host's own mappings.
  *
- * What the architecture leaves open is assumed to happen at the worst time: every CPU has cached
- * every translation that ever could be walked, until it is invalidated. What it forbids is refused,
- * with a line that says what: machine_refuses() catches it, otherwise the test program aborts.
+ * What the architecture leaves open, a chooser decides (machine_on_choice). Without one, what can
+ * only be harmful happens at once: every CPU has cached every translation that ever could be
+ * walked, until it is invalidated, and uses it. What the architecture forbids is refused, with a
+ * line that says what: machine_refuses() and actors catch it, otherwise the test program aborts.
  *
- * Refused are: a valid descriptor changed into a different valid one without break; a descriptor
- * made valid while a TLB may hold a conflicting translation; a VMID taken over while a TLB holds
- * entries of it; a table freed while a walk may read it, by hardware or software, or used after it
- * was freed; memory given to a new owner while a TLB may map it, or while maintenance after
- * tear-down is owed; a mapping made without the data cache maintenance it owes, or execution
- * granted over a stale instruction cache; sleeping under a lock; a lock taken twice.
+ * Two accounts are kept of caches. The *ledger* (machine_host_writes, machine_host_takes) knows by
+ * page what maintenance is owed, and refuses the mapping that does not pay, whether or not anybody
+ * looks at the contents. The *contents* (machine_line_*, machine_guest, machine_dma_*) show by line
+ * what would be seen, and refuse only what is seen and ought not to be.
  */
 #ifndef PORT_MODEL_MACHINE_H
 #define PORT_MODEL_MACHINE_H
 
 #include "engine/port.h"
 
+/*
+ * ---- what is refused: the name, the words that its text begins with (stable; scenarios name
+ * them), and whence the rule. MISUSE is an error of the test, not of the software under test.
+ */
+#define MACHINE_REFUSALS(X)                                                                        \
+	X(BREAK, "change without break", "D8.16.1: a valid descriptor becomes another valid one")  \
+	X(TLBI, "missing TLBI", "D8.16.1, D8.17: a TLB may hold what software believes gone")      \
+	X(VMID, "VMID taken over", "D8.17: a TLB may hold entries of the VMID's former VM")        \
+	X(CONFLICT, "conflicting translations", "D8.16.3: contiguous or block entries disagree")   \
+	X(LOST, "lost update", "D8.5: a plain store over a descriptor that hardware may update")   \
+	X(TABLE_USE, "use of a freed table", "a walk, by hardware or software, in freed memory")   \
+	X(TABLE_LINKED, "free of a linked table", "a walk may still reach it")                     \
+	X(TABLE_GRACE, "missing grace period", "a software walk may still read it")                \
+	X(TABLE_STATE, "wrong table", "a table is freed or referred to that is not allocated")     \
+	X(CLEAN, "missing clean", "D7.5, B2.16: lines not in memory when they are owed there")     \
+	X(IC, "missing IC", "B2.7.4: execution granted over stale instruction caches")             \
+	X(STALE_READ, "stale read", "D7.5: somebody read older data than was handed to him")       \
+	X(STALE_FETCH, "stale fetch", "B2.7.4: somebody executed older code than that")            \
+	X(ALIAS, "mismatched alias", "B2.16: one location with conflicting attributes")            \
+	X(DEADLOCK, "dead lock", "a lock is taken twice, or by who cannot get it")                 \
+	X(LOCK, "wrong unlock", "a lock or a section is left that is not held")                    \
+	X(SLEEP, "sleep", "what may sleep is called with a spin lock held or in a walk section")   \
+	X(ORDER, "wrong sequence", "engine/port.h: calls out of their order, or not implemented")  \
+	X(BUG, "broken invariant", "the engine found it itself")                                   \
+	X(MISUSE, "misuse of the model", "the test asks for what no machine has")
+
+enum machine_refusal_kind {
+#define MACHINE_REFUSAL_NAME(name, phrase, rule) REFUSED_##name,
+	MACHINE_REFUSALS(MACHINE_REFUSAL_NAME)
+#undef MACHINE_REFUSAL_NAME
+		REFUSAL_KINDS,
+	REFUSED_NOT = REFUSAL_KINDS, /* nothing was, or another's machine_stop() */
+};
+const char *machine_refusal_phrase(enum machine_refusal_kind kind);
+const char *machine_refusal_rule(enum machine_refusal_kind kind);
+
 /* ---- life */
 struct port *machine_new(const struct port_caps *caps);
+/* Everything as after machine_new(), at the cost of what was used; for many short runs. What is
+ * still allocated is lost. */
+void machine_reset(struct port *p, const struct port_caps *caps);
 /* Ends pending grace periods, frees everything, and returns what the engine had not given back:
  * allocations and tables. */
 u64 machine_delete(struct port *p);
@@ -31,10 +70,17 @@ void machine_cpu(struct port *p, unsigned int cpu);
 void machine_quiesce(struct port *p);
 
 /* ---- refusals */
-/* Calls @fn(@arg); true if the model refused. The machine is good for machine_refusal() and
- * machine_delete() afterwards. */
+/* Calls @fn(@arg); true if the model refused. The machine is good for machine_refusal(),
+ * machine_history(), machine_reset() and machine_delete() afterwards. */
 bool machine_refuses(struct port *p, void (*fn)(void *arg), void *arg);
+/* The last refusal's text; "" if there was none since machine_new() or machine_reset(). */
 const char *machine_refusal(const struct port *p);
+enum machine_refusal_kind machine_refusal_kind(const struct port *p);
+/* The word of an oracle beside the machine: stops the run as a refusal does. */
+void machine_stop(struct port *p, const char *fmt, ...) __printf(2, 3) __noreturn;
+/* What refusals call instead of longjmp() or abort(), which follow if it returns: a way out of an
+ * actor's stack. NULL: none. */
+void machine_on_stop(struct port *p, void (*fn)(void *arg), void *arg);
 
 /* ---- faults to inject */
 /* The @nth allocation from now fails (1: the next); 0: none. */
@@ -47,6 +93,75 @@ void machine_hear_again(struct port *p);
 void machine_on_relax(struct port *p, void (*fn)(void *arg), void *arg);
 /* Called before each write lock is taken: the last moment for another CPU. NULL: none. */
 void machine_on_write_lock(struct port *p, void (*fn)(void *arg), void *arg);
+
+/* ---- scheduling: who goes on */
+enum machine_step {
+	STEP_POINT, /* before something takes effect that other CPUs see */
+	STEP_WAIT,  /* a lock is taken: called again and again until it is free */
+	STEP_RELAX, /* a relax point: others may go on, the caller holds nothing */
+};
+/*
+ * Called before each descriptor access that another CPU may see (loads of linked tables included),
+ * barrier, TLBI, maintenance, lock operation, relax point and walk section takes effect; @where
+ * names it (static storage). On return p->cpu must be the caller's again. NULL: none; then a taken
+ * lock is refused as a dead lock. A lock taken by the same CPU always is.
+ */
+void machine_on_step(struct port *p,
+		     void (*step)(void *arg, enum machine_step kind, const char *where), void *arg);
+
+/* ---- what the architecture leaves open */
+enum machine_choice {
+	/* Before a translation for which this CPU may hold @options - 1 stale entries: 0: a fresh
+	 * walk; n: the n-th. Without a chooser 1 (the newest). */
+	MAY_USE_STALE,
+	/* Before an access to a line: 1: it is evicted if cached (written back if dirty), or filled
+	 * from memory if it is not and something maps it cacheable. Without a chooser 0. */
+	MAY_MOVE_LINE,
+	/* Before a write to a line in a page that a guest may execute: 1: every instruction cache
+	 * holds it now, as it was. Without a chooser 0. */
+	MAY_FILL_ICACHE,
+	/* Before a fetch that this CPU's instruction cache could serve: 1: it is fetched anew.
+	 * Without a chooser 0. */
+	MAY_DROP_ICACHE,
+	MACHINE_CHOICES,
+};
+/* @choose answers 0..@options - 1 (@options >= 2); 0 is the ordinary. NULL: none. */
+void machine_on_choice(struct port *p,
+		       unsigned int (*choose)(void *arg, enum machine_choice what,
+					      unsigned int options),
+		       void *arg);
+
+/* ---- contents. A line of 64 bytes has a version in memory (PoC), perhaps another in the coherent
+ * data cache (clean or dirty), perhaps others in the CPUs' instruction caches. Every write makes a
+ * new version; versions of a machine only grow; 0 was never written. */
+#define MACHINE_LINE 64UL
+enum machine_attr { ATTR_WB, ATTR_NC, ATTR_DEVICE };
+/* Returns the new version. */
+u64 machine_line_write(struct port *p, pa_t pa, enum machine_attr attr);
+/* What the reader sees. Stops the run if it is older than what is due. */
+u64 machine_line_read(struct port *p, pa_t pa, enum machine_attr attr);
+/* What the present CPU executes; likewise. Without IDC it comes from the point of unification,
+ * where dirty lines are not; with DIC instruction caches hold nothing of their own. */
+u64 machine_line_fetch(struct port *p, pa_t pa);
+/* A coherent device snoops the data cache; another sees memory alone. */
+enum machine_dma { DMA_COHERENT, DMA_BYPASS };
+u64 machine_dma_write(struct port *p, pa_t pa, enum machine_dma how);
+u64 machine_dma_read(struct port *p, pa_t pa, enum machine_dma how);
+/* Ownership of [@pa, @pa + @size) passes on with all that was written so far: from now on nobody
+ * may read or fetch anything older. @owner names the new owner in refusals; kept, not copied. */
+void machine_hand_over(struct port *p, pa_t pa, u64 size, const char *owner);
+/* The same for data only: a writer did its own maintenance and tells others. */
+void machine_publish_data(struct port *p, pa_t pa, u64 size);
+/* Maintenance by software other than the engine (a guest, user space), of the line that holds @pa:
+ * the same effect as the port's. */
+enum machine_cmo {
+	CMO_CLEAN,	 /* DC CVAC */
+	CMO_CLEAN_INVAL, /* DC CIVAC */
+	CMO_INVAL,	 /* DC IVAC */
+	CMO_CLEAN_POU,	 /* DC CVAU */
+	CMO_IC,		 /* IC IVAU */
+};
+void machine_line_cmo(struct port *p, pa_t pa, enum machine_cmo op);
 
 /* ---- the guest */
 /* This CPU loads the VM's stage 2. From the first time on, the VM's tables are watched. */
@@ -61,24 +176,78 @@ struct machine_access {
 	enum machine_fault fault;
 	int level;		/* of the fault */
 	pa_t pa;		/* if there is none */
-	enum machine_type type; /* same */
+	enum machine_type type; /* same: of stage 2 (machine_access), or of both (machine_guest) */
 };
-/* The guest on this CPU accesses @ipa (stage 1 off). A stale translation is used where one can be.
- */
+/* Stage 2 alone: the guest on this CPU accesses @ipa; contents are not touched. */
 struct machine_access machine_access(struct port *p, ipa_t ipa, enum machine_op op);
 /* Could any CPU still write @ipa under @vttbr's VMID without a fault, by a live or a stale entry?
  */
 bool machine_may_write(struct port *p, u64 vttbr, ipa_t ipa);
 
+/* What stage 1 says of the page (or, for tables, the guest's TCR: write-back). Off: data accesses
+ * are Device unless stage 2 forces them, fetches are cacheable (D8.2.11). */
+enum machine_s1 { S1_OFF, S1_WB, S1_NC, S1_DEVICE };
+struct machine_guest_op {
+	ipa_t ipa; /* stage 1 maps identically, so also the VA */
+	enum machine_op op;
+	enum machine_s1 s1;
+	ipa_t table[2];	 /* descriptors of stage 1 walked, in this order; {0}: none. Not if off. */
+	bool updates_af; /* the walk writes the last of them (TCR_EL1.HA) */
+};
+struct machine_guest_result {
+	struct machine_access access; /* fault NONE, or the stage-2 fault */
+	bool on_walk;		      /* the fault was the stage-1 walk's (S1PTW) */
+	bool walk_writes;	      /* same, and it was to update a descriptor */
+	ipa_t fault_ipa;
+	u64 version; /* read, written or fetched */
+};
+/* The guest on this CPU reads, writes or fetches the line at the address, through both stages. */
+struct machine_guest_result machine_guest(struct port *p, const struct machine_guest_op *op);
+/* The guest's maintenance by address: the stage-2 fault hardware would raise (IVAC needs write
+ * permission), or done. With stage 2 on, IVAC does what CIVAC does (D7.5.9.5). */
+struct machine_guest_result machine_guest_cmo(struct port *p, ipa_t ipa, enum machine_cmo op);
+
+/* Called for every guest access that goes through, with what it used. NULL: none. */
+struct machine_used {
+	ipa_t ipa;
+	pa_t pa;
+	enum machine_op op;
+	enum machine_type type; /* of both stages */
+	u64 vttbr;
+	bool stale; /* by a translation that is no longer in the tables */
+};
+void machine_on_guest_access(struct port *p, void (*fn)(void *arg, const struct machine_used *u),
+			     void *arg);
+
 /* ---- the host */
-/* Addresses of host memory that nobody uses: @size bytes, aligned to it. There are no contents. */
+/* Addresses of RAM that nobody uses: @size bytes, aligned to it. EL2 reaches it by its linear
+ * alias, which is cacheable, so lines of it may be filled at any time. */
 pa_t machine_pages(struct port *p, u64 size);
-/* The host writes through its cacheable mapping: lines are dirty, instruction caches stale. */
+/* The same for memory outside the linear alias: only what maps it cacheable lets lines be filled.
+ */
+pa_t machine_device_pages(struct port *p, u64 size);
+/*
+ * The host's own (EL0) mapping of [@pa, @pa + @size), through which the VMM reads and writes. A
+ * stage-2 leaf that disagrees stops the run, live or stale in a TLB: Non-cacheable or Device over a
+ * write-back host mapping, and write-back over a host mapping that is not. (EL2's linear alias does
+ * not count: what M5 asks for there is in the ledger and in the contents.)
+ */
+void machine_host_map(struct port *p, u64 hva, pa_t pa, u64 size, enum machine_attr attr);
+void machine_host_unmap(struct port *p, u64 hva, u64 size);
+
+/* The ledger. The host writes through its cacheable mapping: lines are dirty, instruction caches
+ * stale. */
 void machine_host_writes(struct port *p, pa_t pa, u64 size);
 /* The memory goes to another owner. */
 void machine_host_takes(struct port *p, pa_t pa, u64 size);
 
-/* ---- counts since power-on */
+/* ---- history: the last events that concern the page or line of an IPA or PA (descriptor writes,
+ * TLBI, maintenance, accesses) as lines of text, oldest first. Returns how many, at most @max; the
+ * text is valid until the next call. */
+unsigned int machine_history(const struct port *p, u64 ipa_or_pa, const char **lines,
+			     unsigned int max);
+
+/* ---- counts since power-on or reset */
 struct machine_counts {
 	u64 desc_writes; /* of watched tables */
 	u64 tlbi_ipa;
