@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -250,21 +251,18 @@ static int check_file(const struct check_request *r, const char *path, struct ta
 
 static int check_folder(const struct check_request *r, const char *path, struct tally *tally)
 {
-	char *pattern = NULL;
+	char pattern[PATH_MAX];
 	glob_t found;
 	int status = 0;
 
-	if (asprintf(&pattern, "%s/*.scn", path) < 0)
-		abort();
+	(void)snprintf(pattern, sizeof(pattern), "%s/*.scn", path);
 	if (glob(pattern, 0, NULL, &found)) {
 		fprintf(stderr, "catwalk: %s: no *.scn in this folder\n", path);
-		free(pattern);
 		return 2;
 	}
 	for (size_t i = 0; i < found.gl_pathc && !status; i++)
 		status = check_file(r, found.gl_pathv[i], tally);
 	globfree(&found);
-	free(pattern);
 	return status;
 }
 

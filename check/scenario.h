@@ -20,8 +20,9 @@ struct scenario;
 struct scenario *scenario_parse(const char *path, const char *text, FILE *errors);
 void scenario_free(struct scenario *s);
 
-/* Bits 1..18 of the rules it is about. */
-u32 scenario_rules(const struct scenario *s);
+/* What it is about, as bits: rule Mn, situation of seed Sn, gap Gn of Linux. */
+enum { SUBJECT_RULE = 0, SUBJECT_SEED = 20, SUBJECT_GAP = 30, SUBJECTS = 44 };
+u64 scenario_subjects(const struct scenario *s);
 /* How the run must be stopped; NULL: it must not. */
 const char *scenario_stops(const struct scenario *s);
 bool scenario_has_actors(const struct scenario *s);

@@ -131,16 +131,35 @@ void scenario_print_cpu(const struct scenario *s, FILE *out)
 
 /* ---- directives */
 
-static bool parse_rule(struct parser *p)
+/* What a scenario can be about. */
+static const struct {
+	char letter;
+	u8 first, last, bit;
+} subjects[] = { { 'M', 1, 18, SUBJECT_RULE },
+		 { 'S', 0, 4, SUBJECT_SEED },
+		 { 'G', 1, 13, SUBJECT_GAP } };
+
+static bool parse_subject(struct parser *p, const char *word)
+{
+	u64 n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
+		if (*word != subjects[i].letter || !number_parse(word + 1, &n) ||
+		    n < subjects[i].first || n > subjects[i].last)
+			continue;
+		p->s->subjects |= BIT(subjects[i].bit + n);
+		return true;
+	}
+	return bad(p, "'%s' is no subject; accepted are M1 to M18, S0 to S4, G1 to G13", word);
+}
+
+static bool parse_about(struct parser *p)
 {
 	for (u32 i = 1; i < p->count; i++) {
-		u64 n;
-
-		if (p->word[i][0] != 'M' || !number_parse(p->word[i] + 1, &n) || n < 1 || n > 18)
-			return bad(p, "'%s' is no rule; accepted are M1 to M18", p->word[i]);
-		p->s->rules |= (u32)BIT(n);
+		if (!parse_subject(p, p->word[i]))
+			return false;
 	}
-	return p->count > 1 || bad(p, "rule: which? Accepted are M1 to M18");
+	return p->count > 1 || bad(p, "about: what? Accepted are M1 to M18, S0 to S4, G1 to G13");
 }
 
 static bool parse_cpu(struct parser *p)
@@ -214,7 +233,7 @@ static const struct {
 	const char *name;
 	bool (*parse)(struct parser *p);
 } directives[] = {
-	{ "rule", parse_rule },		{ "cpu", parse_cpu },	  { "step", parse_step },
+	{ "about", parse_about },	{ "cpu", parse_cpu },	  { "step", parse_step },
 	{ "ipa-bits", parse_ipa_bits }, { "actor", parse_actor }, { "together", parse_together },
 	{ "end", parse_end },
 };
@@ -242,7 +261,7 @@ static bool parse_command(struct parser *p)
 		fprintf(p->errors, "%s:%d: '%s' is no command; accepted are ", p->s->path, p->line,
 			p->word[0]);
 		verb_list(p->errors);
-		fputs("; and rule, stops, cpu, step, ipa-bits, together, actor, end\n", p->errors);
+		fputs("; and about, stops, cpu, step, ipa-bits, together, actor, end\n", p->errors);
 		return false;
 	}
 	if (p->together && p->actor < 0 && p->s->actor_count == 0)
@@ -386,9 +405,9 @@ void scenario_free(struct scenario *s)
 	free(s);
 }
 
-u32 scenario_rules(const struct scenario *s)
+u64 scenario_subjects(const struct scenario *s)
 {
-	return s->rules;
+	return s->subjects;
 }
 
 const char *scenario_stops(const struct scenario *s)

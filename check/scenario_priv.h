@@ -43,8 +43,8 @@ struct scenario {
 	char *text;   /* cut into words */
 	char *source; /* as it was */
 	struct world_config config;
-	u32 pinned; /* facts of the CPU fixed by the scenario */
-	u32 rules;
+	u32 pinned;   /* facts of the CPU fixed by the scenario */
+	u64 subjects; /* SUBJECT_* bits */
 	const char *stops;
 	struct command *commands;
 	u32 count, capacity;

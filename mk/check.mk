@@ -3,7 +3,7 @@
 # tools/run-tests runs it. `make check` runs all parts as one plan.
 CHECK := $(O)/check
 TABLES := tests/target/tests.tbl tests/target/run.tbl
-SOURCES := $(wildcard $(foreach dir,abi bench cli engine host kernel kvm port/* port/*/* tests/* user \
+SOURCES := $(wildcard $(foreach dir,abi bench check cli engine host kernel kvm port/* port/*/* tests/* user \
 	vmm tools,$(dir)/*.[ch]))
 tab := $(shell printf '\t')
 
@@ -21,7 +21,7 @@ format-check:
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
 
 # One stamp a source file, so that only what changed is analysed again.
-TIDY_NATIVE := $(wildcard engine/*.c host/*.c port/model/*.c tests/unit/*.c)
+TIDY_NATIVE := $(wildcard check/*.c engine/*.c host/*.c port/model/*.c tests/unit/*.c)
 TIDY_KERNEL := $(wildcard kvm/*.c kernel/*.c port/arm64/*.c)
 TIDY_CLI    := $(CLI_SRC)
 TIDY_TARGET := $(wildcard user/*.c vmm/*.c bench/*.c tests/target/*.c)

@@ -6,13 +6,26 @@ CLI_FLAGS  := -std=c11 $(WARNINGS) -D_GNU_SOURCE -I.
 CLI_LIBS   := -larchive
 CLI_SRC    := $(wildcard cli/*.c)
 
+# --- the engine on the modelled machine, without sanitizers: `catwalk check`, benchmarks -----------
+UNIT_FLAGS := -std=c11 -D_DEFAULT_SOURCE= $(WARNINGS) -I. -Iport/model -I$(O)/uapi-native
+MODEL_SRC  := $(filter-out port/model/host.c,$(wildcard engine/*.c port/model/*.c check/*.c))
+
+$(O)/model/%.o: %.c $(uapi)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(HOSTCC) $(UNIT_FLAGS) -O2 -g -MMD -MP -c -o $@ $<
+
+$(O)/model.a: $(MODEL_SRC:%.c=$(O)/model/%.o)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar crs $@ $^
+
 # --- the catwalk program --------------------------------------------------------------------------
 $(O)/cli/%.o: cli/%.c | $(setup)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(HOSTCC) $(CLI_FLAGS) -O2 -g -D_FORTIFY_SOURCE=2 -MMD -MP -c -o $@ $<
 
-$(O)/catwalk: $(CLI_SRC:%.c=$(O)/%.o)
+$(O)/catwalk: $(CLI_SRC:%.c=$(O)/%.o) $(O)/model.a
 	$(call say,LD,$@)
 	$(Q)$(HOSTCC) -o $@ $^ $(CLI_LIBS)
 
@@ -22,15 +35,14 @@ $(O)/native/cli/%.o: cli/%.c | $(setup)
 	$(call say,CC,$@)
 	$(Q)$(HOSTCC) $(CLI_FLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
-$(O)/native/catwalk: $(CLI_SRC:%.c=$(O)/native/%.o)
+$(O)/native/catwalk: $(CLI_SRC:%.c=$(O)/native/%.o) $(O)/native/layers.a
 	$(call say,LD,$@)
 	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $^ $(CLI_LIBS)
 
 # --- unit tests: every file of tests/unit is one cmocka program -----------------------------------
-UNIT_FLAGS := -std=c11 -D_DEFAULT_SOURCE= $(WARNINGS) -I. -Iport/model -I$(O)/uapi-native
 UNIT_TESTS := $(patsubst %.c,$(O)/native/%,$(wildcard tests/unit/*.c))
 # The layers that build natively, in one archive: a test links what it refers to.
-NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c)
+NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c check/*.c)
 UNIT_ARCHIVES := $(O)/native/layers.a $(O)/native/cli.a
 
 $(O)/native/%.o: %.c $(uapi)
@@ -60,4 +72,4 @@ $(THREAD_TEST): $(wildcard tests/threads/*.[ch] engine/*.[ch])
 .PHONY: unit
 unit: $(UNIT_TESTS) $(THREAD_TEST)
 
--include $(wildcard $(O)/cli/*.d $(O)/native/*/*.d $(O)/native/*/*/*.d)
+-include $(wildcard $(O)/cli/*.d $(O)/model/*/*.d $(O)/model/*/*/*.d $(O)/native/*/*.d $(O)/native/*/*/*.d)
