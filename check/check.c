@@ -216,7 +216,44 @@ static char *file_read(const char *path)
 
 struct tally {
 	uint64_t passed, failed;
+	uint64_t good[SUBJECTS], bad[SUBJECTS]; /* scenarios about each subject */
 };
+
+static void count_subjects(const struct scenario *s, struct tally *tally)
+{
+	for (unsigned int i = 0; i < SUBJECTS; i++) {
+		if (!(scenario_subjects(s) & BIT(i)))
+			continue;
+		if (scenario_stops(s))
+			tally->bad[i]++;
+		else
+			tally->good[i]++;
+	}
+}
+
+static const struct {
+	char letter;
+	unsigned int bit, first, last;
+} kinds[] = {
+	{ 'M', SUBJECT_RULE, 1, 18 },
+	{ 'S', SUBJECT_SEED, 0, 4 },
+	{ 'G', SUBJECT_GAP, 1, 13 },
+};
+
+/* Each rule, seed and gap must have a good scenario and a bad one. */
+static void print_subjects(struct tally *tally)
+{
+	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+		for (unsigned int n = kinds[k].first; n <= kinds[k].last; n++) {
+			unsigned int i = kinds[k].bit + n;
+
+			printf("%c%-3u %3lu good %3lu bad%s\n", kinds[k].letter, n,
+			       (unsigned long)tally->good[i], (unsigned long)tally->bad[i],
+			       tally->good[i] && tally->bad[i] ? "" : "  MISSING");
+			tally->failed += !tally->good[i] || !tally->bad[i];
+		}
+	}
+}
 
 /* 0, or 2 for bad input. */
 static int check_file(const struct check_request *r, const char *path, struct tally *tally)
@@ -238,6 +275,7 @@ static int check_file(const struct check_request *r, const char *path, struct ta
 		scenario_free(t.scenario);
 		return 2;
 	}
+	count_subjects(t.scenario, tally);
 	try_scenario(&t);
 	if (t.failed)
 		tally->failed++;
@@ -268,7 +306,7 @@ static int check_folder(const struct check_request *r, const char *path, struct 
 
 int check_scenarios(const struct check_request *r, char *const *paths, size_t count)
 {
-	struct tally tally = { 0, 0 };
+	struct tally tally = { .passed = 0 };
 
 	for (size_t i = 0; i < count; i++) {
 		struct stat st;
@@ -279,6 +317,8 @@ int check_scenarios(const struct check_request *r, char *const *paths, size_t co
 		if (status)
 			return status;
 	}
+	if (r->subjects == CHECK_SUBJECTS_COMPLETE)
+		print_subjects(&tally);
 	printf("%lu passed, %lu failed\n", (unsigned long)tally.passed,
 	       (unsigned long)tally.failed);
 	return tally.failed ? 1 : 0;

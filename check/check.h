@@ -20,9 +20,13 @@ enum check_how {
 
 enum check_verbosity { CHECK_TERSE, CHECK_VERBOSE };
 
+/* Must the scenarios together be about each rule, seed and gap, good and bad? */
+enum check_subjects { CHECK_SUBJECTS_ANY, CHECK_SUBJECTS_COMPLETE };
+
 struct check_request {
 	enum check_how how;
 	enum check_verbosity verbosity;
+	enum check_subjects subjects;
 	uint64_t seed, runs;		     /* CHECK_RANDOM */
 	unsigned int preemptions, surprises; /* CHECK_EXHAUSTIVE */
 	const char *answers;		     /* CHECK_REPLAY, as a failure prints them */

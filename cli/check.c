@@ -31,6 +31,8 @@ static const char usage[] =
 	"  --simulate            a random life of hosts, VMMs and guests instead of scenarios:\n"
 	"                        --runs seeds from --seed, each with\n"
 	"  --operations N          so many operations (10000)\n"
+	"  --subjects            fails unless there are good and bad ones about each rule,\n"
+	"                        seed and gap (M1 to M18, S0 to S4, G1 to G13)\n"
 	"  --update              writes results and state changes into the files; read them!\n"
 	"  -v, --verbose         a line for each scenario, and what exploration missed\n"
 	"\n"
@@ -119,6 +121,13 @@ static int set_simulate(struct check_options *o, const char *text)
 	return 0;
 }
 
+static int set_subjects(struct check_options *o, const char *text)
+{
+	(void)text;
+	o->request.subjects = CHECK_SUBJECTS_COMPLETE;
+	return 0;
+}
+
 static int set_update(struct check_options *o, const char *text)
 {
 	(void)text;
@@ -146,6 +155,7 @@ static const struct {
 	{ "runs", required_argument, set_runs },
 	{ "seed", required_argument, set_seed },
 	{ "simulate", no_argument, set_simulate },
+	{ "subjects", no_argument, set_subjects },
 	{ "surprises", required_argument, set_surprises },
 	{ "update", no_argument, set_update },
 	{ "verbose", no_argument, set_verbose },
