@@ -14,9 +14,11 @@ struct port {
 	struct machine *machine;
 };
 
+enum { PORT_RWLOCK_CPUS = 8 };
 struct port_rwlock {
-	int readers;
+	u32 readers;
 	bool writer;
+	u8 held[PORT_RWLOCK_CPUS]; /* by which CPU */
 };
 
 struct port_tlbi {
@@ -27,7 +29,9 @@ struct port_tlbi {
 u64 machine_desc_load(struct port *p, const u64 *desc);
 bool machine_desc_cas(struct port *p, u64 *desc, u64 old, u64 new_value);
 u64 machine_desc_swap(struct port *p, u64 *desc, u64 new_value);
+void machine_desc_store(struct port *p, u64 *desc, u64 value);
 void machine_publish(struct port *p);
+void machine_barrier(struct port *p);
 u64 *machine_table_alloc(struct port *p, unsigned int order);
 void machine_table_free(struct port *p, u64 *table, unsigned int order);
 void machine_table_retire(struct port *p, u64 *table);
@@ -83,7 +87,7 @@ static inline u64 port_desc_swap(struct port *p, u64 *desc, u64 new_value)
 
 static inline void port_desc_store(struct port *p, u64 *desc, u64 value)
 {
-	machine_desc_swap(p, desc, value);
+	machine_desc_store(p, desc, value);
 }
 
 static inline void port_desc_publish(struct port *p)
@@ -93,7 +97,7 @@ static inline void port_desc_publish(struct port *p)
 
 static inline void port_barrier(struct port *p)
 {
-	machine_publish(p);
+	machine_barrier(p);
 }
 
 static inline u64 *port_table_alloc(struct port *p, unsigned int order)
@@ -149,7 +153,7 @@ static inline void port_walk_leave(struct port *p)
 static inline void port_rwlock_init(struct port *p, struct port_rwlock *l)
 {
 	(void)p;
-	*l = (struct port_rwlock){ 0, false };
+	*l = (struct port_rwlock){ .readers = 0 };
 }
 
 static inline void port_read_lock(struct port *p, struct port_rwlock *l)

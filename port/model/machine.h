@@ -76,6 +76,9 @@ bool machine_refuses(struct port *p, void (*fn)(void *arg), void *arg);
 /* The last refusal's text; "" if there was none since machine_new() or machine_reset(). */
 const char *machine_refusal(const struct port *p);
 enum machine_refusal_kind machine_refusal_kind(const struct port *p);
+/* The IPA or PA that the last refusal is about, for machine_history(); false: none in particular.
+ */
+bool machine_refusal_place(const struct port *p, u64 *at);
 /* The word of an oracle beside the machine: stops the run as a refusal does. */
 void machine_stop(struct port *p, const char *fmt, ...) __printf(2, 3) __noreturn;
 /* What refusals call instead of longjmp() or abort(), which follow if it returns: a way out of an

@@ -35,7 +35,8 @@ static struct table *table_at(struct port *p, u64 desc)
 	struct table *t = table_of(p, machine_table_at(p, PA(desc & M_ADDR)));
 
 	if (!t || t->state != TABLE_LIVE)
-		machine_refuse(p, "a table descriptor %#lx refers to no live table",
+		machine_refuse(p, REFUSED_TABLE_STATE, NO_PLACE,
+			       "a table descriptor %#lx refers to no live table",
 			       (unsigned long)desc);
 	return t;
 }
@@ -69,6 +70,8 @@ static void link_entry(struct port *p, int vm, u64 ipa, int level, u64 desc)
 	if (!(desc & M_VALID))
 		return;
 	tlb_check_make(p, vm, ipa, level, desc, m_is_table(desc, level));
+	if (m_is_leaf(desc, level))
+		alias_check_make(p, desc, level);
 	tlb_add(p, vm, ipa, level, desc, m_is_table(desc, level));
 	if (m_is_table(desc, level))
 		link_table(p, vm, table_at(p, desc), ipa, level + 1);
@@ -117,56 +120,147 @@ static void check_valid_to_valid(struct port *p, const struct table *t, u64 ipa,
 	if (m_is_leaf(old, t->level) && m_is_leaf(new_value, t->level) &&
 	    only_soft_change(old, new_value))
 		return;
-	machine_refuse(p, "valid descriptor %#lx at IPA %#lx (%s) changed to %#lx without break",
+	machine_refuse(p, REFUSED_BREAK, ipa,
+		       "valid descriptor %#lx at IPA %#lx (%s) changed to %#lx without break",
 		       (unsigned long)old, (unsigned long)ipa, level_name(t->level),
 		       (unsigned long)new_value);
 }
 
-void table_watch(struct port *p, u64 *desc, u64 old, u64 new_value)
+static u64 ipa_of(const struct port *p, const struct table *t, const u64 *desc)
+{
+	return t->ipa + (u64)(desc - table_page(p, t)) * m_size(t->level);
+}
+
+static void note_write(struct port *p, const struct table *t, u64 ipa, u64 old, u64 new_value,
+		       enum event_kind kind)
+{
+	struct event *e = history_add(p, kind);
+	u64 pa = m_is_leaf(new_value, t->level) ? new_value : old;
+
+	e->ipa = ipa;
+	e->pa = m_is_leaf(pa, t->level) ? pa & M_ADDR : NO_PLACE;
+	e->size = m_size(t->level);
+	e->a = old;
+	e->b = new_value;
+	e->vmid = p->machine->vm[t->vm].vmid;
+	e->level = (s8)t->level;
+}
+
+/* What a write of @new_value over @old at @desc means for walks and TLBs; refuses what is
+ * forbidden. Called before the store. */
+static void watch(struct port *p, u64 *desc, u64 old, u64 new_value, enum event_kind kind)
 {
 	struct table *t = table_of(p, desc);
 	u64 ipa;
 
-	if (!t || t->state != TABLE_LIVE)
-		machine_refuse(p, "write of a descriptor at %p, which is in no live table",
-			       (void *)desc);
 	if (!t->linked || old == new_value)
 		return;
-	ipa = t->ipa + (u64)(desc - table_page(p, t)) * m_size(t->level);
+	ipa = ipa_of(p, t, desc);
+	note_write(p, t, ipa, old, new_value, kind);
 	p->machine->writes++;
-	p->machine->counts.desc_writes++;
 	if ((old & M_VALID) && (new_value & M_VALID))
 		check_valid_to_valid(p, t, ipa, old, new_value);
 	if (m_is_leaf(new_value, t->level))
-		cache_check_make(p, old, new_value, t->level);
+		ledger_check_make(p, old, new_value, t->level);
 	unlink_entry(p, t->vm, ipa, t->level, old);
 	link_entry(p, t->vm, ipa, t->level, new_value);
+	p->machine->counts.desc_writes += kind == EVENT_WRITE_DESC;
 }
 
-u64 machine_desc_load(struct port *p, const u64 *desc)
+void table_hardware_write(struct port *p, u64 *desc, u64 old, u64 new_value)
+{
+	watch(p, desc, old, new_value, EVENT_HARDWARE_DESC);
+	*desc = new_value;
+}
+
+/* ---- software's accesses */
+
+static void check_write(struct port *p, const u64 *desc)
+{
+	const struct table *t = table_of(p, desc);
+
+	if (!t || t->state != TABLE_LIVE)
+		machine_refuse(p, REFUSED_TABLE_USE, NO_PLACE,
+			       "write of a descriptor at %p, which is in no live table",
+			       (const void *)desc);
+}
+
+static void check_read(struct port *p, const u64 *desc)
 {
 	const struct table *t = table_of(p, desc);
 
 	if (!t || (t->state != TABLE_LIVE && t->state != TABLE_RETIRED))
-		machine_refuse(p, "read of a descriptor at %p, which is in a freed table",
+		machine_refuse(p, REFUSED_TABLE_USE, NO_PLACE,
+			       "read of a descriptor at %p, which is in a freed table",
 			       (const void *)desc);
+}
+
+/* A scheduling point, if anybody else can see what happens to @desc. */
+static void desc_point(struct port *p, const u64 *desc, const char *where)
+{
+	const struct table *t;
+
+	if (!p->machine->on_step)
+		return;
+	t = table_of(p, desc);
+	if (t && t->was_linked)
+		machine_step(p, STEP_POINT, where);
+}
+
+u64 machine_desc_load(struct port *p, const u64 *desc)
+{
+	desc_point(p, desc, "descriptor load");
+	check_read(p, desc);
 	return *desc;
 }
 
 bool machine_desc_cas(struct port *p, u64 *desc, u64 old, u64 new_value)
 {
-	if (machine_desc_load(p, desc) != old)
+	desc_point(p, desc, "descriptor cas");
+	check_read(p, desc);
+	if (*desc != old)
 		return false;
-	table_watch(p, desc, old, new_value);
+	check_write(p, desc);
+	watch(p, desc, old, new_value, EVENT_WRITE_DESC);
 	*desc = new_value;
 	return true;
 }
 
 u64 machine_desc_swap(struct port *p, u64 *desc, u64 new_value)
 {
-	u64 old = machine_desc_load(p, desc);
+	u64 old;
 
-	table_watch(p, desc, old, new_value);
+	desc_point(p, desc, "descriptor swap");
+	check_write(p, desc);
+	old = *desc;
+	watch(p, desc, old, new_value, EVENT_WRITE_DESC);
 	*desc = new_value;
 	return old;
+}
+
+/* Hardware may write the descriptor at any moment, and a store that does not look loses that. */
+static bool hardware_may_write(const struct port *p, const struct table *t, u64 d)
+{
+	u64 vtcr;
+
+	if (!t->linked || !m_is_leaf(d, t->level))
+		return false;
+	vtcr = p->machine->vm[t->vm].vtcr;
+	return (vtcr & M_VTCR_HA) && (!(d & M_AF) || ((vtcr & M_VTCR_HD) && (d & M_DBM)));
+}
+
+void machine_desc_store(struct port *p, u64 *desc, u64 value)
+{
+	const struct table *t;
+
+	desc_point(p, desc, "descriptor store");
+	check_write(p, desc);
+	t = table_of(p, desc);
+	if (hardware_may_write(p, t, *desc))
+		machine_refuse(p, REFUSED_LOST, ipa_of(p, t, desc),
+			       "plain store over descriptor %#lx of IPA %#lx, which hardware may "
+			       "update",
+			       (unsigned long)*desc, (unsigned long)ipa_of(p, t, desc));
+	watch(p, desc, *desc, value, EVENT_WRITE_DESC);
+	*desc = value;
 }

@@ -1,20 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLBs of the modelled machine. Every CPU holds every translation that could be walked since it was
- * last invalidated (Arm ARM D8.14: an implementation may cache any). Stage-2 entries and entries
- * that combine both stages are invalidated apart: by IPA, then, after a DSB, by VMALLE1 (D8.14.5).
+ * What the TLBs of the modelled machine hold. Every CPU holds every translation that could be
+ * walked since it was last invalidated (Arm ARM D8.14: an implementation may cache any). Stage-2
+ * entries and entries that combine both stages are invalidated apart (machine_tlbi.c).
  */
 #include "port/model/machine_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- the set */
+
 void tlb_init(struct tlb *t)
 {
-	memset(t, 0, sizeof(*t));
-	t->free = -1;
-	for (int i = 0; i < TLB_BUCKETS; i++)
-		t->bucket[i] = -1;
+	*t = (struct tlb){ .free = TLB_NONE, .stale = TLB_NONE, .generation = 1 };
+	t->bucket = machine_must(calloc(TLB_BUCKETS, sizeof(*t->bucket)));
+}
+
+void tlb_reset(struct tlb *t)
+{
+	t->top = 0;
+	t->free = TLB_NONE;
+	t->stale = TLB_NONE;
+	memset(t->at_level, 0, sizeof(t->at_level));
+	if (++t->generation == 0) {
+		memset(t->bucket, 0, TLB_BUCKETS * sizeof(*t->bucket));
+		t->generation = 1;
+	}
+}
+
+void tlb_delete(struct tlb *t)
+{
+	free(t->entry);
+	free(t->bucket);
 }
 
 static u32 all_cpus(const struct port *p)
@@ -22,55 +40,49 @@ static u32 all_cpus(const struct port *p)
 	return (1U << p->caps.cpus) - 1;
 }
 
-static unsigned int bucket_of(u16 vmid, u64 ipa, int level)
+static struct tlb_bucket *bucket_at(const struct tlb *t, u16 vmid, u64 ipa, int level)
 {
 	u64 key = (ipa / m_size(level)) * 0x9e3779b97f4a7c15UL ^ (u64)vmid << 20 ^ (u64)level << 8;
 
-	return (unsigned int)((key ^ key >> 29) % TLB_BUCKETS);
+	return &t->bucket[(key ^ key >> 29) % TLB_BUCKETS];
 }
 
-/* ---- the set */
-
-static void grow(struct tlb *t)
+/* The first entry that may be the one sought, or TLB_NONE. */
+static int chain(const struct tlb *t, u16 vmid, u64 ipa, int level)
 {
-	int old = t->size;
+	const struct tlb_bucket *b = bucket_at(t, vmid, ipa, level);
 
-	t->size = old ? 2 * old : 1024;
-	t->entry = realloc(t->entry, (size_t)t->size * sizeof(*t->entry));
-	if (!t->entry)
-		abort();
-	for (int i = t->size - 1; i >= old; i--) {
-		t->entry[i] = (struct tlb_entry){ .next = t->free };
-		t->free = i;
+	return b->generation == t->generation ? b->head : TLB_NONE;
+}
+
+static int take_entry(struct tlb *t)
+{
+	int i = t->free;
+
+	if (i != TLB_NONE) {
+		t->free = t->entry[i].next;
+		return i;
 	}
-}
-
-static void count_mapping(struct port *p, const struct tlb_entry *e, u32 change)
-{
-	if (e->is_table || e->level < 2)
-		return;
-	for (u64 pa = e->desc & M_ADDR, end = pa + m_size(e->level); pa < end; pa += 4096)
-		page_get_state(p, pa)->mapped += change;
+	if (t->top == t->size) {
+		t->size = t->size ? 2 * t->size : 256;
+		t->entry = machine_must(realloc(t->entry, (size_t)t->size * sizeof(*t->entry)));
+	}
+	return t->top++;
 }
 
 void tlb_add(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table)
 {
 	struct tlb *t = &p->machine->tlb;
 	u16 vmid = p->machine->vm[vm].vmid;
-	unsigned int b = bucket_of(vmid, ipa, level);
-	struct tlb_entry *e;
+	struct tlb_bucket *b = bucket_at(t, vmid, ipa, level);
 	int i;
 
 	if (!vmid)
 		return; /* the VM has no number now, so nothing walks its tables */
 	if (!is_table && !(desc & M_AF))
 		return; /* without the Access flag it may not be cached (D8.5.1) */
-	if (t->free < 0)
-		grow(t);
-	i = t->free;
-	e = &t->entry[i];
-	t->free = e->next;
-	*e = (struct tlb_entry){
+	i = take_entry(t);
+	t->entry[i] = (struct tlb_entry){
 		.ipa = ipa,
 		.desc = desc,
 		.stage2 = all_cpus(p),
@@ -79,25 +91,49 @@ void tlb_add(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table
 		.level = (s8)level,
 		.is_table = is_table,
 		.vm = vm,
-		.next = t->bucket[b],
+		.next = chain(t, vmid, ipa, level),
 		.used = true,
 	};
-	t->bucket[b] = i;
+	*b = (struct tlb_bucket){ t->generation, i };
 	t->at_level[level][is_table]++;
-	count_mapping(p, e, 1);
+	if (!is_table)
+		alias_leaf_added(p, desc, level);
 }
 
-static void drop(struct port *p, struct tlb_entry *e)
+static void stale_add(struct tlb *t, struct tlb_entry *e)
+{
+	int i = (int)(e - t->entry);
+
+	e->stale_prev = TLB_NONE;
+	e->stale_next = t->stale;
+	if (t->stale != TLB_NONE)
+		t->entry[t->stale].stale_prev = i;
+	t->stale = i;
+}
+
+static void stale_remove(struct tlb *t, const struct tlb_entry *e)
+{
+	if (e->stale_prev != TLB_NONE)
+		t->entry[e->stale_prev].stale_next = e->stale_next;
+	else
+		t->stale = e->stale_next;
+	if (e->stale_next != TLB_NONE)
+		t->entry[e->stale_next].stale_prev = e->stale_prev;
+}
+
+void tlb_drop(struct port *p, struct tlb_entry *e)
 {
 	struct tlb *t = &p->machine->tlb;
-	int i = (int)(e - t->entry), *link = &t->bucket[bucket_of(e->vmid, e->ipa, e->level)];
+	int i = (int)(e - t->entry), *link = &bucket_at(t, e->vmid, e->ipa, e->level)->head;
 
 	while (*link != i)
 		link = &t->entry[*link].next;
 	*link = e->next;
 	t->at_level[(int)e->level][e->is_table]--;
-	t->stale -= e->gone != 0;
-	count_mapping(p, e, ~0U);
+	if (e->gone)
+		stale_remove(t, e);
+	if (!e->is_table)
+		alias_leaf_gone(p, e->desc, e->level);
 	*e = (struct tlb_entry){ .next = t->free };
 	t->free = i;
 }
@@ -105,7 +141,7 @@ static void drop(struct port *p, struct tlb_entry *e)
 static void retire_entry(struct port *p, struct tlb_entry *e)
 {
 	e->gone = p->machine->writes;
-	p->machine->tlb.stale++;
+	stale_add(&p->machine->tlb, e);
 }
 
 void tlb_end(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table)
@@ -113,7 +149,7 @@ void tlb_end(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table
 	struct tlb *t = &p->machine->tlb;
 	u16 vmid = p->machine->vm[vm].vmid;
 
-	for (int i = t->bucket[bucket_of(vmid, ipa, level)]; i >= 0; i = t->entry[i].next) {
+	for (int i = chain(t, vmid, ipa, level); i != TLB_NONE; i = t->entry[i].next) {
 		struct tlb_entry *e = &t->entry[i];
 
 		if (e->vm == vm && e->vmid == vmid && e->ipa == ipa && e->level == level &&
@@ -124,62 +160,78 @@ void tlb_end(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table
 	}
 }
 
-static bool is_held(const struct tlb_entry *e)
-{
-	return (e->stage2 | e->combined) != 0;
-}
-
 /* ---- conflicts */
 
+struct newcomer {
+	u64 ipa, desc;
+	int level;
+	u16 vmid;
+	bool is_table;
+};
+
 /* Do the stale entry and what becomes valid translate alike, permissions apart? */
-static bool agree(const struct tlb_entry *e, int level, u64 desc, bool is_table)
+static bool agree(const struct tlb_entry *e, const struct newcomer *n)
 {
-	return e->level == level && e->is_table == is_table && !((e->desc ^ desc) & ~M_SOFT);
+	return e->level == n->level && e->is_table == n->is_table &&
+	       !((e->desc ^ n->desc) & ~M_SOFT);
 }
 
-static void check_key(struct port *p, int vm, u64 ipa, int at, int level, u64 desc, bool is_table)
+static bool meet(const struct tlb_entry *e, const struct newcomer *n)
 {
-	struct tlb *t = &p->machine->tlb;
-	u16 vmid = p->machine->vm[vm].vmid;
-	u64 base = m_base(ipa, at);
+	int coarser = e->level < n->level ? e->level : n->level;
 
-	for (int i = t->bucket[bucket_of(vmid, base, at)]; i >= 0; i = t->entry[i].next) {
-		const struct tlb_entry *e = &t->entry[i];
+	return e->vmid == n->vmid && m_base(e->ipa, coarser) == m_base(n->ipa, coarser);
+}
 
-		if (!e->gone || e->vmid != vmid || e->level != at || e->ipa != base || !is_held(e))
-			continue;
-		/* A walk cache entry above only says where the next table is: judged where it is.
-		 */
-		if (e->is_table && at < level)
-			continue;
-		if (agree(e, level, desc, is_table))
-			continue;
-		machine_refuse(
-			p,
-			"missing TLBI: descriptor %#lx made valid at IPA %#lx level %d, but a "
-			"TLB may hold %s %#lx of IPA %#lx level %d",
-			(unsigned long)desc, (unsigned long)ipa, level,
-			e->is_table ? "table" : "leaf", (unsigned long)e->desc,
-			(unsigned long)e->ipa, at);
+static void check_entry(struct port *p, const struct tlb_entry *e, const struct newcomer *n)
+{
+	if (!e->gone || !meet(e, n) || !tlb_is_held(e) || agree(e, n))
+		return;
+	/* A walk cache entry above only says where the next table is: judged where it is. */
+	if (e->is_table && e->level < n->level)
+		return;
+	machine_refuse(p, REFUSED_TLBI, n->ipa,
+		       "descriptor %#lx made valid at IPA %#lx level %d, but a TLB may hold %s "
+		       "%#lx of IPA %#lx level %d",
+		       (unsigned long)n->desc, (unsigned long)n->ipa, n->level,
+		       e->is_table ? "table" : "leaf", (unsigned long)e->desc,
+		       (unsigned long)e->ipa, e->level);
+}
+
+static void check_key(struct port *p, const struct newcomer *n, int at)
+{
+	const struct tlb *t = &p->machine->tlb;
+	u64 base = m_base(n->ipa, at);
+
+	for (int i = chain(t, n->vmid, base, at); i != TLB_NONE; i = t->entry[i].next) {
+		if (t->entry[i].level == at)
+			check_entry(p, &t->entry[i], n);
 	}
 }
 
 void tlb_check_make(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table)
 {
-	struct tlb *t = &p->machine->tlb;
+	const struct tlb *t = &p->machine->tlb;
+	const struct newcomer n = {
+		.ipa = ipa,
+		.desc = desc,
+		.level = level,
+		.vmid = p->machine->vm[vm].vmid,
+		.is_table = is_table,
+	};
 
-	if (!t->stale)
+	if (t->stale == TLB_NONE)
 		return;
 	for (int at = 0; at <= level; at++) {
 		if (t->at_level[at][0] || t->at_level[at][1])
-			check_key(p, vm, ipa, at, level, desc, is_table);
+			check_key(p, &n, at);
 	}
-	/* A leaf conflicts with smaller ones below it; a table with none of them by itself. */
-	for (int at = level + 1; !is_table && at <= 3; at++) {
-		if (!t->at_level[at][0])
-			continue;
-		for (u64 a = ipa; a < ipa + m_size(level); a += m_size(at))
-			check_key(p, vm, a, at, level, desc, is_table);
+	if (is_table || level == 3)
+		return;
+	/* A leaf conflicts with what is below it; a table does not by itself. */
+	for (int i = t->stale; i != TLB_NONE; i = t->entry[i].stale_next) {
+		if (t->entry[i].level > level)
+			check_entry(p, &t->entry[i], &n);
 	}
 }
 
@@ -187,77 +239,58 @@ void tlb_check_table_free(struct port *p, pa_t table)
 {
 	const struct tlb *t = &p->machine->tlb;
 
-	for (int i = 0; t->stale && i < t->size; i++) {
+	for (int i = t->stale; i != TLB_NONE; i = t->entry[i].stale_next) {
 		const struct tlb_entry *e = &t->entry[i];
 
-		if (e->used && e->is_table && (e->desc & M_ADDR) == table.v && is_held(e))
-			machine_refuse(
-				p,
-				"missing TLBI: a table is freed that a TLB may still walk, for "
-				"IPA %#lx",
-				(unsigned long)e->ipa);
+		if (e->is_table && (e->desc & M_ADDR) == table.v && tlb_is_held(e))
+			machine_refuse(p, REFUSED_TLBI, e->ipa,
+				       "a table is freed that a TLB may still walk, for IPA %#lx",
+				       (unsigned long)e->ipa);
 	}
 }
 
-const struct tlb_entry *tlb_stale(struct port *p, int vm, u64 ipa)
+/* ---- use */
+
+unsigned int tlb_stale(const struct port *p, int vm, u64 ipa, const struct tlb_entry **out,
+		       unsigned int max)
 {
-	struct tlb *t = &p->machine->tlb;
+	const struct tlb *t = &p->machine->tlb;
 	u16 vmid = p->machine->vm[vm].vmid;
 	u32 cpu = 1U << p->cpu;
+	unsigned int n = 0;
 
-	for (int level = 0; t->stale && level <= 3; level++) {
+	for (int level = 0; t->stale != TLB_NONE && level <= 3; level++) {
 		u64 base = m_base(ipa, level);
 
-		for (int i = t->bucket[bucket_of(vmid, base, level)]; i >= 0;
-		     i = t->entry[i].next) {
+		if (!t->at_level[level][0])
+			continue;
+		for (int i = chain(t, vmid, base, level); i != TLB_NONE; i = t->entry[i].next) {
 			const struct tlb_entry *e = &t->entry[i];
 
-			if (e->gone && !e->is_table && e->vmid == vmid && e->level == level &&
-			    e->ipa == base && ((e->stage2 | e->combined) & cpu))
-				return e;
+			if (n < max && e->gone && !e->is_table && e->vmid == vmid &&
+			    e->level == level && e->ipa == base &&
+			    ((e->stage2 | e->combined) & cpu))
+				out[n++] = e;
 		}
 	}
-	return NULL;
+	return n;
 }
 
 bool machine_may_write(struct port *p, u64 vttbr, ipa_t ipa)
 {
-	struct tlb *t = &p->machine->tlb;
+	const struct tlb *t = &p->machine->tlb;
 	u16 vmid = (u16)(vttbr >> 48);
 
 	for (int level = 0; level <= 3; level++) {
 		u64 base = m_base(ipa.v, level);
 
-		for (int i = t->bucket[bucket_of(vmid, base, level)]; i >= 0;
-		     i = t->entry[i].next) {
+		for (int i = chain(t, vmid, base, level); i != TLB_NONE; i = t->entry[i].next) {
 			const struct tlb_entry *e = &t->entry[i];
 
 			if (!e->is_table && e->vmid == vmid && e->level == level &&
-			    e->ipa == base && (e->desc & M_WRITE) && is_held(e))
+			    e->ipa == base && (e->desc & M_WRITE) && tlb_is_held(e))
 				return true;
 		}
-	}
-	return false;
-}
-
-bool tlb_maps(const struct port *p, u64 pa, u64 size)
-{
-	const struct tlb *t = &p->machine->tlb;
-
-	if (t->at_level[1][0]) {
-		for (int i = 0; i < t->size; i++) {
-			const struct tlb_entry *e = &t->entry[i];
-
-			if (e->used && !e->is_table && e->level == 1 &&
-			    (e->desc & M_ADDR) < pa + size && pa < (e->desc & M_ADDR) + m_size(1))
-				return true;
-		}
-	}
-	for (u64 a = pa; a < pa + size; a += 4096) {
-		const struct page_state *s = page_find(p, a);
-
-		if (s && s->mapped)
-			return true;
 	}
 	return false;
 }
@@ -268,16 +301,14 @@ void tlb_renumber(struct port *p, int vm, u16 vmid)
 {
 	struct tlb *t = &p->machine->tlb;
 
-	for (int i = 0; i < t->size; i++) {
+	for (int i = 0; i < t->top; i++) {
 		struct tlb_entry *e = &t->entry[i];
 
 		if (!e->used)
 			continue;
-		if (e->vmid == vmid && e->vm != vm && is_held(e))
-			machine_refuse(
-				p,
-				"VMID %u is taken over while a TLB holds entries of its former VM",
-				vmid);
+		if (e->vmid == vmid && e->vm != vm && tlb_is_held(e))
+			machine_refuse(p, REFUSED_VMID, e->ipa,
+				       "VMID %u, while a TLB holds entries of its former VM", vmid);
 		if (e->vm == vm && e->vmid != vmid && !e->gone)
 			retire_entry(p, e);
 	}
@@ -287,205 +318,19 @@ void tlb_forget_vm(struct port *p, int vm)
 {
 	struct machine *m = p->machine;
 
-	for (int i = 0; i < m->tlb.size; i++) {
+	for (int i = 0; i < m->tlb.top; i++) {
 		struct tlb_entry *e = &m->tlb.entry[i];
 
-		if (e->used && e->vm == vm && e->vmid == m->vm[vm].vmid)
-			machine_refuse(p,
-				       "a root table is freed while a TLB may hold IPA %#lx of it",
-				       (unsigned long)e->ipa);
 		/* What stands under a number the VM gave up long ago goes with the next rollover.
 		 */
+		if (e->used && e->vm == vm && e->vmid == m->vm[vm].vmid)
+			machine_refuse(p, REFUSED_TLBI, e->ipa,
+				       "a root table is freed while a TLB may hold IPA %#lx of it",
+				       (unsigned long)e->ipa);
 	}
 	m->vm[vm].used = false;
 	for (int cpu = 0; cpu < MACHINE_CPUS; cpu++) {
 		if (m->loaded[cpu] == vm)
 			m->loaded[cpu] = -1;
 	}
-}
-
-/* ---- invalidation */
-
-void machine_publish(struct port *p)
-{
-	p->machine->published = p->machine->writes;
-	p->machine->counts.dsb++;
-}
-
-static u16 vmid_of(const struct port_tlbi *t)
-{
-	return (u16)(t->vttbr >> 48);
-}
-
-void machine_tlbi_enter(struct port *p, struct port_tlbi *t, const u64 *vttbr)
-{
-	machine_publish(p);
-	*t = (struct port_tlbi){ .vttbr = *vttbr, .active = true };
-}
-
-static void check_active(struct port *p, const struct port_tlbi *t)
-{
-	if (!t->active)
-		machine_refuse(p, "TLBI outside port_tlbi_enter() and port_tlbi_leave()");
-}
-
-/* May an invalidation reach @e? Its end must be visible to walks (DSB ISHST), or it is at once
- * cached again. */
-static bool can_go(const struct port *p, const struct tlb_entry *e, u16 vmid)
-{
-	return e->used && e->gone && e->gone <= p->machine->published && e->vmid == vmid;
-}
-
-/* With a level hint only leaves of that level need to go; without, table entries too. */
-static bool covered(const struct tlb_entry *e, u64 start, u64 end, int level)
-{
-	bool hint_fits = level < 0 || (level == e->level && !e->is_table);
-
-	return hint_fits && e->ipa < end && start < e->ipa + m_size(e->level);
-}
-
-static void invalidate(struct port *p, const struct port_tlbi *t, u64 start, u64 end, int level)
-{
-	struct tlb *tlb = &p->machine->tlb;
-
-	check_active(p, t);
-	for (int i = 0; tlb->stale && !p->machine->deaf[DEAF_TLBI] && i < tlb->size; i++) {
-		struct tlb_entry *e = &tlb->entry[i];
-
-		if (can_go(p, e, vmid_of(t)) && covered(e, start, end, level))
-			e->stage2_going = all_cpus(p);
-	}
-}
-
-void machine_tlbi_ipa(struct port *p, struct port_tlbi *t, ipa_t ipa, int level)
-{
-	p->machine->counts.tlbi_ipa++;
-	invalidate(p, t, ipa.v, ipa.v + 1, p->caps.ttl ? level : -1);
-}
-
-void machine_tlbi_range(struct port *p, struct port_tlbi *t, ipa_t ipa, u64 size, int level)
-{
-	if (!p->caps.tlb_range)
-		machine_refuse(p, "TLBI by range on a CPU without FEAT_TLBIRANGE");
-	if ((ipa.v | size) & 4095)
-		machine_refuse(p, "TLBI by range [%#lx, +%#lx), not in pages", (unsigned long)ipa.v,
-			       (unsigned long)size);
-	p->machine->counts.tlbi_range++;
-	invalidate(p, t, ipa.v, ipa.v + size, level);
-}
-
-/* Combined entries go where the stage-2 part has gone, or they could be made from it again. */
-void machine_tlbi_stage1(struct port *p, struct port_tlbi *t)
-{
-	struct tlb *tlb = &p->machine->tlb;
-
-	check_active(p, t);
-	p->machine->counts.tlbi_stage1++;
-	p->machine->counts.dsb++;
-	for (int i = 0; tlb->stale && !p->machine->deaf[DEAF_STAGE1] && i < tlb->size; i++) {
-		struct tlb_entry *e = &tlb->entry[i];
-
-		if (can_go(p, e, vmid_of(t)) && !(e->stage2 & ~e->stage2_going))
-			e->combined_going = all_cpus(p);
-	}
-}
-
-void machine_tlbi_vmid(struct port *p, struct port_tlbi *t)
-{
-	struct tlb *tlb = &p->machine->tlb;
-
-	check_active(p, t);
-	p->machine->counts.tlbi_vmid++;
-	for (int i = 0; tlb->stale && !p->machine->deaf[DEAF_TLBI] && i < tlb->size; i++) {
-		struct tlb_entry *e = &tlb->entry[i];
-
-		if (can_go(p, e, vmid_of(t))) {
-			e->stage2_going = all_cpus(p);
-			e->combined_going = all_cpus(p);
-		}
-	}
-}
-
-static void complete(struct port *p)
-{
-	struct tlb *tlb = &p->machine->tlb;
-
-	p->machine->counts.dsb++;
-	for (int i = 0; tlb->stale && i < tlb->size; i++) {
-		struct tlb_entry *e = &tlb->entry[i];
-
-		if (!e->used || !e->gone)
-			continue;
-		e->stage2 &= ~e->stage2_going;
-		e->combined &= ~e->combined_going;
-		e->stage2_going = 0;
-		e->combined_going = 0;
-		if (!is_held(e))
-			drop(p, e);
-	}
-}
-
-void machine_tlbi_leave(struct port *p, struct port_tlbi *t)
-{
-	check_active(p, t);
-	t->active = false;
-	complete(p);
-}
-
-void machine_tlbi_ipa_local(struct port *p, const u64 *vttbr, ipa_t ipa, int level)
-{
-	struct tlb *tlb = &p->machine->tlb;
-	u16 vmid = (u16)(*vttbr >> 48);
-
-	machine_publish(p);
-	p->machine->counts.tlbi_local++;
-	for (int i = 0; tlb->stale && !p->machine->deaf[DEAF_TLBI] && i < tlb->size; i++) {
-		struct tlb_entry *e = &tlb->entry[i];
-
-		if (can_go(p, e, vmid) && covered(e, ipa.v, ipa.v + 1, p->caps.ttl ? level : -1))
-			e->stage2_going = e->combined_going = 1U << p->cpu;
-	}
-	complete(p);
-	p->machine->counts.dsb++;
-}
-
-static bool is_loaded(const struct machine *m, int vm)
-{
-	for (int cpu = 0; cpu < MACHINE_CPUS; cpu++) {
-		if (m->loaded[cpu] == vm)
-			return true;
-	}
-	return false;
-}
-
-/* Nothing walks the tables of a VM that no CPU has loaded, so what is flushed does not come back:
- * it has no number until it is entered again. */
-void machine_tlbi_all_vmids(struct port *p)
-{
-	struct machine *m = p->machine;
-
-	machine_publish(p);
-	m->counts.tlbi_all++;
-	if (m->deaf[DEAF_TLBI])
-		return;
-	for (int i = 0; i < m->tlb.size; i++) {
-		struct tlb_entry *e = &m->tlb.entry[i];
-
-		if (e->used && (e->gone || !is_loaded(m, e->vm)))
-			drop(p, e);
-	}
-	for (int vm = 0; vm < MAX_VMS; vm++) {
-		if (!is_loaded(m, vm))
-			m->vm[vm].vmid = 0;
-	}
-	m->counts.dsb++;
-}
-
-void machine_flush_local(struct port *p, const u64 *vttbr)
-{
-	(void)vttbr; /* stage-1 entries of guests are not modelled; the instruction cache is by page
-		      */
-	machine_publish(p);
-	p->machine->counts.tlbi_local++;
-	p->machine->counts.dsb++;
 }
