@@ -7,13 +7,13 @@
 
 #include "port/model/machine.h"
 
-enum { POINTS_MAX = 1024, HELD_MAX = 4, STATES_BITS = 20 };
+enum { POINTS_MAX = 1024, STATES_BITS = 16 };
 
 /* A program point of one actor, and the locks that are held there whenever it is passed. */
 struct place {
 	int actor;
 	const char *where;
-	struct machine_held held[HELD_MAX];
+	struct machine_held held[MACHINE_HELD];
 	u32 helds;
 };
 
@@ -45,7 +45,7 @@ static u32 bucket_of(int actor, const char *where)
 
 static void held_here(const struct visits *v, int actor, struct place *at)
 {
-	at->helds = machine_held(v->p, stage_cpu(v->s, actor), at->held, HELD_MAX);
+	at->helds = machine_locks_held(v->p, stage_cpu(v->s, actor), at->held, MACHINE_HELD);
 }
 
 /* Only what is held on every visit excludes others. */

@@ -11,6 +11,7 @@ struct machine; /* the model's state */
 struct port {
 	struct port_caps caps;
 	unsigned int cpu; /* the one that executes */
+	const char *site; /* where in the engine the present call stands */
 	struct machine *machine;
 };
 
@@ -241,5 +242,36 @@ static inline void port_icache_inval_all(struct port *p)
 {
 	machine_icache_inval_all(p);
 }
+
+/* Each call tells where it stands: exploration accounts for the pairs of program points it saw. */
+#define MODEL_TEXT(line)		   #line
+#define MODEL_LINE(line)		   MODEL_TEXT(line)
+#define MODEL_HERE(p)			   ((p)->site = __FILE__ ":" MODEL_LINE(__LINE__), (p))
+#define port_desc_load(p, desc)		   port_desc_load(MODEL_HERE(p), desc)
+#define port_desc_cas(p, desc, old, value) port_desc_cas(MODEL_HERE(p), desc, old, value)
+#define port_desc_swap(p, desc, value)	   port_desc_swap(MODEL_HERE(p), desc, value)
+#define port_desc_store(p, desc, value)	   port_desc_store(MODEL_HERE(p), desc, value)
+#define port_desc_publish(p)		   port_desc_publish(MODEL_HERE(p))
+#define port_barrier(p)			   port_barrier(MODEL_HERE(p))
+#define port_walk_enter(p)		   port_walk_enter(MODEL_HERE(p))
+#define port_read_lock(p, l)		   port_read_lock(MODEL_HERE(p), l)
+#define port_read_unlock(p, l)		   port_read_unlock(MODEL_HERE(p), l)
+#define port_write_lock(p, l)		   port_write_lock(MODEL_HERE(p), l)
+#define port_write_unlock(p, l)		   port_write_unlock(MODEL_HERE(p), l)
+#define port_relax_point(p)		   port_relax_point(MODEL_HERE(p))
+#define port_tlbi_enter(p, t, vttbr)	   port_tlbi_enter(MODEL_HERE(p), t, vttbr)
+#define port_tlbi_ipa(p, t, ipa, level)	   port_tlbi_ipa(MODEL_HERE(p), t, ipa, level)
+#define port_tlbi_ipa_range(p, t, ipa, size, level)                                                \
+	port_tlbi_ipa_range(MODEL_HERE(p), t, ipa, size, level)
+#define port_tlbi_stage1(p, t) port_tlbi_stage1(MODEL_HERE(p), t)
+#define port_tlbi_vmid(p, t)   port_tlbi_vmid(MODEL_HERE(p), t)
+#define port_tlbi_leave(p, t)  port_tlbi_leave(MODEL_HERE(p), t)
+#define port_tlbi_ipa_local(p, vttbr, ipa, level)                                                  \
+	port_tlbi_ipa_local(MODEL_HERE(p), vttbr, ipa, level)
+#define port_tlbi_all_vmids(p)		     port_tlbi_all_vmids(MODEL_HERE(p))
+#define port_flush_local(p, vttbr)	     port_flush_local(MODEL_HERE(p), vttbr)
+#define port_dcache_clean_inval(p, pa, size) port_dcache_clean_inval(MODEL_HERE(p), pa, size)
+#define port_icache_inval(p, pa, size)	     port_icache_inval(MODEL_HERE(p), pa, size)
+#define port_icache_inval_all(p)	     port_icache_inval_all(MODEL_HERE(p))
 
 #endif

@@ -112,6 +112,15 @@ enum machine_step {
 void machine_on_step(struct port *p,
 		     void (*step)(void *arg, enum machine_step kind, const char *where), void *arg);
 
+/* The locks that @cpu holds, at most @most (and MACHINE_HELD) of them; returns how many. */
+enum { MACHINE_HELD = 4 };
+struct machine_held {
+	const struct port_rwlock *lock;
+	bool write;
+};
+unsigned int machine_locks_held(const struct port *p, unsigned int cpu, struct machine_held *out,
+				unsigned int most);
+
 /* ---- what the architecture leaves open */
 enum machine_choice {
 	/* Before a translation for which this CPU may hold @options - 1 stale entries: 0: a fresh

@@ -6,6 +6,8 @@
  */
 #include "port/model/machine_priv.h"
 
+#include <string.h>
+
 void machine_step(struct port *p, enum machine_step kind, const char *where)
 {
 	struct machine *m = p->machine;
@@ -13,6 +15,9 @@ void machine_step(struct port *p, enum machine_step kind, const char *where)
 
 	if (!m->on_step)
 		return;
+	if (p->site)
+		where = p->site;
+	p->site = NULL;
 	m->on_step(m->on_step_arg, kind, where);
 	p->cpu = cpu;
 }
@@ -45,10 +50,37 @@ static void wait_for(struct port *p, const struct port_rwlock *l, const char *wh
 	machine_step(p, STEP_WAIT, where);
 }
 
-static void take(struct port *p, struct port_rwlock *l)
+static void take(struct port *p, struct port_rwlock *l, bool write)
 {
+	struct machine *m = p->machine;
+	int held = m->locks_held[p->cpu]++;
+
 	l->held[p->cpu]++;
-	p->machine->locks_held[p->cpu]++;
+	if (held < MACHINE_HELD)
+		m->held[p->cpu][held] = (struct machine_held){ l, write };
+}
+
+/* Locks are released in any order. */
+static void forget(struct port *p, const struct port_rwlock *l)
+{
+	struct machine_held *held = p->machine->held[p->cpu];
+	int count = min(p->machine->locks_held[p->cpu], (int)MACHINE_HELD);
+
+	for (int i = 0; i < count; i++) {
+		if (held[i].lock == l) {
+			held[i] = held[count - 1];
+			return;
+		}
+	}
+}
+
+unsigned int machine_locks_held(const struct port *p, unsigned int cpu, struct machine_held *out,
+				unsigned int most)
+{
+	unsigned int count = min((unsigned int)p->machine->locks_held[cpu], most);
+
+	memcpy(out, p->machine->held[cpu], count * sizeof(*out));
+	return count;
 }
 
 static void give(struct port *p, struct port_rwlock *l, const char *where)
@@ -57,6 +89,7 @@ static void give(struct port *p, struct port_rwlock *l, const char *where)
 		machine_refuse(p, REFUSED_LOCK, NO_PLACE, "%s by CPU %u, which does not hold it",
 			       where, p->cpu);
 	l->held[p->cpu]--;
+	forget(p, l);
 	p->machine->locks_held[p->cpu]--;
 }
 
@@ -66,7 +99,7 @@ void machine_read_lock(struct port *p, struct port_rwlock *l)
 	while (l->writer || l->held[p->cpu])
 		wait_for(p, l, "read lock");
 	l->readers++;
-	take(p, l);
+	take(p, l, false);
 }
 
 void machine_read_unlock(struct port *p, struct port_rwlock *l)
@@ -86,7 +119,7 @@ void machine_write_lock(struct port *p, struct port_rwlock *l)
 	while (l->writer || l->readers)
 		wait_for(p, l, "write lock");
 	l->writer = true;
-	take(p, l);
+	take(p, l, true);
 }
 
 void machine_write_unlock(struct port *p, struct port_rwlock *l)

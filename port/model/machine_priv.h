@@ -228,6 +228,7 @@ struct machine {
 	u64 next_pa, next_device_pa;
 	struct grace_item *grace;
 	int walk_depth[MACHINE_CPUS], locks_held[MACHINE_CPUS];
+	struct machine_held held[MACHINE_CPUS][MACHINE_HELD];
 	u64 fail_nth;
 	bool deaf[DEAF_KINDS];
 	void (*on_relax)(void *arg);
