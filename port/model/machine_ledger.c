@@ -80,18 +80,34 @@ void ledger_check_make(struct port *p, u64 old, u64 desc, int level)
 		check_page(p, pa, desc, gains_exec, is_new);
 }
 
+/* ---- ranges: by address, or all pages there are if these are fewer */
+
+static struct page_state *range_next(const struct port *p, u64 pa, u64 size, u64 *at)
+{
+	struct machine *m = p->machine;
+	u64 first = pa >> 12, end = (pa + size + 4095) >> 12;
+	bool all = m->pages.used < end - first;
+
+	while (*at < (all ? m->pages.used : end - first)) {
+		u64 n = (*at)++;
+		u32 i = all ? (u32)n : keymap_find(&m->pages, first + n);
+
+		if (i != KEYMAP_NONE && m->page[i].pfn >= first && m->page[i].pfn < end)
+			return &m->page[i];
+	}
+	return NULL;
+}
+
 /* ---- maintenance */
 
 void ledger_dcache(struct port *p, u64 pa, u64 size)
 {
-	for (u64 a = pa & ~4095UL; a < pa + size; a += 4096) {
-		struct page_state *s = page_find(p, a);
+	struct page_state *s;
 
-		if (!s)
-			continue;
+	for (u64 at = 0; (s = range_next(p, pa, size, &at)) != NULL;) {
 		s->dirty = false;
 		/* Done while a TLB may still map the page, it leaves what the guest does next. */
-		if (!alias_is_mapped(p, a, 4096))
+		if (s->owed && !alias_is_mapped(p, s->pfn << 12, 4096))
 			s->owed = false;
 	}
 }
@@ -105,12 +121,10 @@ static void icache_done(const struct port *p, struct page_state *s)
 
 void ledger_icache(struct port *p, u64 pa, u64 size)
 {
-	for (u64 a = pa; a < pa + size; a += 4096) {
-		struct page_state *s = page_find(p, a);
+	struct page_state *s;
 
-		if (s)
-			icache_done(p, s);
-	}
+	for (u64 at = 0; (s = range_next(p, pa, size, &at)) != NULL;)
+		icache_done(p, s);
 }
 
 void ledger_icache_all(struct port *p)
@@ -140,6 +154,7 @@ void machine_host_writes(struct port *p, pa_t pa, u64 size)
 void machine_host_takes(struct port *p, pa_t pa, u64 size)
 {
 	struct event *e = history_add(p, EVENT_HOST_TAKES);
+	struct page_state *s;
 
 	e->pa = pa.v;
 	e->size = size;
@@ -147,13 +162,11 @@ void machine_host_takes(struct port *p, pa_t pa, u64 size)
 		machine_refuse(p, REFUSED_TLBI, pa.v,
 			       "page %#lx goes to another owner while a TLB may map it",
 			       (unsigned long)pa.v);
-	for (u64 a = pa.v; p->machine->pages.used && a < pa.v + size; a += 4096) {
-		const struct page_state *s = page_find(p, a);
-
-		if (s && s->owed)
+	for (u64 at = 0; (s = range_next(p, pa.v, size, &at)) != NULL;) {
+		if (s->owed)
 			machine_refuse(
-				p, REFUSED_CLEAN, a,
+				p, REFUSED_CLEAN, s->pfn << 12,
 				"page %#lx goes to another owner, its clean after tear-down owed",
-				(unsigned long)a);
+				(unsigned long)s->pfn << 12);
 	}
 }
