@@ -25,6 +25,7 @@ struct world_config {
 	unsigned int vmid_bits; /* 0: as caps */
 	unsigned int ipa_bits;	/* of each VM */
 	u16 step;		/* descriptors a lock hold; 0: the default */
+	u16 compare; /* the state is compared around each n-th call that may refuse; 0: never */
 };
 
 struct world;
@@ -79,6 +80,8 @@ struct world_result world_host_age(struct world *w, hva_t hva, u64 size, enum s2
 struct world_result world_host_read(struct world *w, hva_t hva);
 struct world_result world_host_write(struct world *w, hva_t hva);
 struct world_result world_dma(struct world *w, hva_t hva, enum machine_dma how, bool is_write);
+/* The page at @hva is found poisoned; its leaf is taken away, and who faults is told. */
+struct world_result world_host_poison(struct world *w, hva_t hva);
 
 /* ---- VMs and slots */
 struct world_result world_vm_create(struct world *w, unsigned int vm);
@@ -89,14 +92,35 @@ struct world_result world_dirty_clear(struct world *w, unsigned int vm, u32 slot
 				      u64 npages);
 struct world_result world_prefault(struct world *w, unsigned int vm, ipa_t ipa, u64 size);
 struct world_result world_split(struct world *w, unsigned int vm, ipa_t ipa, u64 size);
+/*
+ * A capability that user space enables: "strict_slots", "write_back", "ivac_upgrade",
+ * "manual_dirty", "initially_dirty" (0 or 1), "eager_split" (bytes). ERR_INVAL: no such.
+ */
 struct world_result world_policy(struct world *w, unsigned int vm, const char *name, u64 value);
 
 /* ---- guests: vCPU @vcpu of @vm on the present CPU. An access is repeated, its faults handled,
  * until it goes through or the outcome is another than to resume. */
 struct world_result world_guest(struct world *w, unsigned int vm, unsigned int vcpu,
 				const struct machine_guest_op *op);
+/* The same by an instruction whose abort comes without syndrome (ISV = 0), such as a pair. */
+struct world_result world_guest_pair(struct world *w, unsigned int vm, unsigned int vcpu,
+				     const struct machine_guest_op *op);
 struct world_result world_guest_cmo(struct world *w, unsigned int vm, unsigned int vcpu, ipa_t ipa,
 				    enum machine_cmo op);
+
+/* ---- a world that misbehaves, so that the oracle can be seen to notice */
+enum world_sabotage {
+	SABOTAGE_NONE,
+	SABOTAGE_NO_NOTIFIER,	 /* the host changes leaves and tells nobody */
+	SABOTAGE_LATE_NOTIFIER,	 /* it tells after the change */
+	SABOTAGE_LOSE_DIRTY,	 /* a guest's write loses its bit in the log */
+	SABOTAGE_MARK_DIRTY,	 /* user space is told of a page that nobody wrote */
+	SABOTAGE_CHANGE_REFUSED, /* a refused call changes something */
+	SABOTAGE_LEAK,		 /* a VM's end forgets an allocation */
+	SABOTAGE_OLD_CONTENTS,	 /* a new page keeps what its former owner left */
+	SABOTAGE_NO_CLEAN,	 /* the VMM does not clean what it writes for an uncached reader */
+};
+void world_misbehave(struct world *w, enum world_sabotage how);
 
 /* ---- the whole state as sorted lines of text, for comparison: stage-2 runs, slots, dirty pages,
  * host leaves, and what was allocated. */
