@@ -142,6 +142,12 @@ void machine_on_write_lock(struct port *p, void (*fn)(void *arg), void *arg)
 	p->machine->on_write_lock_arg = arg;
 }
 
+void machine_on_change(struct port *p, void (*fn)(void *arg), void *arg)
+{
+	p->machine->on_change = fn;
+	p->machine->on_change_arg = arg;
+}
+
 /* ---- memory */
 
 /* Allocation may sleep: not under a lock, not in a walk section. True: this one is to fail. */
@@ -448,14 +454,31 @@ static struct machine_access finish(u64 desc, int level, u64 ipa, enum machine_o
 	};
 }
 
-/* A fresh walk. Hardware sets the Access flag if VTCR_EL2.HA says so. */
+/* Writable, but not written yet. */
+static bool is_clean(const struct vm_known *vm, u64 desc)
+{
+	return (desc & (M_DBM | M_WRITE)) == M_DBM && (vm->vtcr & M_VTCR_HA) &&
+	       (vm->vtcr & M_VTCR_HD);
+}
+
+/* What hardware makes of leaf @d: one atomic update of Access flag and dirty state. */
+static u64 hardware_update(const struct vm_known *vm, u64 d, enum machine_op op)
+{
+	if (vm->vtcr & M_VTCR_HA)
+		d |= M_AF;
+	if (op == MACHINE_WRITE && is_clean(vm, d))
+		d |= M_WRITE;
+	return d;
+}
+
+/* A fresh walk. Hardware sets the Access flag if VTCR_EL2.HA says so, and dirty state by HD. */
 static struct machine_access walk(struct port *p, const struct vm_known *vm, u64 ipa,
 				  enum machine_op op)
 {
 	u64 *entry = machine_table_at(p, PA(vm->root_pa)) + ipa / m_size(vm->start_level);
 
 	for (int level = vm->start_level;; level++) {
-		u64 d = *entry;
+		u64 d = *entry, updated;
 
 		if (!(d & M_VALID))
 			return (struct machine_access){ .fault = MF_TRANSLATION, .level = level };
@@ -464,13 +487,14 @@ static struct machine_access walk(struct port *p, const struct vm_known *vm, u64
 				ipa / m_size(level + 1) % (TABLE_SIZE / 8);
 			continue;
 		}
-		if (!(d & M_AF) && !(vm->vtcr & 1UL << 21))
+		updated = hardware_update(vm, d, op);
+		if (!(updated & M_AF))
 			return (struct machine_access){ .fault = MF_ACCESS_FLAG, .level = level };
-		if (!(d & M_AF)) {
-			table_watch(p, entry, d, d | M_AF);
-			*entry = d | M_AF;
+		if (updated != d) {
+			table_watch(p, entry, d, updated);
+			*entry = updated;
 		}
-		return finish(d, level, ipa, op);
+		return finish(updated, level, ipa, op);
 	}
 }
 
@@ -485,7 +509,7 @@ struct machine_access machine_access(struct port *p, ipa_t ipa, enum machine_op 
 	if (ipa.v >> (64 - (m->vm[vm].vtcr & 63)))
 		return (struct machine_access){ .fault = MF_TRANSLATION };
 	stale = tlb_stale(p, vm, ipa.v);
-	if (stale)
+	if (stale && !(op == MACHINE_WRITE && is_clean(&m->vm[vm], stale->desc)))
 		return finish(stale->desc, stale->level, ipa.v, op);
 	return walk(p, &m->vm[vm], ipa.v, op);
 }

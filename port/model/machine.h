@@ -7,12 +7,13 @@
  * every translation that ever could be walked, until it is invalidated. What it forbids is refused,
  * with a line that says what: machine_refuses() catches it, otherwise the test program aborts.
  *
- * Refused are: a valid descriptor changed into a different valid one without break; a descriptor
- * made valid while a TLB may hold a conflicting translation; a VMID taken over while a TLB holds
- * entries of it; a table freed while a walk may read it, by hardware or software, or used after it
- * was freed; memory given to a new owner while a TLB may map it, or while maintenance after
- * tear-down is owed; a mapping made without the data cache maintenance it owes, or execution
- * granted over a stale instruction cache; sleeping under a lock; a lock taken twice.
+ * Refused are: a valid descriptor changed into a different valid one without break (at FEAT_BBM
+ * level 2, a block and a table of the same translations may follow each other); a descriptor made
+ * valid while a TLB may hold a conflicting translation; a VMID taken over while a TLB holds entries
+ * of it; a table freed while a walk may read it, by hardware or software, or used after it was
+ * freed; memory given to a new owner while a TLB may map it, or while maintenance after tear-down
+ * is owed; a mapping made without the data cache maintenance it owes, or execution granted over a
+ * stale instruction cache; sleeping under a lock; a lock taken twice.
  */
 #ifndef PORT_MODEL_MACHINE_H
 #define PORT_MODEL_MACHINE_H
@@ -47,6 +48,9 @@ void machine_hear_again(struct port *p);
 void machine_on_relax(struct port *p, void (*fn)(void *arg), void *arg);
 /* Called before each write lock is taken: the last moment for another CPU. NULL: none. */
 void machine_on_write_lock(struct port *p, void (*fn)(void *arg), void *arg);
+/* Called before each atomic change of a descriptor that walks can reach: the last moment for
+ * hardware that writes Access flag and dirty state. Not called from within. NULL: none. */
+void machine_on_change(struct port *p, void (*fn)(void *arg), void *arg);
 
 /* ---- the guest */
 /* This CPU loads the VM's stage 2. From the first time on, the VM's tables are watched. */
@@ -63,7 +67,10 @@ struct machine_access {
 	pa_t pa;		/* if there is none */
 	enum machine_type type; /* same */
 };
-/* The guest on this CPU accesses @ipa (stage 1 off). A stale translation is used where one can be.
+/*
+ * The guest on this CPU accesses @ipa (stage 1 off). A stale translation is used where one can be.
+ * A write by a leaf with DBM that is not writable yet makes it so, in memory (VTCR_EL2.HD): for
+ * that the descriptor is read anew.
  */
 struct machine_access machine_access(struct port *p, ipa_t ipa, enum machine_op op);
 /* Could any CPU still write @ipa under @vttbr's VMID without a fault, by a live or a stale entry?

@@ -14,9 +14,15 @@
 #define M_READ	  (1UL << 6)
 #define M_WRITE	  (1UL << 7)
 #define M_AF	  (1UL << 10)
+#define M_DBM	  (1UL << 51)
 #define M_XN	  (1UL << 54)
 #define M_ADDR	  0xfffffffff000UL
-#define M_SOFT	  (M_READ | M_WRITE | M_AF | M_XN)
+#define M_IGNORED 0x0780000000000000UL /* for software's use (D8.3.2) */
+#define M_SOFT	  (M_READ | M_WRITE | M_AF | M_DBM | M_XN | M_IGNORED)
+
+/* VTCR_EL2: hardware keeps the Access flag, and with it the dirty state (D8.5.1, D8.5.2). */
+#define M_VTCR_HA (1UL << 21)
+#define M_VTCR_HD (1UL << 22)
 
 static inline bool m_is_table(u64 d, int level)
 {
@@ -135,6 +141,8 @@ struct machine {
 	void *on_relax_arg;
 	void (*on_write_lock)(void *arg);
 	void *on_write_lock_arg;
+	void (*on_change)(void *arg);
+	void *on_change_arg;
 	bool in_relax;
 	jmp_buf catch;
 	bool catching;

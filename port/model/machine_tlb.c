@@ -137,6 +137,22 @@ static bool agree(const struct tlb_entry *e, int level, u64 desc, bool is_table)
 	return e->level == level && e->is_table == is_table && !((e->desc ^ desc) & ~M_SOFT);
 }
 
+/* The same translation by an entry of another size: harmless at FEAT_BBM level 2. That a table
+ * translates alike is judged leaf by leaf. */
+static bool agree_but_size(const struct port *p, const struct tlb_entry *e, u64 ipa, int level,
+			   u64 desc, bool is_table)
+{
+	u64 hard = ~(M_SOFT | M_ADDR | M_TABLE);
+	u64 base = m_base(ipa, level), at = base > e->ipa ? base : e->ipa;
+
+	if (p->caps.bbm < 2)
+		return false;
+	if (e->is_table || is_table)
+		return e->level == level && e->is_table != is_table;
+	return e->level != level && !((e->desc ^ desc) & hard) &&
+	       (e->desc & M_ADDR) + (at - e->ipa) == (desc & M_ADDR) + (at - base);
+}
+
 static void check_key(struct port *p, int vm, u64 ipa, int at, int level, u64 desc, bool is_table)
 {
 	struct tlb *t = &p->machine->tlb;
@@ -152,7 +168,8 @@ static void check_key(struct port *p, int vm, u64 ipa, int at, int level, u64 de
 		 */
 		if (e->is_table && at < level)
 			continue;
-		if (agree(e, level, desc, is_table))
+		if (agree(e, level, desc, is_table) ||
+		    agree_but_size(p, e, ipa, level, desc, is_table))
 			continue;
 		machine_refuse(
 			p,
