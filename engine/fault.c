@@ -143,6 +143,7 @@ static struct decide_req decide_req_of(const struct guest_mem *m, const struct f
 		.ipa = req->ipa,
 		.access = req->access,
 		.is_cmo = req->is_cmo,
+		.hw_dirty = m->s2.hw_dirty,
 		.top_level = max(m->s2.start_level, (s8)LEVEL_1G),
 	};
 }

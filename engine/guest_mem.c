@@ -3,7 +3,13 @@
 #include "engine/guest_mem.h"
 
 #include "engine/decide.h"
+#include "engine/dirty.h"
 #include "engine/guest_mem_priv.h"
+
+static void mark_written(void *arg, u64 gfn)
+{
+	dirty_mark(arg, gfn);
+}
 
 int guest_mem_init(struct guest_mem *m, struct port *p, struct vmid_pool *vmids,
 		   const struct guest_mem_config *config)
@@ -17,6 +23,7 @@ int guest_mem_init(struct guest_mem *m, struct port *p, struct vmid_pool *vmids,
 	error = stage2_init(&m->s2, p, vmids, config->ipa_bits);
 	if (error)
 		slot_table_destroy(&m->slots);
+	m->s2.log = (struct s2_log){ mark_written, m };
 	return error;
 }
 
@@ -106,17 +113,20 @@ static void take_down_slot(struct guest_mem *m, const struct slot *s)
 
 /*
  * The slot goes, and what it mapped. Its range is published first: a notifier that no longer finds
- * the slot finds the range, and waits.
+ * the slot finds the range, and waits. Its log may live on in another slot (a move), so what
+ * hardware marked still goes there.
  */
 static void remove_slot(struct guest_mem *m, struct slot_change *c)
 {
-	const struct slot *s = c->old;
+	struct slot *s = c->old;
 	struct hva_range r = host_range_of(s);
 
 	range_open(m, r);
+	__atomic_store_n(&m->leaving, s, __ATOMIC_RELEASE);
 	slot_commit_remove(&m->slots, c);
 	stage2_unmap(&m->s2, IPA(s->gfn << PAGE_SHIFT), s->npages << PAGE_SHIFT);
 	range_settle(m, r);
+	__atomic_store_n(&m->leaving, NULL, __ATOMIC_RELEASE);
 	range_close(m, r);
 }
 

@@ -57,6 +57,7 @@ struct guest_mem {
 	void *host;
 	struct guest_mem_policy policy;
 	struct refusal refusal;
+	struct slot *leaving;	      /* taken out of the table, not yet out of stage 2; atomic */
 	u32 last_vcpu[VMID_MAX_CPUS]; /* vCPU + 1 that ran last; written by its CPU */
 };
 
