@@ -165,7 +165,7 @@ static struct fault_outcome map_ram(struct guest_mem *m, const struct fault_req 
 		return outcome_of_verdict(plan, req);
 
 	o = outcome(OUTCOME_RESUME, plan->why, req);
-	o.done = fault_commit(m, slot, &backing, plan, &error);
+	o.done = fault_commit(m, slot, &backing, plan, req->ring, &error);
 	o.bound_by = plan->bound_by;
 	if (error) {
 		o.kind = OUTCOME_ERROR;

@@ -33,6 +33,12 @@ void guest_mem_destroy(struct guest_mem *m)
 	slot_table_destroy(&m->slots);
 }
 
+void guest_mem_log_to(struct guest_mem *m, enum dirty_to to)
+{
+	m->policy.dirty_to = to;
+	m->s2.hw_dirty = to == TO_BITMAP && m->s2.caps->hw_dbm;
+}
+
 /* ---- entry */
 
 u64 guest_mem_enter(struct guest_mem *m, u32 vcpu)
@@ -279,10 +285,16 @@ static int vet_slot(struct guest_mem *m, const struct slot_request *r)
 	return ERR_OK;
 }
 
+/* What a log begins with in this VM. */
+static enum slot_initially log_initially(const struct guest_mem *m)
+{
+	return m->policy.dirty_to == TO_RING ? SLOT_NO_BITMAP : m->policy.dirty_initially;
+}
+
 int guest_mem_slot_prepare(struct guest_mem *m, const struct slot_request *r, struct slot_update *u)
 {
 	int error = slot_prepare(&m->slots, r, known_flags(m), stage2_ipa_limit(&m->s2),
-				 m->policy.dirty_initially, &u->change);
+				 log_initially(m), &u->change);
 
 	if (error)
 		return refuse(m, error, WHY_NONE, r->hva.v);
@@ -306,7 +318,7 @@ static void begin_logging(struct guest_mem *m, const struct slot *s)
 	ipa_t ipa = IPA(s->gfn << PAGE_SHIFT);
 	u64 size = s->npages << PAGE_SHIFT;
 
-	if (m->policy.dirty_initially == SLOT_DIRTY_SET)
+	if (log_initially(m) == SLOT_DIRTY_SET)
 		return;
 	stage2_write_protect(&m->s2, ipa, size);
 	if (m->policy.eager_split)
