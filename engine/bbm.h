@@ -70,12 +70,13 @@ static inline bool bbm_relax(struct stage2 *s2, u64 *entry, u64 old, u64 new_val
 	return true;
 }
 
-/* Clears bits of @mask (DESC_WRITE, DESC_AF) in a valid leaf that was @old a moment ago; only
- * hardware may have changed it since. Returns what was there. The table lock is held for writing.
+/* Clears bits of @mask (DESC_WRITE, DESC_AF) in a valid leaf that was @old a moment ago, and sets
+ * @mark (DESC_DBM, DESC_LOGGED, or 0); only hardware may have changed it since. Returns what was
+ * there. The table lock is held for writing.
  */
-static inline u64 bbm_restrict(struct stage2 *s2, u64 *entry, u64 old, u64 mask)
+static inline u64 bbm_restrict(struct stage2 *s2, u64 *entry, u64 old, u64 mask, u64 mark)
 {
-	while (!port_desc_cas(s2->port, entry, old, old & ~mask))
+	while (!port_desc_cas(s2->port, entry, old, (old & ~mask) | mark))
 		old = port_desc_load(s2->port, entry);
 	return old;
 }

@@ -170,15 +170,21 @@ static void decide_size(struct fault_plan *plan, const struct decide_req *req,
 
 /* ---- permissions and maintenance */
 
+static bool may_write(const struct slot_view *slot, const struct host_leaf *leaf)
+{
+	return leaf->writable && !(slot->flags & SLOT_READONLY);
+}
+
 static u8 decide_perms(const struct fault_plan *plan, const struct decide_req *req,
 		       const struct slot_view *slot, const struct host_leaf *leaf,
 		       const struct port_caps *caps)
 {
-	bool may_write = leaf->writable && !(slot->flags & SLOT_READONLY);
 	u8 perms = S2_R;
 
-	if (may_write && (!plan->logged || req->access == MEM_WRITE))
+	if (may_write(slot, leaf) && (!plan->logged || req->access == MEM_WRITE))
 		perms |= S2_W;
+	if (may_write(slot, leaf) && plan->logged && req->hw_dirty)
+		perms |= S2_DBM;
 	/* Without DIC, execution is granted only where it is used: each grant costs maintenance. */
 	if (plan->type == S2_NORMAL && (caps->dic || req->access == MEM_EXEC))
 		perms |= S2_X;

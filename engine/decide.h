@@ -17,8 +17,9 @@
 struct decide_req {
 	ipa_t ipa;
 	enum mem_access access;
-	bool is_cmo;  /* cache maintenance: a refusal is skipped (M12) */
-	s8 top_level; /* the largest block the tables can hold */
+	bool is_cmo;   /* cache maintenance: a refusal is skipped (M12) */
+	bool hw_dirty; /* hardware may mark pages as written (M17) */
+	s8 top_level;  /* the largest block the tables can hold */
 };
 
 enum verdict {
@@ -35,7 +36,7 @@ enum limit { LIMIT_NONE, LIMIT_HOST, LIMIT_TABLE, LIMIT_SLOT, LIMIT_LOGGING, LIM
 struct fault_plan {
 	enum verdict verdict;
 	enum s2_type type;
-	u8 perms; /* S2_R | S2_W | S2_X */
+	u8 perms; /* S2_R | S2_W | S2_X | S2_DBM */
 	s8 level;
 	enum limit bound_by;
 	u8 owed;	 /* CMO_* before the descriptor becomes valid */

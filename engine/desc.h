@@ -23,7 +23,9 @@
 #define DESC_WRITE    BIT(7)
 #define DESC_SH_INNER GENMASK(9, 8)
 #define DESC_AF	      BIT(10)
+#define DESC_DBM      BIT(51) /* with VTCR_EL2.HD, hardware sets DESC_WRITE at the first write */
 #define DESC_XN	      BIT(54)
+#define DESC_LOGGED   BIT(55) /* software: a block that lost DESC_WRITE to the dirty log only */
 #define DESC_ADDR     GENMASK(47, 12)
 
 #define DESC_EMPTY	    0UL
@@ -31,8 +33,9 @@
 #define DESC_DRAINING_LEAF  BIT(62)
 #define DESC_DRAINING_TABLE BIT(61)
 
-/* What may change in a valid leaf without a break: permissions and the Access flag (D8.13.1). */
-#define DESC_SOFT (DESC_READ | DESC_WRITE | DESC_XN | DESC_AF)
+/* What may change in a valid leaf without a break: permissions, the Access flag, dirty state and
+ * what hardware ignores (D8.13.1). */
+#define DESC_SOFT (DESC_READ | DESC_WRITE | DESC_XN | DESC_AF | DESC_DBM | DESC_LOGGED)
 
 enum { TABLE_ENTRIES = 512 };
 
@@ -83,30 +86,47 @@ static inline enum s2_type desc_type(u64 d)
 }
 
 /* S2_R and S2_W lie as S2AP does, S2_X is the inverse of XN: no branches on a path this hot. */
-_Static_assert(S2_R << 6 == DESC_READ && S2_W << 6 == DESC_WRITE && (u64)S2_X << 52 == DESC_XN,
+_Static_assert(S2_R << 6 == DESC_READ && S2_W << 6 == DESC_WRITE && (u64)S2_X << 52 == DESC_XN &&
+		       (u64)S2_DBM << 48 == DESC_DBM,
 	       "permissions are shifted into place");
 
 static inline u8 desc_perms(u64 d)
 {
-	return (u8)((d >> 6 & (S2_R | S2_W)) | (~d >> 52 & S2_X));
+	return (u8)((d >> 6 & (S2_R | S2_W)) | (~d >> 52 & S2_X) | (d >> 48 & S2_DBM));
 }
 
 static inline u64 desc_perm_bits(u8 perms)
 {
-	return (u64)(perms & (S2_R | S2_W)) << 6 | (u64)(~perms & S2_X) << 52;
+	return (u64)(perms & (S2_R | S2_W)) << 6 | (u64)(~perms & S2_X) << 52 |
+	       (u64)(perms & S2_DBM) << 48;
 }
 
+_Static_assert(DESC_WRITE << 44 == DESC_DBM && DESC_WRITE << 48 == DESC_LOGGED,
+	       "what a writable leaf need not have is shifted into place");
+
 /* The permissions of @d that @old lacks, and the Access flag if it does; as bits of @d, XN
- * inverted. */
+ * inverted. To a leaf that is writable, DBM adds nothing. */
 static inline u64 desc_lacks(u64 old, u64 d)
 {
-	return (d & ~old & (DESC_READ | DESC_WRITE | DESC_AF)) | (old & ~d & DESC_XN);
+	u64 adds = d & ~old & ~(old << 44 & DESC_DBM);
+
+	return (adds & (DESC_READ | DESC_WRITE | DESC_AF | DESC_DBM)) | (old & ~d & DESC_XN);
 }
 
 /* @old with what @d allows added. */
 static inline u64 desc_relaxed(u64 old, u64 d)
 {
-	return (old | (d & (DESC_READ | DESC_WRITE | DESC_AF))) & ~(~d & DESC_XN);
+	u64 adds = d & ~(old << 44 & DESC_DBM) & (DESC_READ | DESC_WRITE | DESC_AF | DESC_DBM);
+
+	return (old | adds) & ~(~d & DESC_XN) & ~(d << 48 & DESC_LOGGED);
+}
+
+/* Was the leaf written since it lost DESC_WRITE, and only hardware can tell? */
+static inline bool desc_is_written(u64 d)
+{
+	const u64 all = DESC_VALID | DESC_WRITE | DESC_DBM;
+
+	return (d & all) == all;
 }
 
 static inline pa_t desc_pa(u64 d)
@@ -126,11 +146,16 @@ static inline u64 desc_table(pa_t table)
 	return table.v | DESC_VALID | DESC_TABLE;
 }
 
-/* The @index-th leaf of the table that block @d at @level is split into. */
+/* The @index-th leaf of the table that block @d at @level is split into. What a block has lost to
+ * the log, a page can do with DBM. */
 static inline u64 desc_child(u64 d, int level, u64 index)
 {
-	return (d & ~(DESC_VALID | DESC_TABLE)) | desc_leaf_bits(level + 1) |
-	       index << level_shift(level + 1);
+	u64 child = (d & ~(DESC_VALID | DESC_TABLE)) | desc_leaf_bits(level + 1) |
+		    index << level_shift(level + 1);
+
+	if (level + 1 == LEVEL_4K && (d & DESC_LOGGED))
+		child = (child & ~DESC_LOGGED) | DESC_DBM;
+	return child;
 }
 
 static inline void desc_decode(u64 d, int level, struct s2_leaf *leaf)

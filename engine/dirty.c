@@ -12,12 +12,30 @@ static ipa_t word_ipa(const struct slot *s, u64 word)
 	return IPA((s->gfn + word * 64) << PAGE_SHIFT);
 }
 
+/* Those of word @word's 64 pages that the slot has. */
+static u64 word_pages(const struct slot *s, u64 word)
+{
+	u64 left = s->npages - word * 64;
+
+	return left < 64 ? BIT(left) - 1 : ~0UL;
+}
+
+/* The slot that holds @gfn, or held it until just now. In a walk section. */
+static struct slot *slot_to_mark(struct guest_mem *m, u64 gfn)
+{
+	struct slot *s = slot_find(&m->slots, gfn);
+
+	if (!s)
+		s = __atomic_load_n(&m->leaving, __ATOMIC_ACQUIRE);
+	return s && gfn - s->gfn < s->npages ? s : NULL;
+}
+
 void dirty_mark(struct guest_mem *m, u64 gfn)
 {
 	struct slot *s;
 
 	port_walk_enter(m->s2.port);
-	s = slot_find(&m->slots, gfn);
+	s = slot_to_mark(m, gfn);
 	if (s && s->dirty) {
 		u64 bit = gfn - s->gfn;
 
@@ -27,59 +45,96 @@ void dirty_mark(struct guest_mem *m, u64 gfn)
 	port_walk_leave(m->s2.port);
 }
 
-/* What was written between two flushes; size 0: nothing. */
-struct span {
-	u64 start, end;
-};
-
-static void span_add(struct span *x, u64 start, u64 size)
-{
-	if (x->start == x->end)
-		x->start = start;
-	x->end = start + size;
-}
-
-static void span_flush(struct guest_mem *m, const struct span *x)
-{
-	if (x->start != x->end)
-		stage2_flush(&m->s2, IPA(x->start), x->end - x->start);
-}
-
-/* Takes the bits of one word and write-protects their pages; the invalidation is the caller's. */
-static u64 take_word(struct guest_mem *m, struct slot *s, u64 word, struct span *flush)
-{
-	u64 bits = __atomic_load_n(&s->dirty[word], __ATOMIC_RELAXED);
-
-	if (!bits)
-		return 0;
-	bits = __atomic_exchange_n(&s->dirty[word], 0, __ATOMIC_ACQ_REL);
-	if (stage2_write_protect_mask(&m->s2, word_ipa(s, word), bits))
-		span_add(flush, word_ipa(s, word).v, 64 * PAGE_SIZE);
-	return bits;
-}
-
 static bool logs(const struct slot *s)
 {
 	return s && s->dirty;
 }
 
+/* Takes the bits of one word and write-protects their pages. */
+static u64 take_word(struct guest_mem *m, struct slot *s, u64 word)
+{
+	u64 bits = __atomic_load_n(&s->dirty[word], __ATOMIC_RELAXED);
+
+	if (bits)
+		bits = __atomic_exchange_n(&s->dirty[word], 0, __ATOMIC_ACQ_REL);
+	/* What hardware marks after this look stays marked, for the next time. */
+	bits |= stage2_written(&m->s2, word_ipa(s, word), word_pages(s, word));
+	if (bits)
+		stage2_write_protect_mask(&m->s2, word_ipa(s, word), bits);
+	return bits;
+}
+
+/* The bits of one word, which stay; so does what hardware has marked, until the word is cleared. */
+static u64 read_word(struct guest_mem *m, struct slot *s, u64 word)
+{
+	u64 written = stage2_written(&m->s2, word_ipa(s, word), word_pages(s, word));
+
+	if (!written)
+		return __atomic_load_n(&s->dirty[word], __ATOMIC_ACQUIRE);
+	return written | __atomic_fetch_or(&s->dirty[word], written, __ATOMIC_ACQ_REL);
+}
+
+int dirty_log_get_begin(struct guest_mem *m, struct dirty_get *get, u32 slot_id)
+{
+	*get = (struct dirty_get){ .slot = slot_by_id(&m->slots, slot_id) };
+	return logs(get->slot) ? ERR_OK : ERR_NOENT;
+}
+
+/*
+ * A page whose bit was taken is invalidated even if its leaf was not there: who removed it may not
+ * have come to its own invalidation yet.
+ */
+static void get_word(struct guest_mem *m, struct dirty_get *get)
+{
+	struct slot *s = get->slot;
+	u64 word = get->word++, bits;
+
+	if (m->policy.dirty_protect == DIRTY_PROTECT_ON_CLEAR) {
+		s->dirty_copy[word] = read_word(m, s, word);
+		return;
+	}
+	bits = take_word(m, s, word);
+	s->dirty_copy[word] = bits;
+	if (!bits)
+		return;
+	if (get->start == get->end)
+		get->start = word_ipa(s, word).v;
+	get->end = word_ipa(s, word + 1).v;
+}
+
+bool dirty_log_get_step(struct guest_mem *m, struct dirty_get *get)
+{
+	u64 words = words_of(get->slot);
+	u64 stop = min(get->word + max(m->s2.step / 64, 1), words);
+
+	while (get->word < stop)
+		get_word(m, get);
+	port_relax_point(m->s2.port);
+	return get->word < words;
+}
+
+void dirty_log_get_end(struct guest_mem *m, struct dirty_get *get, struct dirty_log *log)
+{
+	if (get->start != get->end)
+		stage2_flush(&m->s2, IPA(get->start), get->end - get->start);
+	*log = (struct dirty_log){ .words = get->slot->dirty_copy, .count = words_of(get->slot) };
+}
+
 int dirty_log_get(struct guest_mem *m, u32 slot_id, struct dirty_log *log)
 {
-	struct slot *s = slot_by_id(&m->slots, slot_id);
-	struct span flush = { 0, 0 };
+	struct dirty_get get;
+	int error = dirty_log_get_begin(m, &get, slot_id);
 
-	if (!logs(s))
-		return ERR_NOENT;
-	for (u64 i = 0; i < words_of(s); i++) {
-		if (m->policy.dirty_protect == DIRTY_PROTECT_ON_CLEAR)
-			s->dirty_copy[i] = __atomic_load_n(&s->dirty[i], __ATOMIC_ACQUIRE);
-		else
-			s->dirty_copy[i] = take_word(m, s, i, &flush);
-	}
-	span_flush(m, &flush);
-	*log = (struct dirty_log){ .words = s->dirty_copy, .count = words_of(s) };
+	if (error)
+		return error;
+	while (dirty_log_get_step(m, &get))
+		;
+	dirty_log_get_end(m, &get, log);
 	return ERR_OK;
 }
+
+/* Looked at between two relax points. */
+enum { CLEAR_WORDS = 8 };
 
 int dirty_log_clear(struct guest_mem *m, u32 slot_id, u64 first_page, u64 npages, const u64 *mask)
 {
@@ -100,6 +155,8 @@ int dirty_log_clear(struct guest_mem *m, u32 slot_id, u64 first_page, u64 npages
 		bits = mask[i] & __atomic_fetch_and(&s->dirty[word], ~mask[i], __ATOMIC_ACQ_REL);
 		if (bits)
 			stage2_write_protect_mask(&m->s2, word_ipa(s, word), bits);
+		if (i % CLEAR_WORDS == CLEAR_WORDS - 1)
+			port_relax_point(m->s2.port);
 	}
 	return ERR_OK;
 }

@@ -6,6 +6,9 @@
  * Order (docs/invariants.md): a bit is taken from the bitmap before its page is write-protected,
  * and user space sees it only after the TLB invalidation; a page is marked after its descriptor
  * grants the write.
+ *
+ * Where the CPU can (stage2.hw_dirty), hardware is a second writer (M17): it marks a page in its
+ * leaf. The marks are collected when the log is read, and when a leaf goes (struct s2_log).
  */
 #ifndef ENGINE_DIRTY_H
 #define ENGINE_DIRTY_H
@@ -18,11 +21,30 @@ struct dirty_log {
 	u64 count; /* words: pages rounded up to 64 */
 };
 
+/* One KVM_GET_DIRTY_LOG on its way. */
+struct dirty_get {
+	struct slot *slot;
+	u64 word;	/* the next one */
+	u64 start, end; /* IPAs to invalidate; none if equal */
+};
+
 /*
- * KVM_GET_DIRTY_LOG. @log stays valid until the slots lock is released. With DIRTY_PROTECT_ON_GET
- * the bits returned are cleared and their pages write-protected, TLB invalidation included.
- * ERR_NOENT: no such slot, or it does not log.
+ * KVM_GET_DIRTY_LOG in bounded steps, all under the slots lock, between which the caller may give
+ *way:
+ *
+ *	error = dirty_log_get_begin(m, &get, slot_id)
+ *	while (dirty_log_get_step(m, &get)) ...
+ *	dirty_log_get_end(m, &get, &log)
+ *
+ * @log stays valid until the slots lock is released. With DIRTY_PROTECT_ON_GET the bits returned
+ *are cleared and their pages write-protected, TLB invalidation included. begin: ERR_NOENT: no such
+ *slot, or it has no bitmap. step looks at stage2.step pages (64 at least) and holds the table lock
+ *for 64 at a time; false: it was the last one.
  */
+int __must_check dirty_log_get_begin(struct guest_mem *m, struct dirty_get *get, u32 slot_id);
+bool dirty_log_get_step(struct guest_mem *m, struct dirty_get *get);
+void dirty_log_get_end(struct guest_mem *m, struct dirty_get *get, struct dirty_log *log);
+/* The three in one. */
 int __must_check dirty_log_get(struct guest_mem *m, u32 slot_id, struct dirty_log *log);
 /*
  * KVM_CLEAR_DIRTY_LOG: clears the bits set in @mask (words of 64 pages from @first_page) and
@@ -33,7 +55,7 @@ int __must_check dirty_log_get(struct guest_mem *m, u32 slot_id, struct dirty_lo
 int __must_check dirty_log_clear(struct guest_mem *m, u32 slot_id, u64 first_page, u64 npages,
 				 const u64 *mask);
 void dirty_log_clear_end(struct guest_mem *m, u32 slot_id);
-/* Marks one page, of whatever slot holds it now. Any context. */
+/* Marks one page, of whatever slot holds it now or is just leaving. Any context. */
 void dirty_mark(struct guest_mem *m, u64 gfn);
 
 #endif

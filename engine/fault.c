@@ -143,6 +143,7 @@ static struct decide_req decide_req_of(const struct guest_mem *m, const struct f
 		.ipa = req->ipa,
 		.access = req->access,
 		.is_cmo = req->is_cmo,
+		.hw_dirty = m->s2.hw_dirty,
 		.top_level = max(m->s2.start_level, (s8)LEVEL_1G),
 	};
 }
@@ -164,7 +165,7 @@ static struct fault_outcome map_ram(struct guest_mem *m, const struct fault_req 
 		return outcome_of_verdict(plan, req);
 
 	o = outcome(OUTCOME_RESUME, plan->why, req);
-	o.done = fault_commit(m, slot, &backing, plan, &error);
+	o.done = fault_commit(m, slot, &backing, plan, req->ring, &error);
 	o.bound_by = plan->bound_by;
 	if (error) {
 		o.kind = OUTCOME_ERROR;

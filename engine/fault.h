@@ -14,11 +14,14 @@
 #include "engine/decide.h"
 #include "engine/guest_mem.h"
 
+struct dirty_ring;
+
 /* What the CPU reported. ESR_EL2.EC is 0x20 (instruction) or 0x24 (data abort), lower level. */
 struct fault_trap {
 	u64 esr;
 	u64 far;   /* FAR_EL2 */
 	u64 hpfar; /* HPFAR_EL2; the port has made it valid (AT S1E1R) if the CPU did not */
+	struct dirty_ring *ring; /* the vCPU's, if the VM logs by rings; else NULL */
 };
 
 enum fault_kind {
@@ -43,6 +46,7 @@ struct fault_req {
 	bool far_valid;
 	ipa_t ipa;
 	u64 esr;
+	struct dirty_ring *ring; /* where a write is told; NULL: in the slot's bitmap */
 	/* valid if has_syndrome */
 	u8 len; /* bytes: 1, 2, 4, 8 */
 	u8 reg; /* Rt, 31: XZR */
@@ -134,14 +138,15 @@ struct fault_route fault_route(const struct fault_req *req, const struct slot_vi
 /* May sleep. */
 void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struct slot_view *slot,
 		   struct fault_backing *out);
-/* S2_RACED also if an invalidation raced; @error: ERR_OK or ERR_NOMEM. May sleep before it locks.
- */
+/* S2_RACED also if an invalidation raced, or a write to be told found @ring full; @error: ERR_OK or
+ * ERR_NOMEM. @ring: the vCPU's, or NULL. May sleep before it locks. */
 enum s2_result fault_commit(struct guest_mem *m, const struct slot_view *slot,
 			    const struct fault_backing *backing, const struct fault_plan *plan,
-			    int *error);
+			    struct dirty_ring *ring, int *error);
 
 /*
- * The whole path, for the vCPU that trapped; on its thread, no lock held. May sleep.
+ * The whole path, for the vCPU that trapped; on its thread, no lock held. May sleep. If the VM logs
+ * by rings, the vCPU's is not full (dirty_ring_is_full()).
  */
 struct fault_outcome fault_handle(struct guest_mem *m, const struct fault_trap *trap);
 

@@ -2,6 +2,7 @@
 /* Fault path, stage 5: the plan becomes a descriptor, unless the host or the slots changed
  * meanwhile (M13). The only stage that takes the table lock. */
 #include "engine/dirty.h"
+#include "engine/dirty_ring.h"
 #include "engine/fault.h"
 #include "engine/guest_mem_priv.h"
 
@@ -46,11 +47,28 @@ static bool grants(enum s2_result result)
 	return false;
 }
 
+static bool is_logged_write(const struct fault_plan *plan)
+{
+	return plan->logged && (plan->perms & S2_W);
+}
+
+static void tell_write(struct guest_mem *m, const struct slot_view *slot,
+		       const struct fault_plan *plan, struct dirty_ring *ring)
+{
+	u64 gfn = plan->ipa.v >> PAGE_SHIFT;
+
+	if (ring)
+		dirty_ring_push(ring, slot->id, gfn - slot->gfn);
+	else
+		dirty_mark(m, gfn);
+}
+
 /* Under the table lock. A page is marked after its descriptor grants the write, and before a change
  * of its slot can get in between (docs/invariants.md). */
 static enum s2_result commit_locked(struct guest_mem *m, const struct slot_view *slot,
 				    const struct fault_backing *backing,
-				    const struct fault_plan *plan, struct table_cache *cache)
+				    const struct fault_plan *plan, struct dirty_ring *ring,
+				    struct table_cache *cache)
 {
 	struct s2_leaf leaf = {
 		.pa = plan->pa,
@@ -64,9 +82,11 @@ static enum s2_result commit_locked(struct guest_mem *m, const struct slot_view 
 		return S2_RACED;
 	if (invalidate_raced(&m->inv, backing->sample, host_range(slot, plan)))
 		return S2_RACED;
+	if (is_logged_write(plan) && ring && dirty_ring_is_full(ring))
+		return S2_RACED;
 	result = stage2_commit(&m->s2, cache, plan->ipa, &leaf, plan->owed);
-	if (plan->logged && (plan->perms & S2_W) && grants(result))
-		dirty_mark(m, plan->ipa.v >> PAGE_SHIFT);
+	if (is_logged_write(plan) && grants(result))
+		tell_write(m, slot, plan, ring);
 	return result;
 }
 
@@ -84,7 +104,7 @@ static enum s2_result collapse(struct guest_mem *m, const struct slot_view *slot
 
 enum s2_result fault_commit(struct guest_mem *m, const struct slot_view *slot,
 			    const struct fault_backing *backing, const struct fault_plan *plan,
-			    int *error)
+			    struct dirty_ring *ring, int *error)
 {
 	struct table_cache cache = { .count = 0 };
 	unsigned int tables = stage2_tables_missing(&m->s2, plan->ipa, plan->level);
@@ -95,7 +115,7 @@ enum s2_result fault_commit(struct guest_mem *m, const struct slot_view *slot,
 		if (*error)
 			break;
 		port_read_lock(m->s2.port, &m->s2.lock);
-		result = commit_locked(m, slot, backing, plan, &cache);
+		result = commit_locked(m, slot, backing, plan, ring, &cache);
 		port_read_unlock(m->s2.port, &m->s2.lock);
 		tables = stage2_tables_max(&m->s2); /* something was taken down meanwhile */
 	}

@@ -71,6 +71,7 @@ struct fault_req fault_decode(const struct fault_trap *trap)
 		.is_fetch = ((esr >> ESR_EC_SHIFT) & 0x3f) == ESR_EC_IABT_LOW,
 		.is_walk = (esr & ISS_S1PTW) != 0,
 		.far_valid = !(esr & ISS_FNV),
+		.ring = trap->ring,
 		.esr = esr,
 	};
 

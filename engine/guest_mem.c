@@ -3,7 +3,13 @@
 #include "engine/guest_mem.h"
 
 #include "engine/decide.h"
+#include "engine/dirty.h"
 #include "engine/guest_mem_priv.h"
+
+static void mark_written(void *arg, u64 gfn)
+{
+	dirty_mark(arg, gfn);
+}
 
 int guest_mem_init(struct guest_mem *m, struct port *p, struct vmid_pool *vmids,
 		   const struct guest_mem_config *config)
@@ -17,6 +23,7 @@ int guest_mem_init(struct guest_mem *m, struct port *p, struct vmid_pool *vmids,
 	error = stage2_init(&m->s2, p, vmids, config->ipa_bits);
 	if (error)
 		slot_table_destroy(&m->slots);
+	m->s2.log = (struct s2_log){ mark_written, m };
 	return error;
 }
 
@@ -24,6 +31,12 @@ void guest_mem_destroy(struct guest_mem *m)
 {
 	stage2_destroy(&m->s2);
 	slot_table_destroy(&m->slots);
+}
+
+void guest_mem_log_to(struct guest_mem *m, enum dirty_to to)
+{
+	m->policy.dirty_to = to;
+	m->s2.hw_dirty = to == TO_BITMAP && m->s2.caps->hw_dbm;
 }
 
 /* ---- entry */
@@ -106,17 +119,20 @@ static void take_down_slot(struct guest_mem *m, const struct slot *s)
 
 /*
  * The slot goes, and what it mapped. Its range is published first: a notifier that no longer finds
- * the slot finds the range, and waits.
+ * the slot finds the range, and waits. Its log may live on in another slot (a move), so what
+ * hardware marked still goes there.
  */
 static void remove_slot(struct guest_mem *m, struct slot_change *c)
 {
-	const struct slot *s = c->old;
+	struct slot *s = c->old;
 	struct hva_range r = host_range_of(s);
 
 	range_open(m, r);
+	__atomic_store_n(&m->leaving, s, __ATOMIC_RELEASE);
 	slot_commit_remove(&m->slots, c);
 	stage2_unmap(&m->s2, IPA(s->gfn << PAGE_SHIFT), s->npages << PAGE_SHIFT);
 	range_settle(m, r);
+	__atomic_store_n(&m->leaving, NULL, __ATOMIC_RELEASE);
 	range_close(m, r);
 }
 
@@ -269,10 +285,16 @@ static int vet_slot(struct guest_mem *m, const struct slot_request *r)
 	return ERR_OK;
 }
 
+/* What a log begins with in this VM. */
+static enum slot_initially log_initially(const struct guest_mem *m)
+{
+	return m->policy.dirty_to == TO_RING ? SLOT_NO_BITMAP : m->policy.dirty_initially;
+}
+
 int guest_mem_slot_prepare(struct guest_mem *m, const struct slot_request *r, struct slot_update *u)
 {
 	int error = slot_prepare(&m->slots, r, known_flags(m), stage2_ipa_limit(&m->s2),
-				 m->policy.dirty_initially, &u->change);
+				 log_initially(m), &u->change);
 
 	if (error)
 		return refuse(m, error, WHY_NONE, r->hva.v);
@@ -296,7 +318,7 @@ static void begin_logging(struct guest_mem *m, const struct slot *s)
 	ipa_t ipa = IPA(s->gfn << PAGE_SHIFT);
 	u64 size = s->npages << PAGE_SHIFT;
 
-	if (m->policy.dirty_initially == SLOT_DIRTY_SET)
+	if (log_initially(m) == SLOT_DIRTY_SET)
 		return;
 	stage2_write_protect(&m->s2, ipa, size);
 	if (m->policy.eager_split)

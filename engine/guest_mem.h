@@ -18,6 +18,13 @@
 /* What a VM does about DC IVAC on a read-only slot (M12). */
 enum ivac_policy { IVAC_INJECT, IVAC_UPGRADE };
 
+/* Where writes to slots that log are told (KVM_CAP_DIRTY_LOG_RING_ACQ_REL, _WITH_BITMAP). */
+enum dirty_to {
+	TO_BITMAP,
+	TO_RING,	    /* of the vCPU that writes; nobody else may write */
+	TO_RING_AND_BITMAP, /* the bitmap has what no vCPU wrote */
+};
+
 /* How KVM_GET_DIRTY_LOG works (KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2). */
 enum dirty_protect { DIRTY_PROTECT_ON_GET, DIRTY_PROTECT_ON_CLEAR };
 
@@ -31,6 +38,7 @@ struct guest_mem_config {
 struct guest_mem_policy {
 	enum ivac_policy ivac;
 	enum dirty_protect dirty_protect;
+	enum dirty_to dirty_to; /* by guest_mem_log_to() */
 	enum slot_initially dirty_initially;
 	bool strict_slots;    /* M8: KVM_CAP_CATWALK_STRICT_SLOTS */
 	bool write_back_flag; /* M10: SLOT_WRITE_BACK is known to this VM */
@@ -57,6 +65,7 @@ struct guest_mem {
 	void *host;
 	struct guest_mem_policy policy;
 	struct refusal refusal;
+	struct slot *leaving;	      /* taken out of the table, not yet out of stage 2; atomic */
 	u32 last_vcpu[VMID_MAX_CPUS]; /* vCPU + 1 that ran last; written by its CPU */
 };
 
@@ -65,6 +74,9 @@ int __must_check guest_mem_init(struct guest_mem *m, struct port *p, struct vmid
 				const struct guest_mem_config *config);
 /* No vCPU, no notifier and no call is left. May sleep. */
 void guest_mem_destroy(struct guest_mem *m);
+/* Before the first vCPU. With rings hardware does not mark pages: it knows no
+ * ring (M17). */
+void guest_mem_log_to(struct guest_mem *m, enum dirty_to to);
 
 /*
  * Before guest entry, interrupts masked, on the CPU that enters with vCPU @vcpu loaded: renews the

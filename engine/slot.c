@@ -248,7 +248,8 @@ static struct slot *slot_new(struct port *p, const struct slot_request *r, const
 		.id = r->id,
 		.flags = r->flags,
 	};
-	if ((r->flags & SLOT_LOG_DIRTY) && !(old && old->dirty) && log_new(p, s, initially)) {
+	if ((r->flags & SLOT_LOG_DIRTY) && initially != SLOT_NO_BITMAP && !(old && old->dirty) &&
+	    log_new(p, s, initially)) {
 		port_free(p, s, sizeof(*s));
 		return NULL;
 	}

@@ -30,7 +30,8 @@ struct slot {
 	hva_t hva;  /* base */
 	u32 id;
 	u32 flags;	 /* enum slot_flag */
-	u64 *dirty;	 /* one bit a page, NULL unless SLOT_LOG_DIRTY; words are atomic */
+	u64 *dirty;	 /* one bit a page; NULL unless SLOT_LOG_DIRTY, and if only rings log; words
+			    are atomic */
 	u64 *dirty_copy; /* what user space is given; guarded by the slots lock */
 };
 
@@ -79,7 +80,12 @@ enum slot_change_kind {
 	SLOT_FLAGS, /* only flags change */
 };
 
-enum slot_initially { SLOT_DIRTY_CLEAR, SLOT_DIRTY_SET };
+/* What a log begins with. */
+enum slot_initially {
+	SLOT_DIRTY_CLEAR,
+	SLOT_DIRTY_SET,
+	SLOT_NO_BITMAP, /* writes are told elsewhere */
+};
 
 /* Memory that commit may need: a move takes a slot out (one run, one directory) and puts one in
  * (two runs, one directory). */
@@ -137,7 +143,7 @@ static inline void slot_view_of(const struct slot *s, struct slot_view *v)
 		.hva = s->hva,
 		.id = s->id,
 		.flags = s->flags,
-		.logging = s->dirty && !(s->flags & SLOT_READONLY),
+		.logging = (s->flags & (SLOT_LOG_DIRTY | SLOT_READONLY)) == SLOT_LOG_DIRTY,
 	};
 }
 

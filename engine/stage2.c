@@ -36,6 +36,7 @@ static u64 vtcr_value(const struct stage2 *s2)
 	vtcr |= vtcr_ps(s2->caps->pa_bits) << 16;
 	vtcr |= s2->vmids->bits == 16 ? BIT(19) : 0; /* VS */
 	vtcr |= s2->caps->hw_af ? BIT(21) : 0;	     /* HA */
+	vtcr |= s2->caps->hw_dbm ? BIT(22) : 0;	     /* HD: means nothing where DBM is clear */
 	return vtcr | BIT(31);			     /* RES1 */
 }
 
@@ -54,6 +55,7 @@ int stage2_init(struct stage2 *s2, struct port *p, struct vmid_pool *vmids, unsi
 		.start_level = start_level(ipa_bits),
 		.ipa_bits = (u8)ipa_bits,
 		.step = S2_STEP_DEFAULT,
+		.hw_dirty = caps->hw_dbm,
 	};
 	start_bits = level_shift(s2->start_level) + 9;
 	s2->root_order = (u8)(ipa_bits > start_bits ? ipa_bits - start_bits : 0);

@@ -16,13 +16,14 @@
 #include "engine/stats.h"
 #include "engine/vmid.h"
 
-enum { S2_R = 1, S2_W = 2, S2_X = 4 };
+/* S2_DBM: hardware adds S2_W at the first write, which so marks the page as written (M17). */
+enum { S2_R = 1, S2_W = 2, S2_X = 4, S2_DBM = 8 };
 
 /* A leaf in words: what a descriptor says, or should say. */
 struct s2_leaf {
 	pa_t pa; /* output address of the leaf's start */
 	enum s2_type type;
-	u8 perms;      /* S2_R | S2_W | S2_X */
+	u8 perms;      /* S2_R | S2_W | S2_X | S2_DBM */
 	s8 level;      /* LEVEL_1G..LEVEL_4K */
 	bool accessed; /* Access flag */
 };
@@ -37,6 +38,13 @@ struct table_cache {
 int __must_check table_cache_fill(struct table_cache *c, struct port *p, unsigned int n);
 void table_cache_drain(struct table_cache *c, struct port *p);
 
+/* Who is told that hardware had marked a page written when its leaf went (M17). Called with the
+ * table lock held, for reading or writing; does not sleep. */
+struct s2_log {
+	void (*mark)(void *arg, u64 gfn); /* NULL: nobody */
+	void *arg;
+};
+
 struct stage2 {
 	struct port *port;
 	const struct port_caps *caps;
@@ -45,8 +53,10 @@ struct stage2 {
 	u8 root_order; /* log2 of the concatenated root tables */
 	s8 start_level;
 	u8 ipa_bits;
-	u16 step;  /* descriptors per lock hold; default 512 */
-	u64 vmid;  /* generation and number; renewed at entry */
+	u16 step;	   /* descriptors per lock hold; default 512 */
+	bool hw_dirty;	   /* pages that lose S2_W to the log get DBM; constant once a vCPU ran */
+	struct s2_log log; /* set once, after init */
+	u64 vmid;	   /* generation and number; renewed at entry */
 	u64 vttbr; /* VTTBR_EL2: root and VMID number (0: never ran); atomic, follows vmid */
 	u64 vtcr;  /* VTCR_EL2 */
 	struct port_rwlock lock;
@@ -103,13 +113,18 @@ bool stage2_make_young(struct stage2 *s2, ipa_t ipa);
 /* Removes all leaves that intersect [@ipa, @ipa + @size); a block that sticks out goes whole. On
  * return no CPU uses them, and maintenance after tear-down is paid. */
 void stage2_unmap(struct stage2 *s2, ipa_t ipa, u64 size);
-/* Removes write permission in the range; on return no CPU writes through it. Returns leaves
- * changed.
+/*
+ * Removes write permission in the range, for the dirty log; on return no CPU writes through it
+ * unnoticed: a write faults or, with hw_dirty, sets S2_W in a page's leaf again. Returns leaves
+ * changed. What was written before does not reach the log: that begins here.
  */
 u64 stage2_write_protect(struct stage2 *s2, ipa_t ipa, u64 size);
 /* Write-protects those pages of 64 at @ipa whose bit in @mask is set, without the TLB invalidation:
  * the caller ends with stage2_flush(). */
 u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask);
+/* Which of the pages of @mask, of 64 at @ipa, did hardware mark as written? Lock-free, changes
+ * nothing. */
+u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 mask);
 /* Invalidates the TLB for the range: earlier descriptor changes by this thread take effect. */
 void stage2_flush(struct stage2 *s2, ipa_t ipa, u64 size);
 

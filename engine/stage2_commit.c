@@ -49,7 +49,7 @@ static enum entry_class classify(const struct s2_pos *pos, const struct want *w)
 }
 
 /* A larger leaf that was not accessed for long gets its Access flag by its own fault; the planned
- * one gets it now. */
+ * one gets it now. A block has no DBM, and is not split for the want of it. */
 static enum entry_perms perms_class(const struct s2_pos *pos, const struct want *w)
 {
 	u64 lacks;
@@ -58,7 +58,7 @@ static enum entry_perms perms_class(const struct s2_pos *pos, const struct want 
 		return PERMS_MISSING;
 	lacks = desc_lacks(pos->old, w->desc);
 	if (pos->level < w->level)
-		lacks &= ~DESC_AF;
+		lacks &= ~(DESC_AF | DESC_DBM);
 	return lacks ? PERMS_MISSING : PERMS_ENOUGH;
 }
 
@@ -110,10 +110,11 @@ static enum s2_result do_relax(struct stage2 *s2, const struct s2_pos *pos, cons
 }
 
 /* After bbm_break(): what the old leaf owes, then nothing of it is left. */
-static void pay_old(struct stage2 *s2, const struct s2_pos *pos)
+static void pay_old(struct stage2 *s2, const struct s2_pos *pos, u64 ipa)
 {
 	if (cmo_owed_after(s2, pos->old))
 		cmo_pay_after(s2, desc_pa(pos->old), level_size(pos->level));
+	log_taken(s2, ipa, pos->old);
 	account_unmapped(s2, pos->level, desc_type(pos->old), level_size(pos->level));
 }
 
@@ -121,7 +122,7 @@ static enum s2_result do_replace(struct stage2 *s2, const struct s2_pos *pos, co
 {
 	if (!bbm_break(s2, pos->entry, pos->old, w->ipa, pos->level))
 		return S2_RACED;
-	pay_old(s2, pos);
+	pay_old(s2, pos, w->ipa);
 	cmo_pay(s2, desc_pa(w->desc), level_size(w->level), w->owed);
 	bbm_make(s2, pos->entry, w->desc);
 	account_mapped(s2, w->level, w->type, level_size(w->level));
@@ -135,7 +136,7 @@ static enum s2_result do_break(struct stage2 *s2, const struct s2_pos *pos, cons
 
 	if (!bbm_break(s2, pos->entry, pos->old, base, pos->level))
 		return S2_RACED;
-	pay_old(s2, pos);
+	pay_old(s2, pos, base);
 	bbm_settle(s2, pos->entry, DESC_EMPTY);
 	stat_inc(s2, STAT_replace);
 	return S2_DONE_BREAK;

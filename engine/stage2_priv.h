@@ -58,6 +58,23 @@ static inline bool extent_covers(const struct extent *x, u64 base, int level)
 	return base >= x->start && base + level_size(level) <= x->end;
 }
 
+/* ---- the dirty log */
+
+/* What a leaf that loses write permission to the log is marked with. */
+static inline u64 protect_mark(const struct stage2 *s2, u64 d, int level)
+{
+	if (!s2->hw_dirty || desc_type(d) != S2_NORMAL)
+		return 0;
+	return level == LEVEL_4K ? DESC_DBM : DESC_LOGGED;
+}
+
+/* Leaf @old of @ipa is gone: if hardware had marked it, the log learns of it. */
+static inline void log_taken(struct stage2 *s2, u64 ipa, u64 old)
+{
+	if (desc_is_written(old) && s2->log.mark)
+		s2->log.mark(s2->log.arg, ipa >> PAGE_SHIFT);
+}
+
 /* ---- split */
 
 /* One entry of a split that differs from the block. */

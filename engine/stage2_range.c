@@ -12,6 +12,7 @@ struct sweep {
 	struct extent x;
 	u64 bits;  /* a leaf counts if it has all of these ... */
 	u64 clear; /* ... and loses these */
+	bool logs; /* to the dirty log */
 	u64 hits;
 	struct tlb_gather gather;
 };
@@ -28,7 +29,8 @@ static void sweep_entries(struct sweep *w, u64 *entry, u64 ipa, u64 count, int l
 		if ((d & match) != match)
 			continue;
 		if (w->clear)
-			bbm_restrict(s2, &entry[i], d, w->clear);
+			bbm_restrict(s2, &entry[i], d, w->clear,
+				     w->logs ? protect_mark(s2, d, level) : 0);
 		hits++;
 		first = min(first, i);
 		last = i;
@@ -102,6 +104,7 @@ u64 stage2_write_protect(struct stage2 *s2, ipa_t ipa, u64 size)
 		.x = extent_of(s2, ipa, size),
 		.bits = DESC_WRITE,
 		.clear = DESC_WRITE,
+		.logs = true,
 	};
 
 	sweep(&w);
@@ -132,7 +135,7 @@ static u64 protect_entry(struct stage2 *s2, u64 *entry, int level)
 
 	if (!desc_is_leaf(d, level) || !(d & DESC_WRITE))
 		return 0;
-	bbm_restrict(s2, entry, d, DESC_WRITE);
+	bbm_restrict(s2, entry, d, DESC_WRITE, protect_mark(s2, d, level));
 	return 1;
 }
 
@@ -160,6 +163,30 @@ u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask)
 	stat_add(s2, STAT_wp_leaf, hits);
 	stat_add(s2, STAT_desc_write, hits);
 	return hits;
+}
+
+u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 mask)
+{
+	struct s2_pos pos = { .entry = NULL };
+	u64 walked = 0, written = 0;
+
+	if (!s2->hw_dirty)
+		return 0;
+	port_walk_enter(s2->port);
+	for (u64 left = mask; left; left &= left - 1) {
+		u64 bit = (u64)__builtin_ctzl(left), page = ipa.v + (bit << PAGE_SHIFT);
+
+		if (!pos.entry || (page ^ walked) >> level_shift(LEVEL_2M)) {
+			pos = walk_to(s2, page, LEVEL_4K);
+			walked = page;
+		}
+		if (pos.level == LEVEL_4K &&
+		    desc_is_written(
+			    port_desc_load(s2->port, pos.entry + ((page - walked) >> PAGE_SHIFT))))
+			written |= BIT(bit);
+	}
+	port_walk_leave(s2->port);
+	return written;
 }
 
 /* ---- split */

@@ -37,7 +37,8 @@ static void unmap_pages(struct unmap *u, u64 *entry, u64 ipa, u64 count)
 
 		if (!desc_is_valid(d))
 			continue;
-		bbm_take(s2, &entry[i], drains ? desc_draining_leaf(d) : DESC_EMPTY);
+		log_taken(s2, ipa + (i << PAGE_SHIFT),
+			  bbm_take(s2, &entry[i], drains ? desc_draining_leaf(d) : DESC_EMPTY));
 		u->drains |= drains;
 		taken[desc_type(d)]++;
 		first = min(first, i);

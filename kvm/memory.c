@@ -255,6 +255,20 @@ int vm_get_refusal(struct vm *vm, hva_t arg)
 
 /* ---- the dirty log */
 
+/* Under the slots lock; others get their turn between the steps. */
+static int get_log(struct vm *vm, u32 slot, struct dirty_log *log)
+{
+	struct dirty_get get;
+	int error = dirty_log_get_begin(&vm->mem, &get, slot);
+
+	if (error)
+		return error;
+	while (dirty_log_get_step(&vm->mem, &get))
+		sched_point();
+	dirty_log_get_end(&vm->mem, &get, log);
+	return 0;
+}
+
 int vm_get_dirty_log(struct vm *vm, hva_t arg)
 {
 	struct kvm_dirty_log request;
@@ -266,7 +280,7 @@ int vm_get_dirty_log(struct vm *vm, hva_t arg)
 	if (AS_ID(request.slot) || SLOT_ID(request.slot) >= SLOT_ID_MAX)
 		return -EINVAL;
 	mutex_lock(&vm->slots_lock);
-	error = dirty_log_get(&vm->mem, SLOT_ID(request.slot), &log);
+	error = get_log(vm, SLOT_ID(request.slot), &log);
 	if (!error)
 		error = copy_to_user(HVA((u64)request.dirty_bitmap), log.words,
 				     log.count * sizeof(u64));
@@ -308,6 +322,7 @@ static int clear_run(struct vm *vm, const struct kvm_clear_dirty_log *r, u64 *wo
 		mask += bytes;
 		page += n;
 		left -= n;
+		sched_point();
 	}
 	dirty_log_clear_end(&vm->mem, SLOT_ID(r->slot));
 	return error;

@@ -153,6 +153,7 @@ static void forget_hooks(struct machine *m)
 {
 	m->on_relax = NULL;
 	m->on_write_lock = NULL;
+	m->on_change = NULL;
 	m->on_step = NULL;
 	m->on_choice = NULL;
 	m->on_guest = NULL;
@@ -252,6 +253,12 @@ void machine_on_write_lock(struct port *p, void (*fn)(void *arg), void *arg)
 {
 	p->machine->on_write_lock = fn;
 	p->machine->on_write_lock_arg = arg;
+}
+
+void machine_on_change(struct port *p, void (*fn)(void *arg), void *arg)
+{
+	p->machine->on_change = fn;
+	p->machine->on_change_arg = arg;
 }
 
 void machine_on_step(struct port *p,

@@ -96,6 +96,9 @@ void machine_hear_again(struct port *p);
 void machine_on_relax(struct port *p, void (*fn)(void *arg), void *arg);
 /* Called before each write lock is taken: the last moment for another CPU. NULL: none. */
 void machine_on_write_lock(struct port *p, void (*fn)(void *arg), void *arg);
+/* Called before each atomic change of a descriptor that walks can reach: the last moment for
+ * hardware that writes Access flag and dirty state. Not called from within. NULL: none. */
+void machine_on_change(struct port *p, void (*fn)(void *arg), void *arg);
 
 /* ---- scheduling: who goes on */
 enum machine_step {

@@ -235,6 +235,8 @@ struct machine {
 	void *on_relax_arg;
 	void (*on_write_lock)(void *arg);
 	void *on_write_lock_arg;
+	void (*on_change)(void *arg);
+	void *on_change_arg;
 	bool in_relax;
 	void (*on_step)(void *arg, enum machine_step kind, const char *where);
 	void *on_step_arg;

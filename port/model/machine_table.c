@@ -114,11 +114,36 @@ static bool only_soft_change(u64 old, u64 new_value)
 	return ((old ^ new_value) & ~M_SOFT) == 0;
 }
 
+/* Does the table translate as block @block at @level does, attribute by attribute? */
+static bool translates_as(const struct port *p, u64 table_desc, u64 block, int level)
+{
+	const u64 *page = machine_table_at(p, PA(table_desc & M_ADDR));
+	u64 child = (block & ~M_TABLE) | (level + 1 == 3 ? M_TABLE : 0);
+
+	for (u64 i = 0; i < ENTRIES; i++) {
+		if (page[i] != child + i * m_size(level + 1))
+			return false;
+	}
+	return true;
+}
+
+/* FEAT_BBM level 2: a block may become a table of the same translations, and the reverse, without
+ * break and without nT (D8.16.1). */
+static bool only_size_change(const struct port *p, int level, u64 old, u64 new_value)
+{
+	if (p->caps.bbm < 2 || m_is_table(old, level) == m_is_table(new_value, level))
+		return false;
+	return m_is_table(old, level) ? translates_as(p, old, new_value, level)
+				      : translates_as(p, new_value, old, level);
+}
+
 static void check_valid_to_valid(struct port *p, const struct table *t, u64 ipa, u64 old,
 				 u64 new_value)
 {
 	if (m_is_leaf(old, t->level) && m_is_leaf(new_value, t->level) &&
 	    only_soft_change(old, new_value))
+		return;
+	if (only_size_change(p, t->level, old, new_value))
 		return;
 	machine_refuse(p, REFUSED_BREAK, ipa,
 		       "valid descriptor %#lx at IPA %#lx (%s) changed to %#lx without break",
@@ -214,8 +239,23 @@ u64 machine_desc_load(struct port *p, const u64 *desc)
 	return *desc;
 }
 
+/* Hardware's last chance before a change; it may walk, so its own changes do not come here. */
+static void before_change(struct port *p, const u64 *desc)
+{
+	struct machine *m = p->machine;
+	const struct table *t = table_of(p, desc);
+	void (*fn)(void *arg) = m->on_change;
+
+	if (!fn || !t || !t->linked)
+		return;
+	m->on_change = NULL;
+	fn(m->on_change_arg);
+	m->on_change = fn;
+}
+
 bool machine_desc_cas(struct port *p, u64 *desc, u64 old, u64 new_value)
 {
+	before_change(p, desc);
 	desc_point(p, desc, "descriptor cas");
 	check_read(p, desc);
 	if (*desc != old)
@@ -230,6 +270,7 @@ u64 machine_desc_swap(struct port *p, u64 *desc, u64 new_value)
 {
 	u64 old;
 
+	before_change(p, desc);
 	desc_point(p, desc, "descriptor swap");
 	check_write(p, desc);
 	old = *desc;

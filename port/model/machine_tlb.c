@@ -176,6 +176,22 @@ static bool agree(const struct tlb_entry *e, const struct newcomer *n)
 	       !((e->desc ^ n->desc) & ~M_SOFT);
 }
 
+/* The same translation by an entry of another size: harmless at FEAT_BBM level 2. That a table
+ * translates alike is judged leaf by leaf. */
+static bool agree_but_size(const struct port *p, const struct tlb_entry *e,
+			   const struct newcomer *n)
+{
+	u64 hard = ~(M_SOFT | M_ADDR | M_TABLE);
+	u64 base = m_base(n->ipa, n->level), at = base > e->ipa ? base : e->ipa;
+
+	if (p->caps.bbm < 2)
+		return false;
+	if (e->is_table || n->is_table)
+		return e->level == n->level && e->is_table != n->is_table;
+	return e->level != n->level && !((e->desc ^ n->desc) & hard) &&
+	       (e->desc & M_ADDR) + (at - e->ipa) == (n->desc & M_ADDR) + (at - base);
+}
+
 static bool meet(const struct tlb_entry *e, const struct newcomer *n)
 {
 	int coarser = e->level < n->level ? e->level : n->level;
@@ -185,7 +201,7 @@ static bool meet(const struct tlb_entry *e, const struct newcomer *n)
 
 static void check_entry(struct port *p, const struct tlb_entry *e, const struct newcomer *n)
 {
-	if (!e->gone || !meet(e, n) || !tlb_is_held(e) || agree(e, n))
+	if (!e->gone || !meet(e, n) || !tlb_is_held(e) || agree(e, n) || agree_but_size(p, e, n))
 		return;
 	/* A walk cache entry above only says where the next table is: judged where it is. */
 	if (e->is_table && e->level < n->level)

@@ -44,14 +44,15 @@ static u64 table_desc(struct world *w, u64 *table)
 	return port_table_pa(w->p, table).v | 3;
 }
 
-static void world_init(struct world *w, const struct port_caps *c)
+/* @vtcr: bits of VTCR_EL2 beside the size. */
+static void world_init_vtcr(struct world *w, const struct port_caps *c, u64 vtcr)
 {
 	w->p = machine_new(c);
 	w->l1 = port_table_alloc(w->p, 0);
 	w->l2 = port_table_alloc(w->p, 0);
 	w->l3 = port_table_alloc(w->p, 0);
 	w->vttbr = port_table_pa(w->p, w->l1).v | VMID_1;
-	w->vtcr = 64 - 39 + (1 << 6);
+	w->vtcr = (64 - 39 + (1 << 6)) | vtcr;
 	w->page = machine_pages(w->p, 2 * SZ_2M);
 	for (unsigned int cpu = 0; cpu < 2; cpu++) {
 		machine_cpu(w->p, cpu);
@@ -60,6 +61,11 @@ static void world_init(struct world *w, const struct port_caps *c)
 	machine_cpu(w->p, 0);
 	port_desc_store(w->p, &w->l1[1], table_desc(w, w->l2));
 	port_desc_store(w->p, &w->l2[0], table_desc(w, w->l3));
+}
+
+static void world_init(struct world *w, const struct port_caps *c)
+{
+	world_init_vtcr(w, c, 0);
 }
 
 static void flush(struct world *w, u64 ipa, int level)
@@ -389,6 +395,77 @@ static void bad_block_becomes_table_without_break(void **state)
 	(void)state;
 	world_init(&w, &caps);
 	expect_refusal(&w, block_to_table_directly, "without break");
+}
+
+/* A table of the pages of block @block, which is at level 2. */
+static u64 table_of_block(struct world *w, u64 block)
+{
+	u64 *table = port_table_alloc(w->p, 0);
+
+	for (u64 i = 0; i < 512; i++)
+		port_desc_store(w->p, &table[i], (block | 1UL << 1) + i * PAGE_SIZE);
+	return table_desc(w, table);
+}
+
+static void block_to_same_table(void *arg)
+{
+	struct world *w = arg;
+	u64 block = w->page.v | BLOCK;
+
+	port_desc_store(w->p, &w->l2[1], block);
+	port_desc_store(w->p, &w->l2[1], table_of_block(w, block));
+}
+
+static void table_to_same_block(void *arg)
+{
+	struct world *w = arg;
+	u64 block = w->page.v | BLOCK;
+
+	port_desc_store(w->p, &w->l2[1], table_of_block(w, block));
+	port_desc_store(w->p, &w->l2[1], block);
+}
+
+static void table_to_other_block(void *arg)
+{
+	struct world *w = arg;
+	u64 block = w->page.v | BLOCK;
+
+	port_desc_store(w->p, &w->l2[1], table_of_block(w, block));
+	port_desc_store(w->p, &w->l2[1], block | WRITE);
+}
+
+static void size_changes(u8 bbm, void (*fn)(void *arg), bool is_legal)
+{
+	struct port_caps c = caps;
+	struct world w;
+
+	c.bbm = bbm;
+	world_init(&w, &c);
+	if (is_legal)
+		expect_legal(&w, fn);
+	else
+		expect_refusal(&w, fn, "without break");
+}
+
+static void good_size_changes_without_break_at_bbm_level_2(void **state)
+{
+	(void)state;
+	size_changes(2, block_to_same_table, true);
+	size_changes(2, table_to_same_block, true);
+}
+
+static void bad_size_changes_without_break_below_bbm_level_2(void **state)
+{
+	(void)state;
+	size_changes(1, block_to_same_table, false);
+	size_changes(1, table_to_same_block, false);
+}
+
+static void bad_size_and_permissions_change_without_break_at_bbm_level_2(void **state)
+{
+	(void)state;
+	size_changes(2, table_to_other_block, false);
+	size_changes(2, block_to_table_directly, false);
 }
 
 /* ---- tables */
@@ -781,6 +858,54 @@ static void a_permission_gained_is_seen_after_a_flush_on_that_cpu(void **state)
 	machine_delete(w.p);
 }
 
+/* ---- dirty state by hardware */
+
+#define DBM (1UL << 51)
+#define HA  (1UL << 21)
+#define HD  (1UL << 22)
+
+static void a_write_makes_a_clean_leaf_writable(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init_vtcr(&w, &caps, HA | HD);
+	port_desc_store(w.p, &w.l3[0], PAGE_0(&w) | DBM);
+	assert_int_equal(machine_access(w.p, IPA(IPA_A), MACHINE_READ).fault, MF_NONE);
+	assert_int_equal(w.l3[0], PAGE_0(&w) | DBM);
+	assert_int_equal(machine_access(w.p, IPA(IPA_A), MACHINE_WRITE).fault, MF_NONE);
+	assert_int_equal(w.l3[0], PAGE_0(&w) | DBM | WRITE);
+	machine_delete(w.p);
+}
+
+static void without_hd_dbm_means_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init_vtcr(&w, &caps, HA);
+	port_desc_store(w.p, &w.l3[0], PAGE_0(&w) | DBM);
+	assert_int_equal(machine_access(w.p, IPA(IPA_A), MACHINE_WRITE).fault, MF_PERMISSION);
+	machine_delete(w.p);
+}
+
+/* What was cached writable is written without a look at the table; what was cached clean is not. */
+static void stale_dirty_entries_write_and_stale_clean_ones_walk(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init_vtcr(&w, &caps, HA | HD);
+	port_desc_store(w.p, &w.l3[0], PAGE_0(&w) | DBM | WRITE);
+	port_desc_store(w.p, &w.l3[0], PAGE_0(&w) | DBM);
+	assert_int_equal(machine_access(w.p, IPA(IPA_A), MACHINE_WRITE).fault, MF_NONE);
+	assert_int_equal(w.l3[0], PAGE_0(&w) | DBM);
+	flush(&w, IPA_A, 3);
+	port_desc_store(w.p, &w.l3[0], PAGE_0(&w));
+	assert_int_equal(machine_access(w.p, IPA(IPA_A), MACHINE_WRITE).fault, MF_PERMISSION);
+	machine_delete(w.p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -799,6 +924,9 @@ int main(void)
 		cmocka_unit_test(bad_block_over_a_page_that_is_still_cached),
 		cmocka_unit_test(bad_table_over_a_block_that_is_still_cached),
 		cmocka_unit_test(bad_block_becomes_table_without_break),
+		cmocka_unit_test(good_size_changes_without_break_at_bbm_level_2),
+		cmocka_unit_test(bad_size_changes_without_break_below_bbm_level_2),
+		cmocka_unit_test(bad_size_and_permissions_change_without_break_at_bbm_level_2),
 		cmocka_unit_test(bad_linked_table_is_freed),
 		cmocka_unit_test(bad_table_is_freed_before_tlbi),
 		cmocka_unit_test(bad_table_is_freed_after_a_tlbi_of_leaves_only),
@@ -821,6 +949,9 @@ int main(void)
 		cmocka_unit_test(bad_allocation_under_a_lock),
 		cmocka_unit_test(a_translation_is_used_until_it_is_invalidated),
 		cmocka_unit_test(a_permission_gained_is_seen_after_a_flush_on_that_cpu),
+		cmocka_unit_test(a_write_makes_a_clean_leaf_writable),
+		cmocka_unit_test(without_hd_dbm_means_nothing),
+		cmocka_unit_test(stale_dirty_entries_write_and_stale_clean_ones_walk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
