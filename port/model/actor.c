@@ -209,12 +209,17 @@ static void wake_waiting(struct stage *s)
 	}
 }
 
+static void observe(struct stage *s, const char *where)
+{
+	if (s->observer)
+		s->observer->at_point(s->observer, s, s->current, s->p->site ? s->p->site : where);
+}
+
 /* The present actor has come to @where. What it did may be what others wait for. */
 static void pass(struct stage *s, const char *where)
 {
 	wake_waiting(s);
-	if (s->observer)
-		s->observer->at_point(s->observer, s, s->current, where);
+	observe(s, where);
 	if (++s->points > s->limit)
 		stop(s, STAGE_LIVELOCK);
 }
@@ -259,8 +264,7 @@ void stage_wait(struct stage *s, const char *where)
 	if (s->current < 0)
 		return;
 	a = &s->actor[s->current];
-	if (s->observer)
-		s->observer->at_point(s->observer, s, s->current, where);
+	observe(s, where);
 	a->state = ACTOR_WAITS;
 	c = candidates_of(s);
 	if (!c.count)

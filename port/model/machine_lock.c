@@ -15,11 +15,9 @@ void machine_step(struct port *p, enum machine_step kind, const char *where)
 
 	if (!m->on_step)
 		return;
-	if (p->site)
-		where = p->site;
-	p->site = NULL;
 	m->on_step(m->on_step_arg, kind, where);
 	p->cpu = cpu;
+	p->site = NULL;
 }
 
 /* ---- walk sections */

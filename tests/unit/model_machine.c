@@ -897,11 +897,11 @@ static void stale_dirty_entries_write_and_stale_clean_ones_walk(void **state)
 	(void)state;
 	world_init_vtcr(&w, &caps, HA | HD);
 	port_desc_store(w.p, &w.l3[0], PAGE_0(&w) | DBM | WRITE);
-	port_desc_store(w.p, &w.l3[0], PAGE_0(&w) | DBM);
+	(void)port_desc_swap(w.p, &w.l3[0], PAGE_0(&w) | DBM);
 	assert_int_equal(machine_access(w.p, IPA(IPA_A), MACHINE_WRITE).fault, MF_NONE);
 	assert_int_equal(w.l3[0], PAGE_0(&w) | DBM);
 	flush(&w, IPA_A, 3);
-	port_desc_store(w.p, &w.l3[0], PAGE_0(&w));
+	(void)port_desc_swap(w.p, &w.l3[0], PAGE_0(&w));
 	assert_int_equal(machine_access(w.p, IPA(IPA_A), MACHINE_WRITE).fault, MF_PERMISSION);
 	machine_delete(w.p);
 }
