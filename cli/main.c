@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/check.h"
 #include "cli/error.h"
 #include "cli/initramfs.h"
 #include "cli/options.h"
@@ -17,8 +18,9 @@ static const char usage[] =
 	"usage: catwalk COMMAND [OPTIONS]\n"
 	"\n"
 	"  run PROGRAM [ARGUMENTS...]  run a static Linux/AArch64 program on Catwalk in QEMU\n"
+	"  check PATH...               run scenarios on the modelled machine\n"
 	"\n"
-	"catwalk run --help says more.\n";
+	"catwalk COMMAND --help says more.\n";
 
 /* An initramfs lies in RAM twice while it is unpacked, beside the kernel and its page metadata. */
 static int check_memory(const struct run_options *options, const struct initramfs *initramfs)
@@ -94,12 +96,14 @@ int main(int argc, char **argv)
 {
 	open_standard_descriptors();
 	if (argc < 2)
-		return bad_input("a command is missing; accepted is: run (see catwalk --help)");
+		return bad_input("a command is missing; accepted are: run, check (see catwalk --help)");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		fputs(usage, stdout);
 		return 0;
 	}
 	if (!strcmp(argv[1], "run"))
 		return command_run(argc - 1, argv + 1);
-	return bad_input("'%s' is no command; accepted is: run (see catwalk --help)", argv[1]);
+	if (!strcmp(argv[1], "check"))
+		return command_check(argc - 1, argv + 1);
+	return bad_input("'%s' is no command; accepted are: run, check (see catwalk --help)", argv[1]);
 }
