@@ -22,6 +22,8 @@ enum {
 	WORDS_AGE = 1 << 10,
 	WORDS_NAME = 1 << 11,
 	WORDS_WRITE = 1 << 12,
+	WORDS_SABOTAGE = 1 << 13,
+	WORDS_DEAF = 1 << 14,
 };
 
 #define PLACE(field) ((u8)(offsetof(struct operands, field) / sizeof(u64)))
@@ -66,6 +68,18 @@ static const struct {
 	{ "write", true, WORDS_WRITE, PLACE(is_write) },
 	{ "test", S2_AGE_TEST, WORDS_AGE, PLACE(how) },
 	{ "clear", S2_AGE_CLEAR, WORDS_AGE, PLACE(how) },
+	{ "no-notifier", SABOTAGE_NO_NOTIFIER, WORDS_SABOTAGE, PLACE(how) },
+	{ "late-notifier", SABOTAGE_LATE_NOTIFIER, WORDS_SABOTAGE, PLACE(how) },
+	{ "lose-dirty", SABOTAGE_LOSE_DIRTY, WORDS_SABOTAGE, PLACE(how) },
+	{ "mark-dirty", SABOTAGE_MARK_DIRTY, WORDS_SABOTAGE, PLACE(how) },
+	{ "change-refused", SABOTAGE_CHANGE_REFUSED, WORDS_SABOTAGE, PLACE(how) },
+	{ "leak", SABOTAGE_LEAK, WORDS_SABOTAGE, PLACE(how) },
+	{ "old-contents", SABOTAGE_OLD_CONTENTS, WORDS_SABOTAGE, PLACE(how) },
+	{ "no-clean", SABOTAGE_NO_CLEAN, WORDS_SABOTAGE, PLACE(how) },
+	{ "tlbi", DEAF_TLBI, WORDS_DEAF, PLACE(how) },
+	{ "stage1", DEAF_STAGE1, WORDS_DEAF, PLACE(how) },
+	{ "dcache", DEAF_DCACHE, WORDS_DEAF, PLACE(how) },
+	{ "icache", DEAF_ICACHE, WORDS_DEAF, PLACE(how) },
 };
 
 /* A word with a number behind it: NAME=NUMBER. */
@@ -231,6 +245,25 @@ static struct world_result run_dma(struct world *w, const struct operands *o)
 	return world_dma(w, HVA(o->hva), (enum machine_dma)o->dma, o->is_write);
 }
 
+static struct world_result run_poison(struct world *w, const struct operands *o)
+{
+	return world_host_poison(w, HVA(o->hva));
+}
+
+/* ---- what goes wrong on purpose */
+
+static struct world_result run_misbehave(struct world *w, const struct operands *o)
+{
+	world_misbehave(w, (enum world_sabotage)o->how);
+	return (struct world_result){ .error = ERR_OK };
+}
+
+static struct world_result run_forget(struct world *w, const struct operands *o)
+{
+	machine_deafen(world_port(w), (enum machine_deafness)o->how);
+	return (struct world_result){ .error = ERR_OK };
+}
+
 /* ---- VMs and slots */
 
 static struct world_result run_vm(struct world *w, const struct operands *o)
@@ -283,17 +316,29 @@ static struct world_result run_policy(struct world *w, const struct operands *o)
 
 /* ---- guests */
 
-static struct world_result guest(struct world *w, const struct operands *o, enum machine_op op)
+static struct machine_guest_op guest_op(const struct operands *o, enum machine_op op)
 {
-	struct machine_guest_op g = {
+	return (struct machine_guest_op){
 		.ipa = IPA(o->ipa),
 		.op = op,
 		.s1 = (enum machine_s1)o->s1,
 		.table = { IPA(o->table[0]), IPA(o->table[1]) },
 		.updates_af = o->updates_af,
 	};
+}
+
+static struct world_result guest(struct world *w, const struct operands *o, enum machine_op op)
+{
+	struct machine_guest_op g = guest_op(o, op);
 
 	return world_guest(w, (unsigned int)o->vm, (unsigned int)o->vcpu, &g);
+}
+
+static struct world_result run_pair(struct world *w, const struct operands *o)
+{
+	struct machine_guest_op g = guest_op(o, o->is_write ? MACHINE_WRITE : MACHINE_READ);
+
+	return world_guest_pair(w, (unsigned int)o->vm, (unsigned int)o->vcpu, &g);
 }
 
 static struct world_result run_read(struct world *w, const struct operands *o)
@@ -432,6 +477,18 @@ static const struct verb verbs[] = {
 	{ "vmm", "read|write HVA", run_vmm, NULL, JUST(hva), WORDS_WRITE },
 	{ "dma", "read|write HVA coherent|bypass", run_dma, NULL, JUST(hva),
 	  WORDS_WRITE | WORDS_DMA },
+	{ "poison", "HVA", run_poison, NULL, JUST(hva), 0 },
+	{ "misbehave",
+	  "no-notifier|late-notifier|lose-dirty|mark-dirty|change-refused|leak|old-contents|"
+	  "no-clean",
+	  run_misbehave,
+	  NULL,
+	  0,
+	  { 0 },
+	  WORDS_SABOTAGE },
+	{ "forget", "tlbi|stage1|dcache|icache", run_forget, NULL, 0, { 0 }, WORDS_DEAF },
+	{ "pair", "read|write " GUEST_TEXT, run_pair, print_guest, JUST(ipa),
+	  GUEST_WORDS | WORDS_WRITE },
 	{ "vm", "N", run_vm, NULL, JUST(vm), 0 },
 	{ "vm-end", "N", run_vm_end, NULL, JUST(vm), 0 },
 	{ "slot",
