@@ -24,25 +24,25 @@
  * them), and whence the rule. MISUSE is an error of the test, not of the software under test.
  */
 #define MACHINE_REFUSALS(X)                                                                        \
-	X(BREAK, "change without break", "D8.16.1: a valid descriptor becomes another valid one")  \
-	X(TLBI, "missing TLBI", "D8.16.1, D8.17: a TLB may hold what software believes gone")      \
-	X(VMID, "VMID taken over", "D8.17: a TLB may hold entries of the VMID's former VM")        \
-	X(CONFLICT, "conflicting translations", "D8.16.3: contiguous or block entries disagree")   \
-	X(LOST, "lost update", "D8.5: a plain store over a descriptor that hardware may update")   \
-	X(TABLE_USE, "use of a freed table", "a walk, by hardware or software, in freed memory")   \
-	X(TABLE_LINKED, "free of a linked table", "a walk may still reach it")                     \
-	X(TABLE_GRACE, "missing grace period", "a software walk may still read it")                \
-	X(TABLE_STATE, "wrong table", "a table is freed or referred to that is not allocated")     \
-	X(CLEAN, "missing clean", "D7.5, B2.16: lines not in memory when they are owed there")     \
-	X(IC, "missing IC", "B2.7.4: execution granted over stale instruction caches")             \
-	X(STALE_READ, "stale read", "D7.5: somebody read older data than was handed to him")       \
-	X(STALE_FETCH, "stale fetch", "B2.7.4: somebody executed older code than that")            \
-	X(ALIAS, "mismatched alias", "B2.16: one location with conflicting attributes")            \
-	X(DEADLOCK, "dead lock", "a lock is taken twice, or by who cannot get it")                 \
-	X(LOCK, "wrong unlock", "a lock or a section is left that is not held")                    \
-	X(SLEEP, "sleep", "what may sleep is called with a spin lock held or in a walk section")   \
-	X(ORDER, "wrong sequence", "engine/port.h: calls out of their order, or not implemented")  \
-	X(BUG, "broken invariant", "the engine found it itself")                                   \
+	X(BREAK, "change without break", "D8.13: a valid descriptor becomes another valid one")    \
+	X(TLBI, "missing TLBI", "D8.13, D8.14: a TLB may hold what software believes gone")        \
+	X(VMID, "VMID taken over", "D8.14: a TLB may hold entries of the VMID's former VM")        \
+	X(CONFLICT, "conflicting translations", "D8.6: a contiguous set that disagrees")           \
+	X(LOST, "lost update", "D8.5: a plain store over what hardware may update")                \
+	X(TABLE_USE, "use of a freed table", "D8.14: a walk, or software's, in freed memory")      \
+	X(TABLE_LINKED, "free of a linked table", "D8.14: a walk may still reach it")              \
+	X(TABLE_GRACE, "missing grace period", "engine/port.h: software may still walk it")        \
+	X(TABLE_STATE, "wrong table", "engine/port.h: freed or linked, but not allocated")         \
+	X(CLEAN, "missing clean", "D7.5, B2.8: lines not in memory when they are owed there")      \
+	X(IC, "missing IC", "B2.2.5: execution granted over stale instruction caches")             \
+	X(STALE_READ, "stale read", "D7.5, B2.8: older data than what was handed over")            \
+	X(STALE_FETCH, "stale fetch", "B2.2.5: older code than what was handed over")              \
+	X(ALIAS, "mismatched alias", "B2.8: one location with conflicting attributes")             \
+	X(DEADLOCK, "dead lock", "engine/port.h: a lock by who has it, or cannot get it")          \
+	X(LOCK, "wrong unlock", "engine/port.h: a lock or section is left that is not held")       \
+	X(SLEEP, "sleep", "engine/port.h: with a lock held or in a walk section")                  \
+	X(ORDER, "wrong sequence", "engine/port.h: calls out of order, or not implemented")        \
+	X(BUG, "broken invariant", "engine/port.h: the engine found it itself")                    \
 	X(MISUSE, "misuse of the model", "the test asks for what no machine has")
 
 enum machine_refusal_kind {
@@ -200,7 +200,7 @@ struct machine_access machine_access(struct port *p, ipa_t ipa, enum machine_op 
 bool machine_may_write(struct port *p, u64 vttbr, ipa_t ipa);
 
 /* What stage 1 says of the page (or, for tables, the guest's TCR: write-back). Off: data accesses
- * are Device unless stage 2 forces them, fetches are cacheable (D8.2.11). */
+ * are Device unless stage 2 forces them, fetches are cacheable (D8.2). */
 enum machine_s1 { S1_OFF, S1_WB, S1_NC, S1_DEVICE };
 struct machine_guest_op {
 	ipa_t ipa; /* stage 1 maps identically, so also the VA */
@@ -219,7 +219,7 @@ struct machine_guest_result {
 /* The guest on this CPU reads, writes or fetches the line at the address, through both stages. */
 struct machine_guest_result machine_guest(struct port *p, const struct machine_guest_op *op);
 /* The guest's maintenance by address: the stage-2 fault hardware would raise (IVAC needs write
- * permission), or done. With stage 2 on, IVAC does what CIVAC does (D7.5.9.5). */
+ * permission), or done. With stage 2 on, IVAC does what CIVAC does (D7.5). */
 struct machine_guest_result machine_guest_cmo(struct port *p, ipa_t ipa, enum machine_cmo op);
 
 /* Called for every guest access that goes through, with what it used. NULL: none. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who maps which memory on the modelled machine: the leaves that TLBs may use, and the host's own
- * mappings, so that mismatched aliases are seen (Arm ARM B2.16). Memory is counted in frames, one
+ * mappings, so that mismatched aliases are seen (Arm ARM B2.8). Memory is counted in frames, one
  * for each naturally aligned piece that a leaf at some level maps.
  */
 #include "port/model/machine_priv.h"
@@ -155,20 +155,27 @@ bool alias_is_cacheable(const struct port *p, u64 pa)
 
 /* ---- stage-2 leaves */
 
-void alias_leaf_added(struct port *p, u64 desc, int level)
+static void count_leaf(struct port *p, const struct mapping *a, u32 change)
 {
-	struct frame *f = frame_get(p, desc & M_ADDR, level);
+	enum machine_type type = guest_type(&p->caps, a->desc);
+	u64 ipa = m_is_wide(a) ? m_cont_base(a->ipa, a->level) : a->ipa;
 
-	f->stage2[guest_type(&p->caps, desc)]++;
-	f->exec += !(desc & M_XN);
+	for (u64 i = 0; i < (m_is_wide(a) ? M_CONT_ENTRIES : 1); i++) {
+		struct frame *f = frame_get(p, mapping_pa(a, ipa + i * m_size(a->level)), a->level);
+
+		f->stage2[type] += change;
+		f->exec += a->desc & M_XN ? 0 : change;
+	}
 }
 
-void alias_leaf_gone(struct port *p, u64 desc, int level)
+void alias_leaf_added(struct port *p, const struct mapping *a)
 {
-	struct frame *f = frame_get(p, desc & M_ADDR, level);
+	count_leaf(p, a, 1);
+}
 
-	f->stage2[guest_type(&p->caps, desc)]--;
-	f->exec -= !(desc & M_XN);
+void alias_leaf_gone(struct port *p, const struct mapping *a)
+{
+	count_leaf(p, a, ~0U);
 }
 
 static const char *type_name(bool is_wb)
@@ -186,7 +193,7 @@ static void __noreturn refuse(struct port *p, u64 pa, bool stage2_is_wb)
 void alias_check_make(struct port *p, u64 desc, int level)
 {
 	bool is_wb = guest_type(&p->caps, desc) == MACHINE_WB;
-	u64 pa = desc & M_ADDR;
+	u64 pa = m_leaf_pa(desc, level);
 	const struct frame *f;
 
 	if (!p->machine->pieces.used)

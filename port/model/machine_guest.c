@@ -46,6 +46,7 @@ void machine_guest_enter(struct port *p, u64 vttbr, u64 vtcr)
 	if (vm < 0)
 		vm = vm_new(p, root_pa, vtcr);
 	if (m->vm[vm].vmid != vmid) {
+		table_unlink_root(p, vm);
 		tlb_renumber(p, vm, vmid);
 		m->vm[vm].vmid = vmid;
 		table_link_root(p, vm);
@@ -156,7 +157,7 @@ static struct translation finish(const struct port *p, const struct vm_known *vm
 	if (!allows(p, vm, desc, op))
 		return faults(MF_PERMISSION, level);
 	return (struct translation){
-		.access = { .pa = PA((desc & M_ADDR) + (ipa & (m_size(level) - 1))),
+		.access = { .pa = PA(m_leaf_pa(desc, level) + (ipa & (m_size(level) - 1))),
 			    .type = guest_type(&p->caps, desc) },
 		.desc = desc,
 		.level = level,
@@ -198,37 +199,35 @@ static struct translation walk(struct port *p, const struct vm_known *vm, u64 ip
 
 enum { STALE_MAX = 8 };
 
-/* The stale entry that is used, or NULL. One that a write would have to mark dirty is not: hardware
- * looks at the descriptor again for that (D8.5.2). */
-static const struct tlb_entry *pick_stale(struct port *p, int vm, u64 ipa, int op)
+/* Picks the stale entry that is used; false: none. One that a write would have to mark dirty is
+ * not: hardware looks at the descriptor again for that (D8.5.2). */
+static bool pick_stale(struct port *p, int vm, u64 ipa, int op, struct mapping *out)
 {
-	const struct tlb_entry *stale[STALE_MAX];
+	struct mapping stale[STALE_MAX];
 	unsigned int n = tlb_stale(p, vm, ipa, stale, STALE_MAX), pick = 1;
 
 	if (!n)
-		return NULL;
+		return false;
 	if (p->machine->on_choice)
 		pick = machine_choose(p, MAY_USE_STALE, n + 1);
 	if (!pick)
-		return NULL;
-	if (op == MACHINE_WRITE && marks_dirty(&p->machine->vm[vm], stale[pick - 1]->desc))
-		return NULL;
-	return stale[pick - 1];
+		return false;
+	*out = stale[pick - 1];
+	return !(op == MACHINE_WRITE && marks_dirty(&p->machine->vm[vm], out->desc));
 }
 
 static struct translation translate(struct port *p, u64 ipa, int op)
 {
 	int vm = loaded_vm(p);
 	const struct vm_known *v = &p->machine->vm[vm];
-	const struct tlb_entry *e;
 	struct translation t;
+	struct mapping stale;
 
 	if (ipa >> (64 - (v->vtcr & 63)))
 		return faults(MF_TRANSLATION, 0);
-	e = pick_stale(p, vm, ipa, op);
-	if (!e)
+	if (!pick_stale(p, vm, ipa, op, &stale))
 		return walk(p, v, ipa, op);
-	t = finish(p, v, e->desc, e->level, ipa, op);
+	t = finish(p, v, stale.desc, stale.level, ipa, op);
 	t.stale = true;
 	return t;
 }

@@ -70,7 +70,7 @@ void ledger_check_make(struct port *p, u64 old, u64 desc, int level)
 {
 	bool is_new = !(old & M_VALID) || ((old ^ desc) & ~M_SOFT);
 	bool gains_exec = !(desc & M_XN) && (is_new || (old & M_XN));
-	u64 pa = desc & M_ADDR;
+	u64 pa = m_leaf_pa(desc, level);
 
 	if (!is_new && !gains_exec)
 		return;

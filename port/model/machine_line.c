@@ -307,7 +307,7 @@ u64 machine_line_read(struct port *p, pa_t pa, enum machine_attr attr)
 	return seen;
 }
 
-/* Non-cacheable fetches go to memory, past all caches (B2.7.4). */
+/* Non-cacheable fetches go to memory, past all caches. */
 u64 line_fetch(struct port *p, pa_t pa, enum machine_attr attr)
 {
 	struct line *l = line_get(p, pa.v);

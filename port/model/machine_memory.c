@@ -62,15 +62,17 @@ void machine_table_free(struct port *p, u64 *page, unsigned int order)
 {
 	struct table *t = table_of(p, page);
 
-	if (is_root(p, t, page))
+	if (is_root(p, t, page)) {
+		table_unlink_root(p, t->vm);
 		tlb_forget_vm(p, t->vm);
-	else if (t && t->linked)
+	} else if (t && t->linked) {
 		machine_refuse(p, REFUSED_TABLE_LINKED, t->ipa,
 			       "free of a table that is linked at IPA %#lx level %d",
 			       (unsigned long)t->ipa, t->level);
-	else if (t && t->was_linked)
+	} else if (t && t->was_linked) {
 		machine_refuse(p, REFUSED_TABLE_GRACE, t->ipa,
 			       "a table that software may walk is freed without a grace period");
+	}
 	tlb_check_table_free(p, machine_table_pa(p, page));
 	table_kill(p, page, order);
 }

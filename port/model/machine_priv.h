@@ -15,12 +15,15 @@
 #define M_READ	  (1UL << 6)
 #define M_WRITE	  (1UL << 7)
 #define M_AF	  (1UL << 10)
+#define M_NT	  (1UL << 16) /* in a block: do not cache (FEAT_BBM level 1) */
 #define M_DBM	  (1UL << 51)
+#define M_CONT	  (1UL << 52)
 #define M_XN	  (1UL << 54)
 #define M_ADDR	  0xfffffffff000UL
-/* What may change without break: permissions, Access flag, dirty-bit modifier, and what hardware
- * ignores (bits 58:55). */
-#define M_SOFT (M_READ | M_WRITE | M_AF | M_DBM | M_XN | 0xfUL << 55)
+#define M_IGNORED (0xfUL << 55) /* by hardware */
+#define M_PERMS	  (M_READ | M_WRITE | M_XN)
+/* What may change without break. */
+#define M_SOFT (M_PERMS | M_AF | M_DBM | M_IGNORED)
 
 /* VTCR_EL2 */
 #define M_VTCR_HA (1UL << 21)
@@ -44,6 +47,33 @@ static inline u64 m_size(int level)
 static inline u64 m_base(u64 addr, int level)
 {
 	return addr & ~(m_size(level) - 1);
+}
+
+/* Output address of a leaf; nT lies among the address bits of larger ones. */
+static inline u64 m_leaf_pa(u64 d, int level)
+{
+	return m_base(d & M_ADDR, level);
+}
+
+/* Descriptors of a contiguous set (4 KiB granule). */
+#define M_CONT_ENTRIES 16UL
+
+static inline u64 m_cont_base(u64 addr, int level)
+{
+	return addr & ~(M_CONT_ENTRIES * m_size(level) - 1);
+}
+
+/* A descriptor and where it is found; @ipa: of its first byte. */
+struct mapping {
+	u64 ipa, desc;
+	int level;
+	bool is_table;
+};
+
+/* May a TLB hold one entry for the whole contiguous set? */
+static inline bool m_is_wide(const struct mapping *a)
+{
+	return !a->is_table && (a->desc & M_CONT);
 }
 
 /* Tables live in one arena, and are never reused: who touches a freed one is found out. */
@@ -92,6 +122,8 @@ struct tlb_entry {
 	s8 level;
 	bool is_table;
 	bool used;
+	bool is_narrow;	  /* of a contiguous set, only the own part may still be held */
+	u32 narrow_going; /* CPUs that issued an invalidation of another part, not complete */
 	int vm;
 	int next;		    /* in its bucket, or in the free list */
 	int stale_next, stale_prev; /* if it is gone */
@@ -110,6 +142,7 @@ struct tlb {
 	struct tlb_bucket *bucket;
 	u32 generation;
 	int at_level[4][2]; /* entries by level and is_table: what need not be searched */
+	int wide_at[4];	    /* of which have the Contiguous bit */
 	int stale;	    /* first of those that are not current */
 };
 
@@ -284,42 +317,73 @@ struct table *table_of(const struct port *p, const u64 *desc);
 u64 *table_page(const struct port *p, const struct table *t);
 /* Hardware changes a live descriptor from @old to @new_value (Access flag, dirty state). */
 void table_hardware_write(struct port *p, u64 *desc, u64 old, u64 new_value);
-/* Makes the tree below @root known to the TLBs under @vm. */
+/* Makes the VM's tree known to the TLBs under its present VMID. */
 void table_link_root(struct port *p, int vm);
+/* What the tree held is stale. */
+void table_unlink_root(struct port *p, int vm);
 
 /* ---- what TLBs hold (machine_tlb.c) */
 void tlb_init(struct tlb *t);
 void tlb_reset(struct tlb *t);
 void tlb_delete(struct tlb *t);
-void tlb_add(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table);
+void tlb_add(struct port *p, int vm, const struct mapping *a);
 /* The descriptor is no longer what it was. */
-void tlb_end(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table);
+void tlb_end(struct port *p, int vm, const struct mapping *a);
 void tlb_drop(struct port *p, struct tlb_entry *e);
+/* Of a contiguous set, only the part that is its own is still held. */
+void tlb_narrow(struct port *p, struct tlb_entry *e);
 /* Refuses if a stale entry conflicts with a leaf or table about to become valid. */
-void tlb_check_make(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table);
+void tlb_check_make(struct port *p, int vm, const struct mapping *made);
 /* Refuses if any CPU may walk @table. */
 void tlb_check_table_free(struct port *p, pa_t table);
-/* The stale leaves that this CPU may use for @ipa, at most @max, the newest of a level first. */
-unsigned int tlb_stale(const struct port *p, int vm, u64 ipa, const struct tlb_entry **out,
+/* The stale leaves that this CPU may use for @ipa, at most @max, the newest of a level first; and
+ * what others of its contiguous set make of it. */
+unsigned int tlb_stale(const struct port *p, int vm, u64 ipa, struct mapping *out,
 		       unsigned int max);
 /* A VM takes @vmid: refuses if it is taken; its entries under another number become stale. */
 void tlb_renumber(struct port *p, int vm, u16 vmid);
 void tlb_forget_vm(struct port *p, int vm);
+
+static inline struct mapping tlb_mapping(const struct tlb_entry *e)
+{
+	u64 desc = e->is_narrow ? e->desc & ~M_CONT : e->desc;
+
+	return (struct mapping){ e->ipa, desc, e->level, e->is_table };
+}
+
+/* FEAT_BBM level 1: a block with nT set is not cached. */
+static inline bool m_is_uncached(const struct port *p, const struct mapping *a)
+{
+	return p->caps.bbm >= 1 && !a->is_table && a->level < 3 && (a->desc & M_NT);
+}
 
 static inline bool tlb_is_held(const struct tlb_entry *e)
 {
 	return (e->stage2 | e->combined) != 0;
 }
 
+/* ---- what may change, and how (machine_bbm.c) */
+bool mapping_holds(const struct mapping *a, u64 ipa);
+bool mappings_meet(const struct mapping *a, const struct mapping *b);
+/* Where a leaf maps @ipa, which may be another's of its contiguous set. */
+u64 mapping_pa(const struct mapping *a, u64 ipa);
+/* May a TLB hold @held while @made, which meets it, becomes valid? Permissions may differ. */
+bool mappings_agree(const struct port *p, const struct mapping *held, const struct mapping *made);
+/* May @new_value replace @old, both valid, without break? */
+bool bbm_allows(const struct port *p, int level, u64 old, u64 new_value);
+/* Refuses if @made, a leaf about to be entry @index of table @page, disagrees with the rest of its
+ * contiguous set. */
+void bbm_check_contiguous(struct port *p, const u64 *page, u64 index, const struct mapping *made);
+
 /* ---- memory by who maps it (machine_alias.c) */
 void alias_reset(struct machine *m);
 void alias_delete(struct machine *m);
-/* A leaf gets into TLBs, or leaves the last. */
-void alias_leaf_added(struct port *p, u64 desc, int level);
-void alias_leaf_gone(struct port *p, u64 desc, int level);
+/* A leaf gets into tables or, stale, into TLBs; or leaves them. */
+void alias_leaf_added(struct port *p, const struct mapping *a);
+void alias_leaf_gone(struct port *p, const struct mapping *a);
 /* Refuses if a leaf about to become valid disagrees with the host's mappings. */
 void alias_check_make(struct port *p, u64 desc, int level);
-/* May a TLB hold a leaf that maps any of it? */
+/* May a walk find or a TLB hold a leaf that maps any of it? */
 bool alias_is_mapped(const struct port *p, u64 pa, u64 size);
 bool alias_is_executable(const struct port *p, u64 pa);
 /* May lines be filled speculatively? */

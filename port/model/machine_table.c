@@ -50,7 +50,32 @@ static const char *level_name(int level)
 
 /* ---- linking: what walks can reach, TLBs may hold */
 
-static void link_entry(struct port *p, int vm, u64 ipa, int level, u64 desc);
+static void link_table(struct port *p, int vm, struct table *t, u64 ipa, int level);
+
+static struct mapping mapping_of(u64 ipa, int level, u64 desc)
+{
+	return (struct mapping){ ipa, desc, level, m_is_table(desc, level) };
+}
+
+static void link_leaf(struct port *p, const u64 *page, u64 index, const struct mapping *leaf)
+{
+	bbm_check_contiguous(p, page, index, leaf);
+	alias_check_make(p, leaf->desc, leaf->level);
+	alias_leaf_added(p, leaf);
+}
+
+/* Entry @index of @page, which is in @vm's tree, becomes or is @desc. */
+static void link_entry(struct port *p, int vm, const u64 *page, u64 index, struct mapping made)
+{
+	if (!(made.desc & M_VALID))
+		return;
+	tlb_check_make(p, vm, &made);
+	if (!made.is_table)
+		link_leaf(p, page, index, &made);
+	tlb_add(p, vm, &made);
+	if (made.is_table)
+		link_table(p, vm, table_at(p, made.desc), made.ipa, made.level + 1);
+}
 
 static void link_table(struct port *p, int vm, struct table *t, u64 ipa, int level)
 {
@@ -62,22 +87,21 @@ static void link_table(struct port *p, int vm, struct table *t, u64 ipa, int lev
 	t->ipa = ipa;
 	t->level = level;
 	for (u64 i = 0; i < ENTRIES; i++)
-		link_entry(p, vm, ipa + i * m_size(level), level, page[i]);
+		link_entry(p, vm, page, i, mapping_of(ipa + i * m_size(level), level, page[i]));
 }
 
-static void link_entry(struct port *p, int vm, u64 ipa, int level, u64 desc)
+static void unlink_table(struct port *p, int vm, struct table *t);
+
+static void unlink_entry(struct port *p, int vm, struct mapping gone)
 {
-	if (!(desc & M_VALID))
+	if (!(gone.desc & M_VALID))
 		return;
-	tlb_check_make(p, vm, ipa, level, desc, m_is_table(desc, level));
-	if (m_is_leaf(desc, level))
-		alias_check_make(p, desc, level);
-	tlb_add(p, vm, ipa, level, desc, m_is_table(desc, level));
-	if (m_is_table(desc, level))
-		link_table(p, vm, table_at(p, desc), ipa, level + 1);
+	tlb_end(p, vm, &gone);
+	if (gone.is_table)
+		unlink_table(p, vm, table_at(p, gone.desc));
+	else
+		alias_leaf_gone(p, &gone);
 }
-
-static void unlink_entry(struct port *p, int vm, u64 ipa, int level, u64 desc);
 
 static void unlink_table(struct port *p, int vm, struct table *t)
 {
@@ -85,71 +109,34 @@ static void unlink_table(struct port *p, int vm, struct table *t)
 
 	t->linked = false;
 	for (u64 i = 0; i < ENTRIES; i++)
-		unlink_entry(p, vm, t->ipa + i * m_size(t->level), t->level, page[i]);
+		unlink_entry(p, vm, mapping_of(t->ipa + i * m_size(t->level), t->level, page[i]));
 }
 
-static void unlink_entry(struct port *p, int vm, u64 ipa, int level, u64 desc)
+static struct table *root_of(const struct port *p, int vm)
 {
-	if (!(desc & M_VALID))
-		return;
-	tlb_end(p, vm, ipa, level, desc, m_is_table(desc, level));
-	if (m_is_table(desc, level))
-		unlink_table(p, vm, table_at(p, desc));
+	return table_of(p, machine_table_at(p, PA(p->machine->vm[vm].root_pa)));
 }
 
 void table_link_root(struct port *p, int vm)
 {
-	const struct vm_known *v = &p->machine->vm[vm];
-	struct table *t = table_of(p, machine_table_at(p, PA(v->root_pa)));
-	u64 span = m_size(v->start_level) * ENTRIES;
+	int level = p->machine->vm[vm].start_level;
+	struct table *t = root_of(p, vm);
 
 	for (u64 i = 0; i < 1UL << t->order; i++)
-		link_table(p, vm, &t[i], i * span, v->start_level);
+		link_table(p, vm, &t[i], i * m_size(level) * ENTRIES, level);
+}
+
+void table_unlink_root(struct port *p, int vm)
+{
+	struct table *t = root_of(p, vm);
+
+	for (u64 i = 0; i < 1UL << t->order; i++) {
+		if (t[i].linked)
+			unlink_table(p, vm, &t[i]);
+	}
 }
 
 /* ---- watching writes */
-
-static bool only_soft_change(u64 old, u64 new_value)
-{
-	return ((old ^ new_value) & ~M_SOFT) == 0;
-}
-
-/* Does the table translate as block @block at @level does, attribute by attribute? */
-static bool translates_as(const struct port *p, u64 table_desc, u64 block, int level)
-{
-	const u64 *page = machine_table_at(p, PA(table_desc & M_ADDR));
-	u64 child = (block & ~M_TABLE) | (level + 1 == 3 ? M_TABLE : 0);
-
-	for (u64 i = 0; i < ENTRIES; i++) {
-		if (page[i] != child + i * m_size(level + 1))
-			return false;
-	}
-	return true;
-}
-
-/* FEAT_BBM level 2: a block may become a table of the same translations, and the reverse, without
- * break and without nT (D8.16.1). */
-static bool only_size_change(const struct port *p, int level, u64 old, u64 new_value)
-{
-	if (p->caps.bbm < 2 || m_is_table(old, level) == m_is_table(new_value, level))
-		return false;
-	return m_is_table(old, level) ? translates_as(p, old, new_value, level)
-				      : translates_as(p, new_value, old, level);
-}
-
-static void check_valid_to_valid(struct port *p, const struct table *t, u64 ipa, u64 old,
-				 u64 new_value)
-{
-	if (m_is_leaf(old, t->level) && m_is_leaf(new_value, t->level) &&
-	    only_soft_change(old, new_value))
-		return;
-	if (only_size_change(p, t->level, old, new_value))
-		return;
-	machine_refuse(p, REFUSED_BREAK, ipa,
-		       "valid descriptor %#lx at IPA %#lx (%s) changed to %#lx without break",
-		       (unsigned long)old, (unsigned long)ipa, level_name(t->level),
-		       (unsigned long)new_value);
-}
 
 static u64 ipa_of(const struct port *p, const struct table *t, const u64 *desc)
 {
@@ -160,10 +147,10 @@ static void note_write(struct port *p, const struct table *t, u64 ipa, u64 old, 
 		       enum event_kind kind)
 {
 	struct event *e = history_add(p, kind);
-	u64 pa = m_is_leaf(new_value, t->level) ? new_value : old;
+	u64 leaf = m_is_leaf(new_value, t->level) ? new_value : old;
 
 	e->ipa = ipa;
-	e->pa = m_is_leaf(pa, t->level) ? pa & M_ADDR : NO_PLACE;
+	e->pa = m_is_leaf(leaf, t->level) ? m_leaf_pa(leaf, t->level) : NO_PLACE;
 	e->size = m_size(t->level);
 	e->a = old;
 	e->b = new_value;
@@ -183,12 +170,17 @@ static void watch(struct port *p, u64 *desc, u64 old, u64 new_value, enum event_
 	ipa = ipa_of(p, t, desc);
 	note_write(p, t, ipa, old, new_value, kind);
 	p->machine->writes++;
-	if ((old & M_VALID) && (new_value & M_VALID))
-		check_valid_to_valid(p, t, ipa, old, new_value);
+	if ((old & M_VALID) && (new_value & M_VALID) && !bbm_allows(p, t->level, old, new_value))
+		machine_refuse(p, REFUSED_BREAK, ipa,
+			       "valid descriptor %#lx at IPA %#lx (%s) changed to %#lx without "
+			       "break",
+			       (unsigned long)old, (unsigned long)ipa, level_name(t->level),
+			       (unsigned long)new_value);
 	if (m_is_leaf(new_value, t->level))
 		ledger_check_make(p, old, new_value, t->level);
-	unlink_entry(p, t->vm, ipa, t->level, old);
-	link_entry(p, t->vm, ipa, t->level, new_value);
+	unlink_entry(p, t->vm, mapping_of(ipa, t->level, old));
+	link_entry(p, t->vm, table_page(p, t), (u64)(desc - table_page(p, t)),
+		   mapping_of(ipa, t->level, new_value));
 	p->machine->counts.desc_writes += kind == EVENT_WRITE_DESC;
 }
 
@@ -232,14 +224,7 @@ static void desc_point(struct port *p, const u64 *desc, const char *where)
 		machine_step(p, STEP_POINT, where);
 }
 
-u64 machine_desc_load(struct port *p, const u64 *desc)
-{
-	desc_point(p, desc, "descriptor load");
-	check_read(p, desc);
-	return *desc;
-}
-
-/* Hardware's last chance before a change; it may walk, so its own changes do not come here. */
+/* Hardware's last chance before a change. It may walk, so its own changes do not come here. */
 static void before_change(struct port *p, const u64 *desc)
 {
 	struct machine *m = p->machine;
@@ -253,10 +238,17 @@ static void before_change(struct port *p, const u64 *desc)
 	m->on_change = fn;
 }
 
+u64 machine_desc_load(struct port *p, const u64 *desc)
+{
+	desc_point(p, desc, "descriptor load");
+	check_read(p, desc);
+	return *desc;
+}
+
 bool machine_desc_cas(struct port *p, u64 *desc, u64 old, u64 new_value)
 {
-	before_change(p, desc);
 	desc_point(p, desc, "descriptor cas");
+	before_change(p, desc);
 	check_read(p, desc);
 	if (*desc != old)
 		return false;
@@ -270,8 +262,8 @@ u64 machine_desc_swap(struct port *p, u64 *desc, u64 new_value)
 {
 	u64 old;
 
-	before_change(p, desc);
 	desc_point(p, desc, "descriptor swap");
+	before_change(p, desc);
 	check_write(p, desc);
 	old = *desc;
 	watch(p, desc, old, new_value, EVENT_WRITE_DESC);

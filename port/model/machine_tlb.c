@@ -23,6 +23,7 @@ void tlb_reset(struct tlb *t)
 	t->free = TLB_NONE;
 	t->stale = TLB_NONE;
 	memset(t->at_level, 0, sizeof(t->at_level));
+	memset(t->wide_at, 0, sizeof(t->wide_at));
 	if (++t->generation == 0) {
 		memset(t->bucket, 0, TLB_BUCKETS * sizeof(*t->bucket));
 		t->generation = 1;
@@ -70,34 +71,35 @@ static int take_entry(struct tlb *t)
 	return t->top++;
 }
 
-void tlb_add(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table)
+void tlb_add(struct port *p, int vm, const struct mapping *a)
 {
 	struct tlb *t = &p->machine->tlb;
 	u16 vmid = p->machine->vm[vm].vmid;
-	struct tlb_bucket *b = bucket_at(t, vmid, ipa, level);
+	struct tlb_bucket *b = bucket_at(t, vmid, a->ipa, a->level);
 	int i;
 
 	if (!vmid)
 		return; /* the VM has no number now, so nothing walks its tables */
-	if (!is_table && !(desc & M_AF))
+	if (!a->is_table && !(a->desc & M_AF))
 		return; /* without the Access flag it may not be cached (D8.5.1) */
+	if (m_is_uncached(p, a))
+		return;
 	i = take_entry(t);
 	t->entry[i] = (struct tlb_entry){
-		.ipa = ipa,
-		.desc = desc,
+		.ipa = a->ipa,
+		.desc = a->desc,
 		.stage2 = all_cpus(p),
 		.combined = all_cpus(p),
 		.vmid = vmid,
-		.level = (s8)level,
-		.is_table = is_table,
+		.level = (s8)a->level,
+		.is_table = a->is_table,
 		.vm = vm,
-		.next = chain(t, vmid, ipa, level),
+		.next = chain(t, vmid, a->ipa, a->level),
 		.used = true,
 	};
 	*b = (struct tlb_bucket){ t->generation, i };
-	t->at_level[level][is_table]++;
-	if (!is_table)
-		alias_leaf_added(p, desc, level);
+	t->at_level[a->level][a->is_table]++;
+	t->wide_at[a->level] += m_is_wide(a);
 }
 
 static void stale_add(struct tlb *t, struct tlb_entry *e)
@@ -121,39 +123,69 @@ static void stale_remove(struct tlb *t, const struct tlb_entry *e)
 		t->entry[e->stale_next].stale_prev = e->stale_prev;
 }
 
+/* A stale entry maps memory; what a current one maps is counted where the descriptor is. */
+static void stale_enter(struct port *p, struct tlb_entry *e)
+{
+	struct mapping a = tlb_mapping(e);
+
+	stale_add(&p->machine->tlb, e);
+	if (!e->is_table)
+		alias_leaf_added(p, &a);
+}
+
+static void stale_leave(struct port *p, const struct tlb_entry *e)
+{
+	struct mapping a = tlb_mapping(e);
+
+	stale_remove(&p->machine->tlb, e);
+	if (!e->is_table)
+		alias_leaf_gone(p, &a);
+}
+
 void tlb_drop(struct port *p, struct tlb_entry *e)
 {
 	struct tlb *t = &p->machine->tlb;
 	int i = (int)(e - t->entry), *link = &bucket_at(t, e->vmid, e->ipa, e->level)->head;
+	struct mapping a = tlb_mapping(e);
 
 	while (*link != i)
 		link = &t->entry[*link].next;
 	*link = e->next;
 	t->at_level[(int)e->level][e->is_table]--;
+	t->wide_at[(int)e->level] -= m_is_wide(&a);
 	if (e->gone)
-		stale_remove(t, e);
-	if (!e->is_table)
-		alias_leaf_gone(p, e->desc, e->level);
+		stale_leave(p, e);
 	*e = (struct tlb_entry){ .next = t->free };
 	t->free = i;
+}
+
+void tlb_narrow(struct port *p, struct tlb_entry *e)
+{
+	struct mapping wide = tlb_mapping(e), narrow;
+
+	alias_leaf_gone(p, &wide);
+	e->is_narrow = true;
+	narrow = tlb_mapping(e);
+	alias_leaf_added(p, &narrow);
+	p->machine->tlb.wide_at[(int)e->level] -= m_is_wide(&wide);
 }
 
 static void retire_entry(struct port *p, struct tlb_entry *e)
 {
 	e->gone = p->machine->writes;
-	stale_add(&p->machine->tlb, e);
+	stale_enter(p, e);
 }
 
-void tlb_end(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table)
+void tlb_end(struct port *p, int vm, const struct mapping *a)
 {
 	struct tlb *t = &p->machine->tlb;
 	u16 vmid = p->machine->vm[vm].vmid;
 
-	for (int i = chain(t, vmid, ipa, level); i != TLB_NONE; i = t->entry[i].next) {
+	for (int i = chain(t, vmid, a->ipa, a->level); i != TLB_NONE; i = t->entry[i].next) {
 		struct tlb_entry *e = &t->entry[i];
 
-		if (e->vm == vm && e->vmid == vmid && e->ipa == ipa && e->level == level &&
-		    e->desc == desc && e->is_table == is_table && !e->gone) {
+		if (e->vm == vm && e->vmid == vmid && e->ipa == a->ipa && e->level == a->level &&
+		    e->desc == a->desc && e->is_table == a->is_table && !e->gone) {
 			retire_entry(p, e);
 			return;
 		}
@@ -162,93 +194,57 @@ void tlb_end(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table
 
 /* ---- conflicts */
 
-struct newcomer {
-	u64 ipa, desc;
-	int level;
-	u16 vmid;
-	bool is_table;
-};
-
-/* Do the stale entry and what becomes valid translate alike, permissions apart? */
-static bool agree(const struct tlb_entry *e, const struct newcomer *n)
+static void check_entry(struct port *p, u16 vmid, const struct tlb_entry *e,
+			const struct mapping *made)
 {
-	return e->level == n->level && e->is_table == n->is_table &&
-	       !((e->desc ^ n->desc) & ~M_SOFT);
-}
+	struct mapping held = tlb_mapping(e);
 
-/* The same translation by an entry of another size: harmless at FEAT_BBM level 2. That a table
- * translates alike is judged leaf by leaf. */
-static bool agree_but_size(const struct port *p, const struct tlb_entry *e,
-			   const struct newcomer *n)
-{
-	u64 hard = ~(M_SOFT | M_ADDR | M_TABLE);
-	u64 base = m_base(n->ipa, n->level), at = base > e->ipa ? base : e->ipa;
-
-	if (p->caps.bbm < 2)
-		return false;
-	if (e->is_table || n->is_table)
-		return e->level == n->level && e->is_table != n->is_table;
-	return e->level != n->level && !((e->desc ^ n->desc) & hard) &&
-	       (e->desc & M_ADDR) + (at - e->ipa) == (n->desc & M_ADDR) + (at - base);
-}
-
-static bool meet(const struct tlb_entry *e, const struct newcomer *n)
-{
-	int coarser = e->level < n->level ? e->level : n->level;
-
-	return e->vmid == n->vmid && m_base(e->ipa, coarser) == m_base(n->ipa, coarser);
-}
-
-static void check_entry(struct port *p, const struct tlb_entry *e, const struct newcomer *n)
-{
-	if (!e->gone || !meet(e, n) || !tlb_is_held(e) || agree(e, n) || agree_but_size(p, e, n))
+	if (!e->gone || e->vmid != vmid || !tlb_is_held(e) || !mappings_meet(&held, made))
 		return;
 	/* A walk cache entry above only says where the next table is: judged where it is. */
-	if (e->is_table && e->level < n->level)
+	if (e->is_table && e->level < made->level)
 		return;
-	machine_refuse(p, REFUSED_TLBI, n->ipa,
+	if ((made->is_table && made->level < e->level) || mappings_agree(p, &held, made))
+		return;
+	machine_refuse(p, REFUSED_TLBI, made->ipa,
 		       "descriptor %#lx made valid at IPA %#lx level %d, but a TLB may hold %s "
 		       "%#lx of IPA %#lx level %d",
-		       (unsigned long)n->desc, (unsigned long)n->ipa, n->level,
+		       (unsigned long)made->desc, (unsigned long)made->ipa, made->level,
 		       e->is_table ? "table" : "leaf", (unsigned long)e->desc,
 		       (unsigned long)e->ipa, e->level);
 }
 
-static void check_key(struct port *p, const struct newcomer *n, int at)
+static void check_key(struct port *p, u16 vmid, const struct mapping *made, int at)
 {
 	const struct tlb *t = &p->machine->tlb;
-	u64 base = m_base(n->ipa, at);
 
-	for (int i = chain(t, n->vmid, base, at); i != TLB_NONE; i = t->entry[i].next) {
-		if (t->entry[i].level == at)
-			check_entry(p, &t->entry[i], n);
-	}
+	for (int i = chain(t, vmid, m_base(made->ipa, at), at); i != TLB_NONE; i = t->entry[i].next)
+		check_entry(p, vmid, &t->entry[i], made);
 }
 
-void tlb_check_make(struct port *p, int vm, u64 ipa, int level, u64 desc, bool is_table)
+static bool has_wide(const struct tlb *t)
+{
+	return (t->wide_at[0] | t->wide_at[1] | t->wide_at[2] | t->wide_at[3]) != 0;
+}
+
+void tlb_check_make(struct port *p, int vm, const struct mapping *made)
 {
 	const struct tlb *t = &p->machine->tlb;
-	const struct newcomer n = {
-		.ipa = ipa,
-		.desc = desc,
-		.level = level,
-		.vmid = p->machine->vm[vm].vmid,
-		.is_table = is_table,
-	};
+	u16 vmid = p->machine->vm[vm].vmid;
 
 	if (t->stale == TLB_NONE)
 		return;
-	for (int at = 0; at <= level; at++) {
-		if (t->at_level[at][0] || t->at_level[at][1])
-			check_key(p, &n, at);
-	}
-	if (is_table || level == 3)
+	/* A leaf conflicts with what is below it, a table does not by itself. Those above and
+	 * beside are found by their keys, unless contiguous sets are about. */
+	if ((made->is_table || made->level == 3) && !m_is_wide(made) && !has_wide(t)) {
+		for (int at = 0; at <= made->level; at++) {
+			if (t->at_level[at][0] || t->at_level[at][1])
+				check_key(p, vmid, made, at);
+		}
 		return;
-	/* A leaf conflicts with what is below it; a table does not by itself. */
-	for (int i = t->stale; i != TLB_NONE; i = t->entry[i].stale_next) {
-		if (t->entry[i].level > level)
-			check_entry(p, &t->entry[i], &n);
 	}
+	for (int i = t->stale; i != TLB_NONE; i = t->entry[i].stale_next)
+		check_entry(p, vmid, &t->entry[i], made);
 }
 
 void tlb_check_table_free(struct port *p, pa_t table)
@@ -267,29 +263,89 @@ void tlb_check_table_free(struct port *p, pa_t table)
 
 /* ---- use */
 
-unsigned int tlb_stale(const struct port *p, int vm, u64 ipa, const struct tlb_entry **out,
-		       unsigned int max)
+/* The chain in which entry @k of those that may translate @ipa at @level stand: first its own, then
+ * the others of its contiguous set. */
+static int chain_of(const struct tlb *t, u16 vmid, u64 ipa, int level, u64 k)
+{
+	u64 set = m_cont_base(ipa, level), size = m_size(level);
+
+	return chain(t, vmid, set + ((ipa - set) / size + k) % M_CONT_ENTRIES * size, level);
+}
+
+static u64 chains(const struct tlb *t, int level)
+{
+	if (t->wide_at[level])
+		return M_CONT_ENTRIES;
+	return t->at_level[level][0] ? 1 : 0;
+}
+
+/* Is it a leaf that is used for @ipa, on the CPUs of @cpus? */
+static bool translates(const struct tlb_entry *e, u16 vmid, int level, u64 ipa, u32 cpus)
+{
+	struct mapping a = tlb_mapping(e);
+
+	return !e->is_table && e->vmid == vmid && e->level == level && mapping_holds(&a, ipa) &&
+	       ((e->stage2 | e->combined) & cpus);
+}
+
+struct stale_list {
+	struct mapping *out;
+	unsigned int n, max;
+};
+
+static void list_add(struct stale_list *l, u64 ipa, u64 desc, int level)
+{
+	for (unsigned int i = 0; i < l->n; i++) {
+		if (l->out[i].ipa == ipa && l->out[i].desc == desc && l->out[i].level == level)
+			return;
+	}
+	if (l->n < l->max)
+		l->out[l->n++] = (struct mapping){ ipa, desc, level, false };
+}
+
+static bool is_current(const struct tlb *t, u16 vmid, u64 ipa, u64 desc, int level)
+{
+	for (int i = chain(t, vmid, ipa, level); i != TLB_NONE; i = t->entry[i].next) {
+		const struct tlb_entry *e = &t->entry[i];
+
+		if (e->ipa == ipa && e->desc == desc && e->level == level && e->vmid == vmid &&
+		    !e->gone)
+			return true;
+	}
+	return false;
+}
+
+/* What @e makes of @base, unless the table says the same. */
+static void list_entry(const struct tlb *t, struct stale_list *l, const struct tlb_entry *e,
+		       u64 base)
+{
+	struct mapping a = tlb_mapping(e);
+	u64 desc = (e->desc & ~M_ADDR) | mapping_pa(&a, base);
+
+	if (e->ipa == base && !e->gone)
+		return;
+	if (e->ipa == base || !is_current(t, e->vmid, base, desc, e->level))
+		list_add(l, base, desc, e->level);
+}
+
+unsigned int tlb_stale(const struct port *p, int vm, u64 ipa, struct mapping *out, unsigned int max)
 {
 	const struct tlb *t = &p->machine->tlb;
 	u16 vmid = p->machine->vm[vm].vmid;
-	u32 cpu = 1U << p->cpu;
-	unsigned int n = 0;
+	struct stale_list l = { out, 0, max };
 
-	for (int level = 0; t->stale != TLB_NONE && level <= 3; level++) {
+	for (int level = 0; (t->stale != TLB_NONE || has_wide(t)) && level <= 3; level++) {
 		u64 base = m_base(ipa, level);
 
-		if (!t->at_level[level][0])
-			continue;
-		for (int i = chain(t, vmid, base, level); i != TLB_NONE; i = t->entry[i].next) {
-			const struct tlb_entry *e = &t->entry[i];
-
-			if (n < max && e->gone && !e->is_table && e->vmid == vmid &&
-			    e->level == level && e->ipa == base &&
-			    ((e->stage2 | e->combined) & cpu))
-				out[n++] = e;
+		for (u64 k = 0; k < chains(t, level); k++) {
+			for (int i = chain_of(t, vmid, base, level, k); i != TLB_NONE;
+			     i = t->entry[i].next) {
+				if (translates(&t->entry[i], vmid, level, base, 1U << p->cpu))
+					list_entry(t, &l, &t->entry[i], base);
+			}
 		}
 	}
-	return n;
+	return l.n;
 }
 
 bool machine_may_write(struct port *p, u64 vttbr, ipa_t ipa)
@@ -300,12 +356,13 @@ bool machine_may_write(struct port *p, u64 vttbr, ipa_t ipa)
 	for (int level = 0; level <= 3; level++) {
 		u64 base = m_base(ipa.v, level);
 
-		for (int i = chain(t, vmid, base, level); i != TLB_NONE; i = t->entry[i].next) {
-			const struct tlb_entry *e = &t->entry[i];
-
-			if (!e->is_table && e->vmid == vmid && e->level == level &&
-			    e->ipa == base && (e->desc & M_WRITE) && tlb_is_held(e))
-				return true;
+		for (u64 k = 0; k < chains(t, level); k++) {
+			for (int i = chain_of(t, vmid, base, level, k); i != TLB_NONE;
+			     i = t->entry[i].next) {
+				if ((t->entry[i].desc & M_WRITE) &&
+				    translates(&t->entry[i], vmid, level, base, ~0U))
+					return true;
+			}
 		}
 	}
 	return false;

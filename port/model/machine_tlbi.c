@@ -72,9 +72,21 @@ static bool covered(const struct tlb_entry *e, u64 start, u64 end, int level)
 	return hint_fits && e->ipa < end && start < e->ipa + m_size(e->level);
 }
 
+/* Is another part of its contiguous set? The entry that holds the whole set goes, one that holds
+ * the own part alone need not. */
+static bool grazed(const struct tlb_entry *e, u64 start, u64 end, int level)
+{
+	struct mapping a = tlb_mapping(e);
+	u64 set = m_cont_base(e->ipa, e->level);
+
+	return m_is_wide(&a) && (level < 0 || level == e->level) && set < end &&
+	       start < set + M_CONT_ENTRIES * m_size(e->level);
+}
+
 static void invalidate(struct port *p, const struct port_tlbi *t, u64 start, u64 end, int level)
 {
 	struct tlb *tlb = &p->machine->tlb;
+	u32 me = 1U << p->cpu;
 
 	check_active(p, t);
 	if (p->machine->deaf[DEAF_TLBI])
@@ -82,8 +94,12 @@ static void invalidate(struct port *p, const struct port_tlbi *t, u64 start, u64
 	for (int i = tlb->stale; i != TLB_NONE; i = tlb->entry[i].stale_next) {
 		struct tlb_entry *e = &tlb->entry[i];
 
-		if (can_go(p, e, vmid_of(t)) && covered(e, start, end, level))
-			e->stage2_going |= 1U << p->cpu;
+		if (!can_go(p, e, vmid_of(t)))
+			continue;
+		if (covered(e, start, end, level))
+			e->stage2_going |= me;
+		else if (grazed(e, start, end, level))
+			e->narrow_going |= me;
 	}
 }
 
@@ -163,8 +179,11 @@ static void complete(struct port *p)
 		struct tlb_entry *e = &tlb->entry[i];
 
 		next = e->stale_next;
+		if (e->narrow_going & me)
+			tlb_narrow(p, e);
 		e->stage2 = e->stage2_going & me ? 0 : e->stage2;
 		e->combined = e->combined_going & me ? 0 : e->combined;
+		e->narrow_going &= ~me;
 		e->stage2_going &= ~me;
 		e->combined_going &= ~me;
 		if (!tlb_is_held(e))
