@@ -455,6 +455,28 @@ static void access_beyond_the_ipa_space(void *arg)
 	assert_int_equal(machine_access(w->p, IPA(1UL << 39), MACHINE_READ).fault, MF_TRANSLATION);
 }
 
+static void enter_with_another_vmid(struct vm *w)
+{
+	machine_guest_enter(w->p, w->vttbr + (1UL << 48), w->vtcr);
+}
+
+static void two_vmids_at_once(void *arg)
+{
+	enter_with_another_vmid(arg);
+}
+
+static void a_new_vmid(void *arg)
+{
+	struct vm *w = arg;
+
+	machine_cpu(w->p, 1);
+	machine_guest_leave(w->p);
+	machine_cpu(w->p, 0);
+	enter_with_another_vmid(w);
+}
+
+REFUSED(bad_one_vm_runs_under_two_vmids, &caps_fwb, two_vmids_at_once, VMID)
+LEGAL(good_vm_gets_a_new_vmid, &caps_fwb, a_new_vmid)
 REFUSED(bad_root_is_freed_under_the_tlbs, &caps_fwb, root_freed, TLBI)
 REFUSED(bad_vmid_0, &caps_fwb, enter_vmid_0, VMID)
 REFUSED(bad_access_without_a_vm, &caps_fwb, access_without_vm, MISUSE)
@@ -604,6 +626,8 @@ int main(void)
 		cmocka_unit_test(bad_table_is_retired_twice),
 		cmocka_unit_test(bad_freed_table_is_linked),
 		cmocka_unit_test(bad_freed_table_is_written),
+		cmocka_unit_test(bad_one_vm_runs_under_two_vmids),
+		cmocka_unit_test(good_vm_gets_a_new_vmid),
 		cmocka_unit_test(bad_root_is_freed_under_the_tlbs),
 		cmocka_unit_test(bad_vmid_0),
 		cmocka_unit_test(bad_access_without_a_vm),
