@@ -445,6 +445,111 @@ REFUSED(bad_another_page_of_the_set_is_mapped_anew, &caps_fwb, remap_another, TL
 REFUSED(bad_page_of_a_set_is_mapped_without_tlbi, &caps_fwb, remap_without_tlbi, TLBI)
 REFUSED(bad_page_of_a_set_is_mapped_before_completion, &caps_fwb, remap_before_completion, TLBI)
 
+/* The page's own entry is gone, but not what its neighbours' say of it. */
+static void neighbours_stay(struct vm *w, u64 flushed, int level)
+{
+	map_set(w, WB | RW | CONT);
+	vm_unmap(w, 5);
+	for (u64 i = 0; i < SET; i++)
+		port_desc_swap(w->p, &w->l3[i], 0);
+	vm_flush(w, vm_ipa(flushed).v, level);
+	port_desc_swap(w->p, &w->l3[5], vm_pa(w, 40).v | PAGE | NC | RW);
+}
+
+static void neighbours_stay_wide(void *arg)
+{
+	neighbours_stay(arg, 100, 3);
+}
+
+static void neighbours_flushed_by_a_wrong_hint(void *arg)
+{
+	neighbours_stay(arg, 5, 2);
+}
+
+static void neighbours_flushed(void *arg)
+{
+	struct vm *w = arg;
+
+	for (u64 i = SET; i < 2 * SET; i++)
+		vm_map(w, i, WB | RW | CONT); /* another set is none of its business */
+	neighbours_stay(w, 7, 3);
+}
+
+static void neighbours_entries_hold_a_page_too(void **state)
+{
+	struct vm w;
+
+	(void)state;
+	vm_at_level(&w, 0);
+	vm_expect_refusal(&w, neighbours_stay_wide, REFUSED_TLBI);
+	vm_at_level(&w, 0);
+	vm_expect_refusal(&w, neighbours_flushed_by_a_wrong_hint, REFUSED_TLBI);
+	vm_at_level(&w, 0);
+	vm_expect_legal(&w, neighbours_flushed);
+}
+
+static void contiguous_after_break_without_tlbi(void *arg)
+{
+	struct vm *w = arg;
+
+	map_set(w, WB | RW);
+	for (u64 i = 0; i < SET; i++)
+		port_desc_swap(w->p, &w->l3[i], 0);
+	map_set(w, WB | RW | CONT);
+}
+
+static void stale_single_entries_conflict_below_level_1(void **state)
+{
+	(void)state;
+	legal_from(1, contiguous_after_break_without_tlbi, REFUSED_TLBI);
+}
+
+/* ---- what does not conflict */
+
+static void not_accessed_then_another(void *arg)
+{
+	struct vm *w = arg;
+
+	port_desc_store(w->p, &w->l3[0], (vm_pa(w, 0).v | PAGE | WB | RW) & ~AF);
+	port_desc_store(w->p, &w->l3[0], 0);
+	port_desc_store(w->p, &w->l3[0], vm_pa(w, 1).v | PAGE | WB | RW);
+}
+
+static void same_table_again(void *arg)
+{
+	struct vm *w = arg;
+	u64 table = w->l2[0];
+
+	port_desc_store(w->p, &w->l2[0], 0);
+	port_desc_store(w->p, &w->l2[0], table);
+	vm_map(w, 0, WB | RW);
+}
+
+static void block_beside_a_stale_page(void *arg)
+{
+	struct vm *w = arg;
+
+	vm_map(w, 0, NC | RW);
+	port_desc_swap(w->p, &w->l3[0], 0);
+	set_block(w, block(w));
+}
+
+static void block_of_another_vm(void *arg)
+{
+	struct vm *w = arg;
+	u64 *root = port_table_alloc(w->p, 0);
+
+	vm_map(w, 0, NC | RW);
+	port_desc_swap(w->p, &w->l3[0], 0);
+	machine_guest_enter(w->p, port_table_pa(w->p, root).v | 2UL << 48, w->vtcr);
+	port_desc_store(w->p, &root[1], (machine_pages(w->p, SZ_1G).v) | BLOCK | WB | RW);
+}
+
+LEGAL(good_leaf_not_accessed_was_not_cached, &caps_fwb, not_accessed_then_another)
+LEGAL(good_the_same_table_is_linked_again, &caps_fwb, same_table_again)
+LEGAL(good_block_beside_a_stale_page, &caps_fwb, block_beside_a_stale_page)
+LEGAL(good_block_of_another_vm, &caps_fwb, block_of_another_vm)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +567,12 @@ int main(void)
 		cmocka_unit_test(bad_another_page_of_the_set_is_mapped_anew),
 		cmocka_unit_test(bad_page_of_a_set_is_mapped_without_tlbi),
 		cmocka_unit_test(bad_page_of_a_set_is_mapped_before_completion),
+		cmocka_unit_test(neighbours_entries_hold_a_page_too),
+		cmocka_unit_test(stale_single_entries_conflict_below_level_1),
+		cmocka_unit_test(good_leaf_not_accessed_was_not_cached),
+		cmocka_unit_test(good_the_same_table_is_linked_again),
+		cmocka_unit_test(good_block_beside_a_stale_page),
+		cmocka_unit_test(good_block_of_another_vm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
