@@ -34,6 +34,19 @@ static int vm_new(struct port *p, u64 root_pa, u64 vtcr)
 	machine_refuse(p, REFUSED_MISUSE, NO_PLACE, "more VMs than the model knows");
 }
 
+/* TLBI reaches the VM under one number only. */
+static void check_one_vmid(struct port *p, int vm, u16 vmid)
+{
+	const struct machine *m = p->machine;
+
+	for (unsigned int cpu = 0; cpu < MACHINE_CPUS; cpu++) {
+		if (cpu != p->cpu && m->loaded[cpu] == vm)
+			machine_refuse(p, REFUSED_VMID, NO_PLACE,
+				       "a VM is entered with VMID %u while CPU %u has it with %u",
+				       vmid, cpu, m->vm[vm].vmid);
+	}
+}
+
 void machine_guest_enter(struct port *p, u64 vttbr, u64 vtcr)
 {
 	struct machine *m = p->machine;
@@ -46,6 +59,7 @@ void machine_guest_enter(struct port *p, u64 vttbr, u64 vtcr)
 	if (vm < 0)
 		vm = vm_new(p, root_pa, vtcr);
 	if (m->vm[vm].vmid != vmid) {
+		check_one_vmid(p, vm, vmid);
 		table_unlink_root(p, vm);
 		tlb_renumber(p, vm, vmid);
 		m->vm[vm].vmid = vmid;

@@ -64,11 +64,9 @@ static void link_leaf(struct port *p, const u64 *page, u64 index, const struct m
 	alias_leaf_added(p, leaf);
 }
 
-/* Entry @index of @page, which is in @vm's tree, becomes or is @desc. */
+/* A valid entry, at @index of @page, gets into @vm's tree. */
 static void link_entry(struct port *p, int vm, const u64 *page, u64 index, struct mapping made)
 {
-	if (!(made.desc & M_VALID))
-		return;
 	tlb_check_make(p, vm, &made);
 	if (!made.is_table)
 		link_leaf(p, page, index, &made);
@@ -86,16 +84,17 @@ static void link_table(struct port *p, int vm, struct table *t, u64 ipa, int lev
 	t->vm = vm;
 	t->ipa = ipa;
 	t->level = level;
-	for (u64 i = 0; i < ENTRIES; i++)
-		link_entry(p, vm, page, i, mapping_of(ipa + i * m_size(level), level, page[i]));
+	for (u64 i = 0; i < ENTRIES; i++) {
+		if (page[i] & M_VALID)
+			link_entry(p, vm, page, i,
+				   mapping_of(ipa + i * m_size(level), level, page[i]));
+	}
 }
 
 static void unlink_table(struct port *p, int vm, struct table *t);
 
 static void unlink_entry(struct port *p, int vm, struct mapping gone)
 {
-	if (!(gone.desc & M_VALID))
-		return;
 	tlb_end(p, vm, &gone);
 	if (gone.is_table)
 		unlink_table(p, vm, table_at(p, gone.desc));
@@ -106,10 +105,13 @@ static void unlink_entry(struct port *p, int vm, struct mapping gone)
 static void unlink_table(struct port *p, int vm, struct table *t)
 {
 	const u64 *page = table_page(p, t);
+	int level = t->level;
 
 	t->linked = false;
-	for (u64 i = 0; i < ENTRIES; i++)
-		unlink_entry(p, vm, mapping_of(t->ipa + i * m_size(t->level), t->level, page[i]));
+	for (u64 i = 0; i < ENTRIES; i++) {
+		if (page[i] & M_VALID)
+			unlink_entry(p, vm, mapping_of(t->ipa + i * m_size(level), level, page[i]));
+	}
 }
 
 static struct table *root_of(const struct port *p, int vm)
@@ -178,9 +180,11 @@ static void watch(struct port *p, u64 *desc, u64 old, u64 new_value, enum event_
 			       (unsigned long)new_value);
 	if (m_is_leaf(new_value, t->level))
 		ledger_check_make(p, old, new_value, t->level);
-	unlink_entry(p, t->vm, mapping_of(ipa, t->level, old));
-	link_entry(p, t->vm, table_page(p, t), (u64)(desc - table_page(p, t)),
-		   mapping_of(ipa, t->level, new_value));
+	if (old & M_VALID)
+		unlink_entry(p, t->vm, mapping_of(ipa, t->level, old));
+	if (new_value & M_VALID)
+		link_entry(p, t->vm, table_page(p, t), (u64)(desc - table_page(p, t)),
+			   mapping_of(ipa, t->level, new_value));
 	p->machine->counts.desc_writes += kind == EVENT_WRITE_DESC;
 }
 

@@ -480,6 +480,139 @@ static void a_deaf_machine_does_not_maintain_lines(void **state)
 	machine_delete(w.p);
 }
 
+static void clean_by_address_alone(void *arg)
+{
+	struct vm *w = arg;
+
+	map_exec(w);
+	new_code(w);
+	machine_line_cmo(w->p, w->page, CMO_IC);
+	w->answers[0] = 1;
+	machine_on_choice(w->p, vm_answer, w);
+	port_dcache_clean_inval(w->p, w->page, 4096); /* fetched just before */
+	machine_on_choice(w->p, NULL, NULL);
+	give_and_fetch(w);
+}
+
+REFUSED(bad_ic_before_clean_to_coherency, &caps_plain, clean_by_address_alone, STALE_FETCH)
+
+/* With IDC a fetch sees the write at once; so the last moment for the old code is before it. */
+static void filled_before_write(struct vm *w)
+{
+	map_exec(w);
+	w->answers[0] = 0; /* the line stays */
+	w->answers[1] = 1; /* fetched just before */
+	machine_on_choice(w->p, vm_answer, w);
+	machine_line_write(w->p, w->page, ATTR_WB);
+	assert_int_equal(w->last_asked, MAY_FILL_ICACHE);
+	machine_on_choice(w->p, NULL, NULL);
+}
+
+static void write_after_fetch(void *arg)
+{
+	filled_before_write(arg);
+	give_and_fetch(arg);
+}
+
+static void write_after_fetch_with_ic(void *arg)
+{
+	struct vm *w = arg;
+
+	filled_before_write(w);
+	port_icache_inval(w->p, w->page, 4096);
+	give_and_fetch(w);
+}
+
+REFUSED(bad_old_code_fetched_before_the_write, &caps_idc, write_after_fetch, STALE_FETCH)
+LEGAL(good_old_code_is_invalidated, &caps_idc, write_after_fetch_with_ic)
+
+static void uncached_accesses_leave_the_caches_alone(void **state)
+{
+	struct vm w;
+	u64 v;
+
+	(void)state;
+	vm_init(&w, &caps_idc);
+	machine_line_read(w.p, w.page, ATTR_NC);
+	v = machine_line_write(w.p, w.page, ATTR_NC);
+	assert_int_equal(machine_line_read(w.p, w.page, ATTR_WB), v);
+	/* A Non-cacheable fetch sees memory, whatever is in the data cache. */
+	machine_line_write(w.p, w.page, ATTR_WB);
+	vm_map(&w, 0, NC | RWX);
+	assert_int_equal(vm_touch(&w, 0, MACHINE_FETCH, S1_WB), v);
+	machine_delete(w.p);
+}
+
+/* What its owner threw away is not owed to the next. */
+static void owner_discards(void *arg)
+{
+	struct vm *w = arg;
+
+	machine_line_write(w->p, w->page, ATTR_WB);
+	machine_line_cmo(w->p, w->page, CMO_INVAL);
+	machine_hand_over(w->p, w->page, 4096, "host");
+	machine_line_read(w->p, w->page, ATTR_WB);
+}
+
+static void owner_discards_what_it_was_given(void *arg)
+{
+	struct vm *w = arg;
+
+	machine_line_write(w->p, w->page, ATTR_WB);
+	machine_hand_over(w->p, w->page, 4096, "guest");
+	machine_line_cmo(w->p, w->page, CMO_INVAL);
+	machine_line_read(w->p, w->page, ATTR_WB);
+}
+
+LEGAL(good_owner_discards_its_write, &caps_idc, owner_discards)
+REFUSED(bad_owner_discards_what_it_was_given, &caps_idc, owner_discards_what_it_was_given,
+	STALE_READ)
+
+/* ---- the ledger */
+
+static void ledger_ic_before_clean(void *arg)
+{
+	struct vm *w = arg;
+
+	machine_host_writes(w->p, w->page, 4096);
+	port_icache_inval_all(w->p);
+	port_dcache_clean_inval(w->p, w->page, 4096);
+	map_exec(w);
+}
+
+static void ledger_ic_after_clean(void *arg)
+{
+	struct vm *w = arg;
+
+	machine_host_writes(w->p, w->page, 4096);
+	port_dcache_clean_inval(w->p, w->page, 4096);
+	port_icache_inval(w->p, w->page, 4096);
+	map_exec(w);
+}
+
+REFUSED(bad_ledger_ic_before_clean, &caps_plain, ledger_ic_before_clean, IC)
+LEGAL(good_ledger_ic_after_clean, &caps_plain, ledger_ic_after_clean)
+
+static void take_elsewhere(void *arg)
+{
+	struct vm *w = arg;
+	pa_t other = machine_pages(w->p, SZ_1G);
+
+	vm_map(w, 0, WB | RW);
+	machine_host_takes(w->p, other, SZ_1G);
+}
+
+static void take_all_around(void *arg)
+{
+	struct vm *w = arg;
+
+	vm_map(w, 0, WB | RW);
+	machine_host_takes(w->p, PA(w->page.v & ~(SZ_1G - 1)), SZ_1G);
+}
+
+LEGAL(good_other_memory_changes_owner, &caps_fwb, take_elsewhere)
+REFUSED(bad_all_memory_changes_owner, &caps_fwb, take_all_around, TLBI)
+
 /* ---- history */
 
 static void history_tells_of_the_place_alone(void **state)
@@ -547,6 +680,16 @@ int main(void)
 		cmocka_unit_test(instruction_caches_are_each_cpus_own),
 		cmocka_unit_test(a_deaf_machine_does_not_maintain_lines),
 		cmocka_unit_test(history_tells_of_the_place_alone),
+		cmocka_unit_test(bad_ic_before_clean_to_coherency),
+		cmocka_unit_test(bad_old_code_fetched_before_the_write),
+		cmocka_unit_test(good_old_code_is_invalidated),
+		cmocka_unit_test(uncached_accesses_leave_the_caches_alone),
+		cmocka_unit_test(good_owner_discards_its_write),
+		cmocka_unit_test(bad_owner_discards_what_it_was_given),
+		cmocka_unit_test(bad_ledger_ic_before_clean),
+		cmocka_unit_test(good_ledger_ic_after_clean),
+		cmocka_unit_test(good_other_memory_changes_owner),
+		cmocka_unit_test(bad_all_memory_changes_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

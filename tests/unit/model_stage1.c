@@ -353,6 +353,60 @@ static void a_plain_store_may_lose_dirty_state(void **state)
 	vm_expect_legal(&w, store_over_dirty_state);
 }
 
+static void store_over_the_access_flag(void *arg)
+{
+	struct vm *w = arg;
+
+	vm_map(w, 0, WB | READ | XN);
+	port_desc_cas(w->p, &w->l3[0], w->l3[0], w->l3[0] & ~AF);
+	port_desc_store(w->p, &w->l3[0], 0);
+}
+
+static void a_plain_store_may_lose_the_access_flag(void **state)
+{
+	struct vm w;
+
+	(void)state;
+	vm_init_vtcr(&w, &caps_idc, VTCR | VTCR_HA);
+	vm_expect_refusal(&w, store_over_the_access_flag, REFUSED_LOST);
+	vm_init(&w, &caps_idc);
+	vm_expect_legal(&w, store_over_the_access_flag);
+}
+
+static void what_hardware_writes_is_not_counted_as_softwares(void **state)
+{
+	struct vm w;
+	u64 writes;
+
+	(void)state;
+	vm_init_vtcr(&w, &caps_idc, VTCR | VTCR_HA | VTCR_HD);
+	vm_map(&w, 0, WB | READ | DBM | XN);
+	writes = machine_counts(w.p)->desc_writes;
+	vm_touch(&w, 0, MACHINE_WRITE, S1_WB);
+	assert_int_equal(machine_counts(w.p)->desc_writes, writes);
+	machine_delete(w.p);
+}
+
+static void other_cpu_writes(void *arg)
+{
+	machine_access(((struct vm *)arg)->p, vm_ipa(0), MACHINE_WRITE);
+}
+
+static void hardware_has_the_last_word_before_a_change(void **state)
+{
+	struct vm w;
+	u64 old;
+
+	(void)state;
+	vm_init_vtcr(&w, &caps_idc, VTCR | VTCR_HA | VTCR_HD);
+	vm_map(&w, 0, WB | READ | DBM | XN);
+	old = w.l3[0];
+	machine_on_change(w.p, other_cpu_writes, &w);
+	assert_false(port_desc_cas(w.p, &w.l3[0], old, 0));
+	assert_int_equal(port_desc_swap(w.p, &w.l3[0], 0), old | WRITE);
+	machine_delete(w.p);
+}
+
 /* ---- stale translations as a choice */
 
 static void a_stale_translation_is_used_or_not(void **state)
@@ -476,6 +530,9 @@ int main(void)
 		cmocka_unit_test(maintenance_needs_a_translation_and_ivac_permission),
 		cmocka_unit_test(invalidation_by_a_guest_cleans_too),
 		cmocka_unit_test(a_guest_makes_its_own_code_visible),
+		cmocka_unit_test(a_plain_store_may_lose_the_access_flag),
+		cmocka_unit_test(what_hardware_writes_is_not_counted_as_softwares),
+		cmocka_unit_test(hardware_has_the_last_word_before_a_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,6 +237,14 @@ static void write_unlock_read(void *arg)
 	port_write_unlock(t->vm.p, &t->lock);
 }
 
+static void read_unlock_written(void *arg)
+{
+	struct trace *t = arg;
+
+	port_write_lock(t->vm.p, &t->lock);
+	port_read_unlock(t->vm.p, &t->lock);
+}
+
 static void unlock_anothers(void *arg)
 {
 	struct trace *t = arg;
@@ -258,7 +266,8 @@ static void leave_walk(void *arg)
 static void what_is_not_held_is_not_left(void **state)
 {
 	static void (*const bad[])(void *arg) = { read_unlock_free, write_unlock_read,
-						  unlock_anothers, leave_walk };
+						  read_unlock_written, unlock_anothers,
+						  leave_walk };
 	struct trace t;
 
 	(void)state;
@@ -365,6 +374,86 @@ static void others_dsb(void *arg)
 
 REFUSED(bad_another_cpus_dsb, &caps_fwb, others_dsb, TLBI)
 
+/* CPU 0 has issued TLBIs for page 0, which is gone, and not completed them. */
+static void issue(struct vm *w, struct port_tlbi *t)
+{
+	vm_map(w, 0, WB | RW);
+	port_desc_swap(w->p, &w->l3[0], 0);
+	port_tlbi_enter(w->p, t, &w->vttbr);
+	port_tlbi_ipa(w->p, t, vm_ipa(0), 3);
+	port_tlbi_stage1(w->p, t);
+	machine_cpu(w->p, 1);
+}
+
+static void other_does_stage1(void *arg)
+{
+	struct vm *w = arg;
+	struct port_tlbi mine, other;
+
+	issue(w, &mine);
+	port_tlbi_enter(w->p, &other, &w->vttbr);
+	port_tlbi_leave(w->p, &other);
+	port_tlbi_enter(w->p, &other, &w->vttbr);
+	port_tlbi_stage1(w->p, &other);
+	port_tlbi_leave(w->p, &other);
+	vm_map(w, 0, NC | RW);
+}
+
+static void other_does_stage2(void *arg)
+{
+	struct vm *w = arg;
+	struct port_tlbi mine, other;
+
+	issue(w, &mine);
+	port_tlbi_enter(w->p, &other, &w->vttbr);
+	port_tlbi_ipa(w->p, &other, vm_ipa(0), 3);
+	port_tlbi_leave(w->p, &other);
+	vm_map(w, 0, NC | RW);
+}
+
+static void other_does_both(void *arg)
+{
+	struct vm *w = arg;
+	struct port_tlbi mine;
+
+	issue(w, &mine);
+	vm_flush(w, vm_ipa(0).v, 3);
+	vm_map(w, 0, NC | RW);
+}
+
+REFUSED(bad_another_cpu_does_stage1_alone, &caps_fwb, other_does_stage1, TLBI)
+REFUSED(bad_another_cpu_does_stage2_alone, &caps_fwb, other_does_stage2, TLBI)
+LEGAL(good_another_cpu_does_both, &caps_fwb, other_does_both)
+
+/* A local TLBI leaves the other CPU both of its parts. */
+static void local_then_stage1(void *arg)
+{
+	struct vm *w = arg;
+	struct port_tlbi t;
+
+	vm_map(w, 0, WB | RW);
+	port_desc_swap(w->p, &w->l3[0], 0);
+	port_tlbi_ipa_local(w->p, &w->vttbr, vm_ipa(0), 3);
+	port_tlbi_enter(w->p, &t, &w->vttbr);
+	port_tlbi_stage1(w->p, &t);
+	port_tlbi_leave(w->p, &t);
+	vm_map(w, 0, NC | RW);
+}
+
+REFUSED(bad_local_tlbi_and_stage1, &caps_fwb, local_then_stage1, TLBI)
+
+/* ---- memory */
+
+static void free_another_size(void *arg)
+{
+	struct vm *w = arg;
+	void *mem = port_alloc(w->p, 64);
+
+	port_free(w->p, mem, 32);
+}
+
+REFUSED(bad_free_of_another_size, &caps_fwb, free_another_size, MISUSE)
+
 /* ---- tables that are none */
 
 static void free_twice(void *arg)
@@ -437,6 +526,9 @@ static void enter_vmid_0(void *arg)
 {
 	struct vm *w = arg;
 
+	machine_cpu(w->p, 1);
+	machine_guest_leave(w->p);
+	machine_cpu(w->p, 0);
 	machine_guest_enter(w->p, w->vttbr & ~(0xffffUL << 48), w->vtcr);
 }
 
@@ -455,6 +547,28 @@ static void access_beyond_the_ipa_space(void *arg)
 	assert_int_equal(machine_access(w->p, IPA(1UL << 39), MACHINE_READ).fault, MF_TRANSLATION);
 }
 
+static void enter_with_another_vmid(struct vm *w)
+{
+	machine_guest_enter(w->p, w->vttbr + (1UL << 48), w->vtcr);
+}
+
+static void two_vmids_at_once(void *arg)
+{
+	enter_with_another_vmid(arg);
+}
+
+static void a_new_vmid(void *arg)
+{
+	struct vm *w = arg;
+
+	machine_cpu(w->p, 1);
+	machine_guest_leave(w->p);
+	machine_cpu(w->p, 0);
+	enter_with_another_vmid(w);
+}
+
+REFUSED(bad_one_vm_runs_under_two_vmids, &caps_fwb, two_vmids_at_once, VMID)
+LEGAL(good_vm_gets_a_new_vmid, &caps_fwb, a_new_vmid)
 REFUSED(bad_root_is_freed_under_the_tlbs, &caps_fwb, root_freed, TLBI)
 REFUSED(bad_vmid_0, &caps_fwb, enter_vmid_0, VMID)
 REFUSED(bad_access_without_a_vm, &caps_fwb, access_without_vm, MISUSE)
@@ -549,6 +663,7 @@ static void use_everything(struct vm *w)
 
 static void after_reset_nothing_is_left(void **state)
 {
+	const char *lines[4];
 	struct vm w, again;
 
 	(void)state;
@@ -558,6 +673,7 @@ static void after_reset_nothing_is_left(void **state)
 	assert_true(port_caps(w.p)->fwb);
 	assert_int_equal(machine_live(w.p), 0);
 	assert_int_equal(machine_counts(w.p)->dsb, 0);
+	assert_int_equal(machine_history(w.p, w.page.v, lines, 4), 0);
 
 	again = w;
 	again.l1 = port_table_alloc(w.p, 0);
@@ -575,7 +691,9 @@ static void after_reset_nothing_is_left(void **state)
 	vm_map(&again, 1, NC | RW);
 	assert_int_equal(vm_touch(&again, 0, MACHINE_READ, S1_WB), 0);
 	assert_int_equal(vm_touch(&again, 0, MACHINE_WRITE, S1_WB), 1);
-	vm_unmap(&again, 0);
+	port_desc_swap(w.p, &again.l3[0], 0);
+	assert_int_equal(vm_do(&again, 0, MACHINE_READ, S1_WB).access.fault, MF_NONE);
+	vm_flush(&again, vm_ipa(0).v, 3);
 	assert_int_equal(vm_do(&again, 0, MACHINE_READ, S1_WB).access.fault, MF_TRANSLATION);
 	machine_delete(w.p);
 }
@@ -604,6 +722,8 @@ int main(void)
 		cmocka_unit_test(bad_table_is_retired_twice),
 		cmocka_unit_test(bad_freed_table_is_linked),
 		cmocka_unit_test(bad_freed_table_is_written),
+		cmocka_unit_test(bad_one_vm_runs_under_two_vmids),
+		cmocka_unit_test(good_vm_gets_a_new_vmid),
 		cmocka_unit_test(bad_root_is_freed_under_the_tlbs),
 		cmocka_unit_test(bad_vmid_0),
 		cmocka_unit_test(bad_access_without_a_vm),
@@ -613,6 +733,11 @@ int main(void)
 		cmocka_unit_test(an_oracle_stops_the_run_in_its_own_words),
 		cmocka_unit_test(every_refusal_has_a_phrase_of_its_own_and_a_rule),
 		cmocka_unit_test(after_reset_nothing_is_left),
+		cmocka_unit_test(bad_another_cpu_does_stage1_alone),
+		cmocka_unit_test(bad_another_cpu_does_stage2_alone),
+		cmocka_unit_test(good_another_cpu_does_both),
+		cmocka_unit_test(bad_local_tlbi_and_stage1),
+		cmocka_unit_test(bad_free_of_another_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
