@@ -321,21 +321,25 @@ static void marks_of_a_recovered_table_reach_the_log(void **state)
 
 static u64 interruptions, looks;
 
-/* Does the other CPU find its memory gone? */
-static void other_cpu_reads(void *arg)
+/* Before each step of the engine: does the other CPU find its memory gone? */
+static void other_cpu_reads(void *arg, enum machine_step kind, const char *where)
 {
 	(void)arg;
+	(void)kind;
+	(void)where;
+	machine_on_step(racer->p, NULL, NULL);
 	machine_cpu(racer->p, 1);
 	looks++;
 	interruptions += machine_access(racer->p, IPA(page_ipa(77)), MACHINE_READ).fault != MF_NONE;
 	machine_cpu(racer->p, 0);
+	machine_on_step(racer->p, other_cpu_reads, NULL);
 }
 
 static void watch(struct fx *f, bool on)
 {
 	racer = f;
 	interruptions = looks = 0;
-	machine_on_change(f->p, on ? other_cpu_reads : NULL, NULL);
+	machine_on_step(f->p, on ? other_cpu_reads : NULL, NULL);
 }
 
 static void level_2_changes_sizes_without_interruption(void **state)
