@@ -417,9 +417,10 @@ static void level_2_breaks_blocks_that_are_not_at_rest(void **state)
 		else
 			stage2_write_protect(&f->m.s2, IPA(FX_IPA), SZ_2M);
 		stage2_flush(&f->m.s2, IPA(FX_IPA), SZ_2M);
-		watch(f, true);
+		racer = f;
+		machine_on_change(f->p, other_cpu_writes, NULL);
 		assert_int_equal(stage2_split(&f->m.s2, IPA(FX_IPA), SZ_2M), ERR_OK);
-		watch(f, false);
+		machine_on_change(f->p, NULL, NULL);
 		assert_int_equal(level_at(f, FX_IPA), LEVEL_4K);
 		assert_int_equal(fx_stat(f, STAT_resize), is_old);
 		fx_check_stats(f);
