@@ -321,21 +321,25 @@ static void marks_of_a_recovered_table_reach_the_log(void **state)
 
 static u64 interruptions, looks;
 
-/* Does the other CPU find its memory gone? */
-static void other_cpu_reads(void *arg)
+/* Before each step of the engine: does the other CPU find its memory gone? */
+static void other_cpu_reads(void *arg, enum machine_step kind, const char *where)
 {
 	(void)arg;
+	(void)kind;
+	(void)where;
+	machine_on_step(racer->p, NULL, NULL);
 	machine_cpu(racer->p, 1);
 	looks++;
 	interruptions += machine_access(racer->p, IPA(page_ipa(77)), MACHINE_READ).fault != MF_NONE;
 	machine_cpu(racer->p, 0);
+	machine_on_step(racer->p, other_cpu_reads, NULL);
 }
 
 static void watch(struct fx *f, bool on)
 {
 	racer = f;
 	interruptions = looks = 0;
-	machine_on_change(f->p, on ? other_cpu_reads : NULL, NULL);
+	machine_on_step(f->p, on ? other_cpu_reads : NULL, NULL);
 }
 
 static void level_2_changes_sizes_without_interruption(void **state)
@@ -413,9 +417,10 @@ static void level_2_breaks_blocks_that_are_not_at_rest(void **state)
 		else
 			stage2_write_protect(&f->m.s2, IPA(FX_IPA), SZ_2M);
 		stage2_flush(&f->m.s2, IPA(FX_IPA), SZ_2M);
-		watch(f, true);
+		racer = f;
+		machine_on_change(f->p, other_cpu_writes, NULL);
 		assert_int_equal(stage2_split(&f->m.s2, IPA(FX_IPA), SZ_2M), ERR_OK);
-		watch(f, false);
+		machine_on_change(f->p, NULL, NULL);
 		assert_int_equal(level_at(f, FX_IPA), LEVEL_4K);
 		assert_int_equal(fx_stat(f, STAT_resize), is_old);
 		fx_check_stats(f);
