@@ -113,6 +113,14 @@ bool bbm_break(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level)
 	return true;
 }
 
+void bbm_resize(struct stage2 *s2, u64 *entry, u64 value, u64 ipa, int level)
+{
+	port_desc_swap(s2->port, entry, value);
+	stat_inc(s2, STAT_desc_write);
+	stat_inc(s2, STAT_resize);
+	tlb_flush_range(s2, ipa, ipa + level_size(level), LEVEL_MIXED);
+}
+
 void bbm_make(struct stage2 *s2, u64 *entry, u64 value)
 {
 	port_desc_store(s2->port, entry, value);

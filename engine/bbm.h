@@ -8,6 +8,7 @@
  *	valid -> valid, less allowed	bbm_restrict; owes an invalidation before anyone relies on
  *it valid -> other valid		bbm_break, which invalidates, then bbm_make valid -> invalid
  *bbm_take; owes an invalidation, gathered for a whole range
+ *	block <-> equal table		bbm_resize, which invalidates; FEAT_BBM level 2 only
  */
 #ifndef ENGINE_BBM_H
 #define ENGINE_BBM_H
@@ -96,6 +97,14 @@ static inline void bbm_settle(struct stage2 *s2, u64 *entry, u64 invalid)
 
 /* Makes the entry BUSY and invalidates the leaf it was. False: @old is gone, nothing done. */
 bool __must_check bbm_break(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level);
+/*
+ * FEAT_BBM level 2 (D8.16.1): makes a block a table of the same translations, or the reverse,
+ * without a break, and invalidates what TLBs hold of either. A CPU may report TLB conflict
+ * meanwhile. The table lock is held for writing: nobody may change permissions in between, or
+ * entries of two sizes would differ in more than size. Nothing of @entry is left for hardware to
+ * change.
+ */
+void bbm_resize(struct stage2 *s2, u64 *entry, u64 value, u64 ipa, int level);
 /* The end of what bbm_break() began. */
 void bbm_make(struct stage2 *s2, u64 *entry, u64 value);
 

@@ -206,6 +206,7 @@ static struct fault_outcome follow(struct guest_mem *m, const struct fault_req *
 	case ROUTE_YOUNG:
 		stage2_make_young(&m->s2, req->ipa);
 		return outcome(OUTCOME_RESUME, WHY_NONE, req);
+	case ROUTE_FLUSH: stage2_flush_vmid(&m->s2); return outcome(OUTCOME_RESUME, WHY_NONE, req);
 	case ROUTE_MMIO: return outcome_mmio(route->why, req);
 	case ROUTE_NO_SYNDROME: return outcome(OUTCOME_NO_SYNDROME, route->why, req);
 	case ROUTE_SKIP: return outcome(OUTCOME_SKIP, route->why, req);

@@ -29,8 +29,9 @@ enum fault_kind {
 	FAULT_TRANSLATION,
 	FAULT_PERMISSION,
 	FAULT_ACCESS_FLAG,
-	FAULT_EXCLUSIVE, /* unsupported exclusive or atomic access */
-	FAULT_EXTERNAL,	 /* synchronous external abort or parity error, taken to EL2 */
+	FAULT_EXCLUSIVE,    /* unsupported exclusive or atomic access */
+	FAULT_EXTERNAL,	    /* synchronous external abort or parity error, taken to EL2 */
+	FAULT_TLB_CONFLICT, /* a TLB held one translation in two sizes (bbm_resize) */
 	FAULT_KINDS,
 };
 
@@ -62,6 +63,7 @@ enum route_kind {
 	ROUTE_SKIP,
 	ROUTE_PERFORM_CMO, /* DC IVAC on a read-only slot, to be done as DC CIVAC */
 	ROUTE_INJECT,
+	ROUTE_FLUSH, /* drop what the TLB holds and try again; the address may be unknown */
 	ROUTE_UNSUPPORTED,
 	ROUTE_KINDS,
 };

@@ -24,14 +24,14 @@ struct fsc_meaning {
 
 /* Values of the fault status code; what is not listed is FAULT_UNSUPPORTED. */
 static const struct fsc_meaning fsc_table[ISS_FSC + 1] = {
-	[0x04] = { FAULT_TRANSLATION, 0 }, [0x05] = { FAULT_TRANSLATION, 1 },
-	[0x06] = { FAULT_TRANSLATION, 2 }, [0x07] = { FAULT_TRANSLATION, 3 },
-	[0x09] = { FAULT_ACCESS_FLAG, 1 }, [0x0a] = { FAULT_ACCESS_FLAG, 2 },
-	[0x0b] = { FAULT_ACCESS_FLAG, 3 }, [0x0d] = { FAULT_PERMISSION, 1 },
-	[0x0e] = { FAULT_PERMISSION, 2 },  [0x0f] = { FAULT_PERMISSION, 3 },
-	[0x10] = { FAULT_EXTERNAL, 0 },	   [0x14 ... 0x17] = { FAULT_EXTERNAL, 0 },
-	[0x18] = { FAULT_EXTERNAL, 0 },	   [0x1c ... 0x1f] = { FAULT_EXTERNAL, 0 },
-	[0x35] = { FAULT_EXCLUSIVE, 0 },
+	[0x04] = { FAULT_TRANSLATION, 0 },  [0x05] = { FAULT_TRANSLATION, 1 },
+	[0x06] = { FAULT_TRANSLATION, 2 },  [0x07] = { FAULT_TRANSLATION, 3 },
+	[0x09] = { FAULT_ACCESS_FLAG, 1 },  [0x0a] = { FAULT_ACCESS_FLAG, 2 },
+	[0x0b] = { FAULT_ACCESS_FLAG, 3 },  [0x0d] = { FAULT_PERMISSION, 1 },
+	[0x0e] = { FAULT_PERMISSION, 2 },   [0x0f] = { FAULT_PERMISSION, 3 },
+	[0x10] = { FAULT_EXTERNAL, 0 },	    [0x14 ... 0x17] = { FAULT_EXTERNAL, 0 },
+	[0x18] = { FAULT_EXTERNAL, 0 },	    [0x1c ... 0x1f] = { FAULT_EXTERNAL, 0 },
+	[0x30] = { FAULT_TLB_CONFLICT, 0 }, [0x35] = { FAULT_EXCLUSIVE, 0 },
 };
 
 /*

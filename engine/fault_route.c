@@ -47,6 +47,8 @@ struct fault_route fault_route(const struct fault_req *req, const struct slot_vi
 
 	if (req->kind == FAULT_UNSUPPORTED || req->kind == FAULT_EXTERNAL)
 		return route(ROUTE_UNSUPPORTED, WHY_UNSUPPORTED_FAULT);
+	if (req->kind == FAULT_TLB_CONFLICT)
+		return route(ROUTE_FLUSH, WHY_NONE);
 	if (req->ipa.v >> facts->ipa_bits)
 		return route_beyond(req);
 	if (read_only && req->is_cmo && req->access == MEM_WRITE)

@@ -5,6 +5,7 @@
 #include "engine/decide.h"
 #include "engine/dirty.h"
 #include "engine/guest_mem_priv.h"
+#include "engine/recover.h"
 
 static void mark_written(void *arg, u64 gfn)
 {
@@ -320,9 +321,20 @@ static void begin_logging(struct guest_mem *m, const struct slot *s)
 
 	if (log_initially(m) == SLOT_DIRTY_SET)
 		return;
-	stage2_write_protect(&m->s2, ipa, size);
+	/* Best effort, else split by faults; first, as it disturbs writable blocks least. */
 	if (m->policy.eager_split)
-		(void)stage2_split(&m->s2, ipa, size); /* best effort: else split by faults */
+		(void)stage2_split(&m->s2, ipa, size);
+	stage2_write_protect(&m->s2, ipa, size);
+}
+
+static void end_logging(struct guest_mem *m, const struct slot *s)
+{
+	struct recovery r;
+
+	if (recovery_begin(m, &r, s->id))
+		return;
+	while (recovery_step(m, &r))
+		;
 }
 
 static void flags_changed(struct guest_mem *m, const struct slot *old, const struct slot *s)
@@ -333,6 +345,8 @@ static void flags_changed(struct guest_mem *m, const struct slot *old, const str
 		take_down_slot(m, s); /* each page is decided anew */
 	if ((gained & SLOT_LOG_DIRTY) && !(s->flags & SLOT_READONLY))
 		begin_logging(m, s);
+	if (old->flags & ~s->flags & SLOT_LOG_DIRTY)
+		end_logging(m, s);
 }
 
 void guest_mem_slot_commit(struct guest_mem *m, struct slot_update *u)

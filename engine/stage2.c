@@ -133,6 +133,16 @@ void stage2_flush(struct stage2 *s2, ipa_t ipa, u64 size)
 	tlb_flush_range(s2, ipa.v, ipa.v + size, LEVEL_MIXED);
 }
 
+void stage2_flush_vmid(struct stage2 *s2)
+{
+	struct port_tlbi t;
+
+	port_tlbi_enter(s2->port, &t, &s2->vttbr);
+	port_tlbi_vmid(s2->port, &t);
+	port_tlbi_leave(s2->port, &t);
+	stat_inc(s2, STAT_tlbi_vmid);
+}
+
 void stage2_stats(const struct stage2 *s2, struct stats *out)
 {
 	*out = (struct stats){ 0 };

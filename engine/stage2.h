@@ -128,6 +128,9 @@ u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 mask);
 /* Invalidates the TLB for the range: earlier descriptor changes by this thread take effect. */
 void stage2_flush(struct stage2 *s2, ipa_t ipa, u64 size);
 
+/* Invalidates the TLB for all the VM's addresses, both stages. */
+void stage2_flush_vmid(struct stage2 *s2);
+
 enum s2_age { S2_AGE_TEST, S2_AGE_CLEAR };
 /* Counts leaves with the Access flag set; with S2_AGE_CLEAR clears it. No TLB invalidation: an
  * entry in use may look old once. */
@@ -138,6 +141,21 @@ u64 stage2_age(struct stage2 *s2, ipa_t ipa, u64 size, enum s2_age how);
  * with ERR_NOMEM, all done so far kept. May sleep between steps.
  */
 int stage2_split(struct stage2 *s2, ipa_t ipa, u64 size);
+/* What became of a table. */
+enum s2_recover {
+	S2_RECOVERED,
+	S2_RECOVER_NO_TABLE,
+	S2_RECOVER_DISAGREES, /* it has holes, or leaves of another type or output address */
+	S2_RECOVER_RACED,     /* the host is changing what is behind it (engine/recover.h) */
+};
+/*
+ * Makes the table at @ipa that block @leaf could stand for, if all its entries are leaves of the
+ * same type in their place in the block's output, that block. Permissions become the block's. @owed
+ * as for stage2_commit(). The caller holds the table lock for writing, so that nobody faults
+ * meanwhile, and has checked that no invalidation raced. Does not sleep.
+ */
+enum s2_recover stage2_recover(struct stage2 *s2, ipa_t ipa, const struct s2_leaf *leaf,
+			       unsigned int owed);
 /* Cleans and invalidates the data caches for what is mapped write-back in the range, if there is no
  * FWB; instruction caches if not DIC (vCPU init). */
 void stage2_cache_flush(struct stage2 *s2, ipa_t ipa, u64 size);

@@ -142,13 +142,26 @@ static enum s2_result do_break(struct stage2 *s2, const struct s2_pos *pos, cons
 	return S2_DONE_BREAK;
 }
 
+static void fill_table(struct stage2 *s2, u64 *table, u64 block, int level)
+{
+	for (u64 i = 0; i < TABLE_ENTRIES; i++)
+		port_desc_store(s2->port, &table[i], desc_child(block, level, i));
+}
+
+static void account_split(struct stage2 *s2, u64 old, int level)
+{
+	account_unmapped(s2, level, desc_type(old), level_size(level));
+	account_mapped(s2, level + 1, desc_type(old), level_size(level));
+	stat_inc(s2, STAT_table_alloc);
+	stat_inc(s2, STAT_split);
+}
+
 bool split_block(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level, u64 *table,
 		 const struct split_page *page)
 {
 	u64 base = ALIGN_DOWN(ipa, level_size(level));
 
-	for (u64 i = 0; i < TABLE_ENTRIES; i++)
-		port_desc_store(s2->port, &table[i], desc_child(old, level, i));
+	fill_table(s2, table, old, level);
 	if (page)
 		port_desc_store(s2->port, &table[page->index], page->desc);
 
@@ -157,10 +170,25 @@ bool split_block(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level, u64
 		return false;
 	}
 	bbm_make(s2, entry, desc_table(port_table_pa(s2->port, table)));
-	account_unmapped(s2, level, desc_type(old), level_size(level));
-	account_mapped(s2, level + 1, desc_type(old), level_size(level));
-	stat_inc(s2, STAT_table_alloc);
-	stat_inc(s2, STAT_split);
+	account_split(s2, old, level);
+	return true;
+}
+
+/* Hardware must have nothing left to set in the block, nor the table be more than smaller leaves.
+ */
+static bool may_resize(const struct stage2 *s2, u64 block)
+{
+	return s2->caps->bbm >= 2 && (block & (DESC_AF | DESC_LOGGED)) == DESC_AF;
+}
+
+bool split_block_alone(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level, u64 *table)
+{
+	if (!may_resize(s2, old))
+		return split_block(s2, entry, old, ipa, level, table, NULL);
+	fill_table(s2, table, old, level);
+	bbm_resize(s2, entry, desc_table(port_table_pa(s2->port, table)),
+		   ALIGN_DOWN(ipa, level_size(level)), level);
+	account_split(s2, old, level);
 	return true;
 }
 

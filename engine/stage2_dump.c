@@ -3,9 +3,6 @@
  */
 #include "engine/stage2_priv.h"
 
-/* How many descriptors one call looks at. */
-enum { DUMP_STEP = 4096 };
-
 static bool continues(const struct s2_run *run, const struct s2_leaf *leaf, u64 ipa)
 {
 	return run->ipa.v + run->size == ipa && run->leaf.level == leaf->level &&
@@ -39,11 +36,11 @@ static u64 dump_step(struct stage2 *s2, u64 from, struct s2_run *run, bool *comp
 	*complete = false;
 	port_walk_enter(s2->port);
 	ev = cursor_start(&c, s2, from, end);
-	while (ev != CURSOR_END && visited++ < DUMP_STEP) {
+	while (ev != CURSOR_END && visited++ < s2->step) {
 		u64 d = port_desc_load(s2->port, c.entry);
 
 		if (ev == CURSOR_ENTRY && d == DESC_EMPTY) {
-			u64 n = cursor_empty(&c, DUMP_STEP);
+			u64 n = cursor_empty(&c, s2->step);
 
 			visited += (unsigned int)n;
 			ev = cursor_skip(&c, n);
@@ -73,33 +70,50 @@ bool stage2_dump(struct stage2 *s2, ipa_t from, struct s2_run *run)
 	bool complete = from.v >= stage2_ipa_limit(s2);
 
 	*run = (struct s2_run){ .size = 0 };
-	for (u64 at = from.v; !complete;)
+	for (u64 at = from.v; !complete;) {
 		at = dump_step(s2, at, run, &complete);
+		port_relax_point(s2->port);
+	}
 	return run->size != 0;
+}
+
+/* One walk section; returns where to go on. A table is counted when it is left; one of pages is not
+ * even entered. */
+static u64 count_step(struct stage2 *s2, u64 from, u64 *tables)
+{
+	u64 end = stage2_ipa_limit(s2);
+	enum cursor_event ev;
+	struct cursor c;
+	unsigned int visited = 0;
+
+	port_walk_enter(s2->port);
+	ev = cursor_start(&c, s2, from, end);
+	while (ev != CURSOR_END) {
+		bool is_table;
+		u64 d;
+
+		if (ev == CURSOR_ENTRY && visited++ == s2->step)
+			break;
+		d = port_desc_load(s2->port, c.entry);
+		is_table = ev == CURSOR_ENTRY && desc_is_table(d, c.level);
+		if (is_table && c.level + 1 < LEVEL_4K) {
+			cursor_down(&c, port_table_at(s2->port, desc_pa(d)));
+			continue;
+		}
+		*tables += ev == CURSOR_LEFT || is_table;
+		ev = cursor_next(&c);
+	}
+	port_walk_leave(s2->port);
+	return ev == CURSOR_END ? end : c.ipa;
 }
 
 u64 stage2_count_tables(struct stage2 *s2)
 {
-	enum cursor_event ev;
-	struct cursor c;
 	u64 tables = 0;
 
-	port_walk_enter(s2->port);
-	ev = cursor_start(&c, s2, 0, stage2_ipa_limit(s2));
-	while (ev != CURSOR_END) {
-		u64 d = port_desc_load(s2->port, c.entry);
-
-		if (ev == CURSOR_ENTRY && d == DESC_EMPTY) {
-			ev = cursor_skip(&c, cursor_empty(&c, DUMP_STEP));
-			continue;
-		}
-		if (ev == CURSOR_ENTRY && desc_is_table(d, c.level)) {
-			tables++;
-			cursor_down(&c, port_table_at(s2->port, desc_pa(d)));
-			continue;
-		}
-		ev = cursor_next(&c);
+	for (u64 at = 0; at < stage2_ipa_limit(s2);) {
+		at = count_step(s2, at, &tables);
+		port_relax_point(s2->port);
 	}
-	port_walk_leave(s2->port);
 	return tables;
 }

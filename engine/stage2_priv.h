@@ -90,5 +90,7 @@ struct split_page {
  */
 bool split_block(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level, u64 *table,
 		 const struct split_page *page);
+/* The same without @page, with the table lock held for writing. */
+bool split_block_alone(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level, u64 *table);
 
 #endif

@@ -211,8 +211,8 @@ static bool split_next(struct stage2 *s2, u64 *at, u64 end, struct table_cache *
 			continue;
 		}
 		if (ev == CURSOR_ENTRY && c.level < LEVEL_4K && desc_is_leaf(d, c.level)) {
-			split_block(s2, c.entry, d, c.ipa, c.level, cache->page[--cache->count],
-				    NULL);
+			split_block_alone(s2, c.entry, d, c.ipa, c.level,
+					  cache->page[--cache->count]);
 			visited += TABLE_ENTRIES;
 			break; /* what is below may need splitting too: look again from here */
 		}

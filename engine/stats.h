@@ -24,7 +24,9 @@
 	X(relax, "leaves given more permissions")                                                  \
 	X(replace, "leaves replaced by break-before-make")                                         \
 	X(split, "blocks split into tables")                                                       \
-	X(collapse, "tables collapsed into blocks")                                                \
+	X(collapse, "tables taken down by a fault that finds a block")                             \
+	X(recover, "tables recovered as blocks, in place")                                         \
+	X(resize, "changes of size without break (BBM level 2)")                                   \
 	X(wp_leaf, "leaves write-protected")                                                       \
 	X(unmap_leaf, "leaves unmapped")                                                           \
 	X(age_leaf, "leaves whose Access flag was cleared")                                        \

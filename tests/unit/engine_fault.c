@@ -98,8 +98,8 @@ static void fault_status_codes_have_their_kind(void **state)
 		{ 0x0d, FAULT_PERMISSION },  { 0x0f, FAULT_PERMISSION },
 		{ 0x10, FAULT_EXTERNAL },    { 0x14, FAULT_EXTERNAL },
 		{ 0x17, FAULT_EXTERNAL },    { 0x18, FAULT_EXTERNAL },
-		{ 0x21, FAULT_UNSUPPORTED }, { 0x30, FAULT_UNSUPPORTED },
-		{ 0x35, FAULT_EXCLUSIVE },
+		{ 0x21, FAULT_UNSUPPORTED }, { 0x30, FAULT_TLB_CONFLICT },
+		{ 0x34, FAULT_UNSUPPORTED }, { 0x35, FAULT_EXCLUSIVE },
 	};
 
 	(void)state;

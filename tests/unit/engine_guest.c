@@ -961,7 +961,7 @@ static void m15_outcomes_outside_memory(void **state)
 	assert_int_equal(o.kind, OUTCOME_INJECT);
 	assert_true(o.inject_on_walk);
 	assert_int_equal(fault(f, ESR_DABT | 0x10, FX_IPA).kind, OUTCOME_EXTERNAL);
-	o = fault(f, ESR_DABT | 0x30, FX_IPA);
+	o = fault(f, ESR_DABT | 0x34, FX_IPA);
 	assert_int_equal(o.kind, OUTCOME_MEMORY_FAULT);
 	assert_int_equal(o.why, WHY_UNSUPPORTED_FAULT);
 	assert_int_equal(fx_stat(f, STAT_exit_mmio), 1);
@@ -1147,8 +1147,11 @@ static void random_life(const struct port_caps *caps, s8 level, unsigned int see
 	machine_on_relax(f->p, live_on, f);
 	for (int i = 0; i < 4000; i++) {
 		life_step(f, &flags);
-		if (i % 256 == 0)
-			fx_check_stats(f);
+		if (i % 256)
+			continue;
+		machine_on_relax(f->p, NULL, NULL); /* the dump relaxes too */
+		fx_check_stats(f);
+		machine_on_relax(f->p, live_on, f);
 	}
 	machine_cpu(f->p, 0);
 	machine_on_relax(f->p, NULL, NULL);
