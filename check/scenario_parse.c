@@ -330,6 +330,8 @@ static bool parse_line(struct parser *p, char *line)
 	}
 	if (!split_words(p, line))
 		return false;
+	if (!p->count)
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(directives); i++) {
 		if (!strcmp(directives[i].name, p->word[0]))
 			return directives[i].parse(p);

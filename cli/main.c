@@ -96,7 +96,8 @@ int main(int argc, char **argv)
 {
 	open_standard_descriptors();
 	if (argc < 2)
-		return bad_input("a command is missing; accepted are: run, check (see catwalk --help)");
+		return bad_input(
+			"a command is missing; accepted are: run, check (see catwalk --help)");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		fputs(usage, stdout);
 		return 0;
@@ -105,5 +106,6 @@ int main(int argc, char **argv)
 		return command_run(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "check"))
 		return command_check(argc - 1, argv + 1);
-	return bad_input("'%s' is no command; accepted are: run, check (see catwalk --help)", argv[1]);
+	return bad_input("'%s' is no command; accepted are: run, check (see catwalk --help)",
+			 argv[1]);
 }

@@ -62,7 +62,7 @@ static void note_order(struct play *play)
 static enum stage_end perform(struct play *play, struct chooser *c, void (*fn)(void *arg))
 {
 	static struct part parts[3];
-	static const char *const names[] = { "a", "b", "c" };
+	static const char names[][2] = { "a", "b", "c" };
 
 	play->s = stage_new(play->p, c);
 	play->passed = 0;
@@ -70,7 +70,7 @@ static enum stage_end perform(struct play *play, struct chooser *c, void (*fn)(v
 	memset(play->lock, 0, sizeof(play->lock));
 	play->mutex.owner = 0;
 	for (int i = 0; i < play->actors; i++) {
-		parts[i] = (struct part){ play, *names[i] };
+		parts[i] = (struct part){ play, names[i][0] };
 		stage_add(play->s, names[i], (unsigned int)i, fn, &parts[i]);
 	}
 	stage_limit(play->s, 1000);

@@ -1449,96 +1449,133 @@ static void refuses_entry_without_a_vmid(void **state)
 	end(b);
 }
 
+static const struct CMUnitTest tests_d8_2[] = {
+	cmocka_unit_test(d8_2_a_page_translates_by_three_levels),
+	cmocka_unit_test(d8_2_a_block_translates_at_level_2),
+	cmocka_unit_test(d8_2_a_translation_fault_names_its_level),
+	cmocka_unit_test(d8_2_beyond_the_ipa_size_is_a_translation_fault_of_level_0),
+	cmocka_unit_test(d8_3_an_invalid_descriptor_may_hold_anything),
+	cmocka_unit_test(d8_4_a_write_needs_write_permission),
+	cmocka_unit_test(d8_4_a_read_needs_read_permission),
+	cmocka_unit_test(d8_4_xn_forbids_fetches_alone),
+	cmocka_unit_test(d8_2_a_stage_1_walk_faults_at_its_table),
+	cmocka_unit_test(d8_2_a_stage_1_walk_reads_only),
+	cmocka_unit_test(d8_2_a_stage_1_walk_that_updates_needs_write_permission),
+};
+
+static const struct CMUnitTest tests_d8_5[] = {
+	cmocka_unit_test(d8_5_a_clear_access_flag_faults_without_hardware_management),
+	cmocka_unit_test(d8_5_hardware_sets_the_access_flag),
+	cmocka_unit_test(d8_5_setting_the_access_flag_needs_no_tlbi),
+	cmocka_unit_test(d8_5_hardware_makes_a_dbm_leaf_dirty),
+	cmocka_unit_test(d8_5_without_dbm_a_read_only_leaf_stays_so),
+	cmocka_unit_test(d8_5_refuses_a_store_over_what_hardware_may_update),
+	cmocka_unit_test(d8_5_an_atomic_swap_returns_the_dirty_state),
+};
+
+static const struct CMUnitTest tests_d8_16[] = {
+	cmocka_unit_test(d8_16_refuses_another_output_address),
+	cmocka_unit_test(d8_16_refuses_another_memory_type),
+	cmocka_unit_test(d8_16_refuses_another_table),
+	cmocka_unit_test(d8_16_refuses_a_block_over_a_table),
+	cmocka_unit_test(d8_16_refuses_a_table_over_a_block_at_level_0),
+	cmocka_unit_test(d8_16_level_2_allows_a_table_over_a_block),
+	cmocka_unit_test(d8_16_level_2_refuses_a_table_that_disagrees),
+	cmocka_unit_test(d8_16_permissions_change_in_place),
+	cmocka_unit_test(d8_16_break_tlbi_make_is_how),
+	cmocka_unit_test(d8_16_refuses_make_before_the_tlbi),
+};
+
+static const struct CMUnitTest tests_d8_17[] = {
+	cmocka_unit_test(d8_17_refuses_combined_entries_left_behind),
+	cmocka_unit_test(d8_17_refuses_the_stages_in_the_wrong_order),
+	cmocka_unit_test(d8_17_the_whole_vmid_includes_combined_entries),
+	cmocka_unit_test(d8_17_refuses_make_before_the_dsb),
+	cmocka_unit_test(d8_17_refuses_the_wrong_address),
+	cmocka_unit_test(d8_17_refuses_the_wrong_level_hint),
+	cmocka_unit_test(d8_17_without_ttl_the_hint_means_nothing),
+	cmocka_unit_test(d8_17_an_address_inside_names_the_block),
+	cmocka_unit_test(d8_17_refuses_a_range_that_is_one_page_short),
+	cmocka_unit_test(d8_17_a_range_reaches_its_last_page),
+	cmocka_unit_test(d8_17_refuses_range_operations_without_the_feature),
+	cmocka_unit_test(d8_17_refuses_a_local_invalidation_for_all),
+	cmocka_unit_test(d8_17_refuses_freeing_a_table_that_walk_caches_know),
+	cmocka_unit_test(d8_17_without_a_hint_walk_caches_forget),
+	cmocka_unit_test(d8_17_a_stale_translation_may_be_used_before_the_tlbi),
+	cmocka_unit_test(d8_17_a_stale_entry_may_lack_permission),
+	cmocka_unit_test(d8_17_refuses_a_vmid_in_two_vms),
+	cmocka_unit_test(d8_17_after_alle1is_a_vmid_is_free_again),
+};
+
+static const struct CMUnitTest tests_port[] = {
+	cmocka_unit_test(refuses_freeing_a_table_that_walks_reach),
+	cmocka_unit_test(refuses_reading_a_freed_table),
+	cmocka_unit_test(refuses_sleeping_with_a_lock_held),
+	cmocka_unit_test(refuses_a_lock_taken_twice),
+	cmocka_unit_test(refuses_the_release_of_a_lock_not_held),
+	cmocka_unit_test(refuses_leaving_a_section_not_entered),
+	cmocka_unit_test(refuses_a_table_freed_without_a_grace_period),
+	cmocka_unit_test(refuses_a_tlbi_out_of_its_sequence),
+	cmocka_unit_test(refuses_entry_without_a_vmid),
+};
+
+static const struct CMUnitTest tests_d8_6[] = {
+	cmocka_unit_test(d8_6_without_fwb_the_weaker_type_wins),
+	cmocka_unit_test(d8_6_fwb_forces_write_back),
+	cmocka_unit_test(d8_6_fwb_leaves_uncached_types_uncached),
+	cmocka_unit_test(d8_6_without_fwb_stage_1_off_is_device),
+};
+
+static const struct CMUnitTest tests_d7_5[] = {
+	cmocka_unit_test(d7_5_an_uncached_read_does_not_see_a_dirty_line),
+	cmocka_unit_test(d7_5_clean_makes_it_visible),
+	cmocka_unit_test(d7_5_clean_keeps_the_line),
+	cmocka_unit_test(d7_5_clean_and_invalidate_drops_it),
+	cmocka_unit_test(d7_5_refuses_an_uncached_reader_without_a_clean),
+	cmocka_unit_test(d7_5_a_clean_to_poc_pays),
+	cmocka_unit_test(d7_5_refuses_a_cacheable_reader_without_an_invalidation),
+	cmocka_unit_test(d7_5_cacheable_accesses_are_coherent),
+	cmocka_unit_test(d7_5_an_eviction_writes_a_dirty_line_back),
+	cmocka_unit_test(d7_5_refuses_a_dirty_line_left_under_uncached_writes),
+	cmocka_unit_test(d7_5_refuses_trust_in_what_nobody_touched),
+	cmocka_unit_test(d7_5_coherent_dma_snoops_and_other_dma_does_not),
+	cmocka_unit_test(d7_5_refuses_reading_what_dma_wrote_through_an_old_line),
+	cmocka_unit_test(d7_5_invalidation_by_a_guest_loses_nothing),
+	cmocka_unit_test(d7_5_invalidation_by_a_guest_needs_write_permission),
+	cmocka_unit_test(d7_5_maintenance_of_what_is_not_mapped_faults),
+};
+
+static const struct CMUnitTest tests_b2_7[] = {
+	cmocka_unit_test(b2_7_refuses_code_without_instruction_cache_maintenance),
+	cmocka_unit_test(b2_7_with_dic_nothing_is_owed),
+	cmocka_unit_test(b2_7_an_invalidation_pays),
+	cmocka_unit_test(b2_7_refuses_an_invalidation_without_the_clean),
+	cmocka_unit_test(b2_7_clean_to_pou_then_invalidate_pays),
+	cmocka_unit_test(b2_7_an_invalidation_of_all_pays),
+};
+
+static const struct CMUnitTest tests_b2_16[] = {
+	cmocka_unit_test(b2_16_refuses_an_uncached_guest_beside_a_cached_host),
+	cmocka_unit_test(b2_16_refuses_a_cached_host_beside_an_uncached_guest),
+	cmocka_unit_test(b2_16_uncached_types_agree_enough),
+	cmocka_unit_test(b2_16_what_is_unmapped_is_no_alias),
+	cmocka_unit_test(b2_16_refuses_a_forced_guest_beside_an_uncached_host),
+};
+
+#define RUN(title, tests) cmocka_run_group_tests_name(title, tests, NULL, NULL)
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(d8_2_a_page_translates_by_three_levels),
-		cmocka_unit_test(d8_2_a_block_translates_at_level_2),
-		cmocka_unit_test(d8_2_a_translation_fault_names_its_level),
-		cmocka_unit_test(d8_2_beyond_the_ipa_size_is_a_translation_fault_of_level_0),
-		cmocka_unit_test(d8_3_an_invalid_descriptor_may_hold_anything),
-		cmocka_unit_test(d8_4_a_write_needs_write_permission),
-		cmocka_unit_test(d8_4_a_read_needs_read_permission),
-		cmocka_unit_test(d8_4_xn_forbids_fetches_alone),
-		cmocka_unit_test(d8_5_a_clear_access_flag_faults_without_hardware_management),
-		cmocka_unit_test(d8_5_hardware_sets_the_access_flag),
-		cmocka_unit_test(d8_5_setting_the_access_flag_needs_no_tlbi),
-		cmocka_unit_test(d8_5_hardware_makes_a_dbm_leaf_dirty),
-		cmocka_unit_test(d8_5_without_dbm_a_read_only_leaf_stays_so),
-		cmocka_unit_test(d8_5_refuses_a_store_over_what_hardware_may_update),
-		cmocka_unit_test(d8_5_an_atomic_swap_returns_the_dirty_state),
-		cmocka_unit_test(d8_16_refuses_another_output_address),
-		cmocka_unit_test(d8_16_refuses_another_memory_type),
-		cmocka_unit_test(d8_16_refuses_another_table),
-		cmocka_unit_test(d8_16_refuses_a_block_over_a_table),
-		cmocka_unit_test(d8_16_refuses_a_table_over_a_block_at_level_0),
-		cmocka_unit_test(d8_16_level_2_allows_a_table_over_a_block),
-		cmocka_unit_test(d8_16_level_2_refuses_a_table_that_disagrees),
-		cmocka_unit_test(d8_16_permissions_change_in_place),
-		cmocka_unit_test(d8_16_break_tlbi_make_is_how),
-		cmocka_unit_test(d8_16_refuses_make_before_the_tlbi),
-		cmocka_unit_test(d8_17_refuses_combined_entries_left_behind),
-		cmocka_unit_test(d8_17_refuses_the_stages_in_the_wrong_order),
-		cmocka_unit_test(d8_17_the_whole_vmid_includes_combined_entries),
-		cmocka_unit_test(d8_17_refuses_make_before_the_dsb),
-		cmocka_unit_test(d8_17_refuses_the_wrong_address),
-		cmocka_unit_test(d8_17_refuses_the_wrong_level_hint),
-		cmocka_unit_test(d8_17_without_ttl_the_hint_means_nothing),
-		cmocka_unit_test(d8_17_an_address_inside_names_the_block),
-		cmocka_unit_test(d8_17_refuses_a_range_that_is_one_page_short),
-		cmocka_unit_test(d8_17_a_range_reaches_its_last_page),
-		cmocka_unit_test(d8_17_refuses_range_operations_without_the_feature),
-		cmocka_unit_test(d8_17_refuses_a_local_invalidation_for_all),
-		cmocka_unit_test(d8_17_refuses_freeing_a_table_that_walk_caches_know),
-		cmocka_unit_test(d8_17_without_a_hint_walk_caches_forget),
-		cmocka_unit_test(refuses_freeing_a_table_that_walks_reach),
-		cmocka_unit_test(refuses_reading_a_freed_table),
-		cmocka_unit_test(d8_17_a_stale_translation_may_be_used_before_the_tlbi),
-		cmocka_unit_test(d8_17_a_stale_entry_may_lack_permission),
-		cmocka_unit_test(d8_17_refuses_a_vmid_in_two_vms),
-		cmocka_unit_test(d8_17_after_alle1is_a_vmid_is_free_again),
-		cmocka_unit_test(d8_6_without_fwb_the_weaker_type_wins),
-		cmocka_unit_test(d8_6_fwb_forces_write_back),
-		cmocka_unit_test(d8_6_fwb_leaves_uncached_types_uncached),
-		cmocka_unit_test(d8_6_without_fwb_stage_1_off_is_device),
-		cmocka_unit_test(d7_5_an_uncached_read_does_not_see_a_dirty_line),
-		cmocka_unit_test(d7_5_clean_makes_it_visible),
-		cmocka_unit_test(d7_5_clean_keeps_the_line),
-		cmocka_unit_test(d7_5_clean_and_invalidate_drops_it),
-		cmocka_unit_test(d7_5_refuses_an_uncached_reader_without_a_clean),
-		cmocka_unit_test(d7_5_a_clean_to_poc_pays),
-		cmocka_unit_test(d7_5_refuses_a_cacheable_reader_without_an_invalidation),
-		cmocka_unit_test(d7_5_cacheable_accesses_are_coherent),
-		cmocka_unit_test(d7_5_an_eviction_writes_a_dirty_line_back),
-		cmocka_unit_test(d7_5_refuses_a_dirty_line_left_under_uncached_writes),
-		cmocka_unit_test(d7_5_refuses_trust_in_what_nobody_touched),
-		cmocka_unit_test(d7_5_coherent_dma_snoops_and_other_dma_does_not),
-		cmocka_unit_test(d7_5_refuses_reading_what_dma_wrote_through_an_old_line),
-		cmocka_unit_test(d7_5_invalidation_by_a_guest_loses_nothing),
-		cmocka_unit_test(d7_5_invalidation_by_a_guest_needs_write_permission),
-		cmocka_unit_test(d7_5_maintenance_of_what_is_not_mapped_faults),
-		cmocka_unit_test(b2_7_refuses_code_without_instruction_cache_maintenance),
-		cmocka_unit_test(b2_7_with_dic_nothing_is_owed),
-		cmocka_unit_test(b2_7_an_invalidation_pays),
-		cmocka_unit_test(b2_7_refuses_an_invalidation_without_the_clean),
-		cmocka_unit_test(b2_7_clean_to_pou_then_invalidate_pays),
-		cmocka_unit_test(b2_7_an_invalidation_of_all_pays),
-		cmocka_unit_test(d8_2_a_stage_1_walk_faults_at_its_table),
-		cmocka_unit_test(d8_2_a_stage_1_walk_reads_only),
-		cmocka_unit_test(d8_2_a_stage_1_walk_that_updates_needs_write_permission),
-		cmocka_unit_test(b2_16_refuses_an_uncached_guest_beside_a_cached_host),
-		cmocka_unit_test(b2_16_refuses_a_cached_host_beside_an_uncached_guest),
-		cmocka_unit_test(b2_16_uncached_types_agree_enough),
-		cmocka_unit_test(b2_16_what_is_unmapped_is_no_alias),
-		cmocka_unit_test(b2_16_refuses_a_forced_guest_beside_an_uncached_host),
-		cmocka_unit_test(refuses_sleeping_with_a_lock_held),
-		cmocka_unit_test(refuses_a_lock_taken_twice),
-		cmocka_unit_test(refuses_the_release_of_a_lock_not_held),
-		cmocka_unit_test(refuses_leaving_a_section_not_entered),
-		cmocka_unit_test(refuses_a_table_freed_without_a_grace_period),
-		cmocka_unit_test(refuses_a_tlbi_out_of_its_sequence),
-		cmocka_unit_test(refuses_entry_without_a_vmid),
-	};
+	int failed = 0;
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	failed += RUN("walks and permissions", tests_d8_2);
+	failed += RUN("Access flag and dirty state", tests_d8_5);
+	failed += RUN("break-before-make", tests_d8_16);
+	failed += RUN("TLB maintenance", tests_d8_17);
+	failed += RUN("the port", tests_port);
+	failed += RUN("memory types", tests_d8_6);
+	failed += RUN("data caches", tests_d7_5);
+	failed += RUN("instruction caches", tests_b2_7);
+	failed += RUN("mismatched attributes", tests_b2_16);
+	return failed;
 }
