@@ -15,6 +15,7 @@ include mk/native.mk
 include mk/target.mk
 include mk/selftests.mk
 include mk/check.mk
+include mk/long.mk
 include mk/bench.mk
 
 .PHONY: all clean help
@@ -27,6 +28,8 @@ help:
 	@echo 'make            the kernel, the catwalk program and the programs that run on the kernel'
 	@echo 'make run        runs our VMM and the KVM selftests on Catwalk; a line each, then a report'
 	@echo 'make check      all tests; the last line is "N passed, N failed, N skipped"'
+	@echo 'make check-long exhaustive interleavings, random lives, seeded faults: hours'
+	@echo 'make mutate     seeded faults: each must turn the tests red (MUTANTS=NAME ... for some)'
 	@echo 'make bench      boot time and instruction counts beside those of Linux'
 	@echo 'make format     formats the sources'
 	@echo 'make clean      removes $(O)/'

@@ -60,6 +60,7 @@ $(CHECK)/plan-unit: FORCE
 	@mkdir -p $(@D) && : >$@
 	$(foreach test,$(UNIT_TESTS),$(call plan,unit/$(notdir $(test)),120,$(test)))
 	$(call plan,unit/engine_threads,120,$(THREAD_TEST))
+	$(call plan,unit/scenarios,300,$(O)/native/catwalk check --subjects tests/scenario)
 
 $(CHECK)/plan-cli: FORCE
 	@mkdir -p $(@D) && : >$@
@@ -83,7 +84,7 @@ clang: | $(setup)
 
 # --- running them ---------------------------------------------------------------------------------
 CHECK_PARTS := static unit cli target
-check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST)
+check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(O)/native/catwalk
 check-cli-needs    := $(O)/native/catwalk
 check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang port-test-image
 

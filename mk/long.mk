@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# What takes long: exhaustive interleavings, ten million random operations, seeded faults.
+# `make check-long` runs all of it, `make mutate` the seeded faults alone.
+CHECK_LONG := $(O)/check-long
+RACES      := $(wildcard tests/scenario/good_race_*.scn)
+SEEDS      ?= 1000
+OPERATIONS ?= 10000
+
+# One run of tools/simulate is a share of the seeds: first seed, number.
+SHARES     := 0 1 2 3 4 5 6 7 8 9
+share_size  = $(shell expr $(SEEDS) / 10)
+share_first = $(shell expr 1 + $(1) \* $(SEEDS) / 10)
+
+$(CHECK_LONG)/plan: FORCE
+	@mkdir -p $(@D) && : >$@
+	$(foreach race,$(RACES),$(call plan,exhaustive/$(basename $(notdir $(race))),5400,$(O)/catwalk check --exhaustive $(race)))
+	$(foreach share,$(SHARES),$(call plan,simulate/$(share),3600,$(O)/catwalk check --simulate --seed $(call share_first,$(share)) --runs $(share_size) --operations $(OPERATIONS)))
+
+MUTATE_OBJECTS := $(patsubst %.c,$(O)/model/%.o,$(filter-out tests/unit/cli_%,$(wildcard tests/unit/*.c)))
+
+.PHONY: check-long mutate
+check-long: $(O)/catwalk $(CHECK_LONG)/plan
+	@tools/run-tests $(CHECK_LONG)/logs $(CHECK_LONG)/plan
+	@$(MAKE) -s O=$(O) mutate
+
+mutate: $(O)/catwalk $(O)/model.a $(MUTATE_OBJECTS)
+	@tools/mutate $(O) $(HOSTCC) $(MUTANTS)
