@@ -108,9 +108,10 @@ enum machine_step {
 };
 /*
  * Called before each descriptor access that another CPU may see (loads of linked tables included),
- * barrier, TLBI, maintenance, lock operation, relax point and walk section takes effect; @where
- * names it (static storage). On return p->cpu must be the caller's again. NULL: none; then a taken
- * lock is refused as a dead lock. A lock taken by the same CPU always is.
+ * barrier, TLBI, maintenance, lock operation, relax point, walk section, guest entry and guest
+ * access takes effect; @where names it (static storage). On return p->cpu must be the caller's
+ * again. NULL: none; then a taken lock is refused as a dead lock. A lock taken by the same CPU
+ * always is.
  */
 void machine_on_step(struct port *p,
 		     void (*step)(void *arg, enum machine_step kind, const char *where), void *arg);
