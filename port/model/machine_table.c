@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Translation tables of the modelled machine: which can be walked, and what each write of a
- * descriptor means (Arm ARM D8.13, break-before-make).
+ * descriptor means for TLBs. Which changes are allowed is in machine_bbm.c.
  */
 #include "port/model/machine_priv.h"
 
