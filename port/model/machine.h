@@ -129,11 +129,12 @@ unsigned int machine_locks_held(const struct port *p, unsigned int cpu, struct m
 
 /* ---- what the architecture leaves open */
 enum machine_choice {
-	/* Before a translation for which this CPU may hold @options - 1 stale entries: 0: a fresh
-	 * walk; n: the n-th. Without a chooser 1 (the newest). */
+	/* Before a translation for which this CPU may hold @options - 1 stale entries that differ
+	 * from the present one: 0: a fresh walk; n: the n-th of them. Without a chooser 1. */
 	MAY_USE_STALE,
-	/* Before an access to a line: 1: it is evicted if cached (written back if dirty), or filled
-	 * from memory if it is not and something maps it cacheable. Without a chooser 0. */
+	/* Before an access to a line: 1: it is evicted (written back if dirty) or, before a write
+	 * past the data cache, filled from memory if something maps it cacheable. Asked if that
+	 * makes a difference. Without a chooser 0. */
 	MAY_MOVE_LINE,
 	/* Before a write to a line in a page that a guest may execute: 1: every instruction cache
 	 * holds it now, as it was. Without a chooser 0. */

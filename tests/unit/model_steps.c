@@ -589,7 +589,7 @@ static void choose_too_much(void *arg)
 	struct vm *w = arg;
 
 	machine_on_choice(w->p, answer_too_much, NULL);
-	machine_line_read(w->p, w->page, ATTR_WB);
+	machine_line_write(w->p, w->page, ATTR_NC);
 }
 
 static void find_bug(void *arg)
