@@ -126,6 +126,7 @@ static void power_on(struct port *p, const struct port_caps *caps)
 	m->next_device_pa = DEVICE_PA;
 	m->writes = 1;
 	m->published = 0;
+	m->contiguous = false;
 	m->version = 0;
 	m->events = 0;
 	for (int i = 0; i < MACHINE_CPUS; i++)

@@ -21,23 +21,25 @@
 
 /*
  * ---- what is refused: the name, the words that its text begins with (stable; scenarios name
- * them), and whence the rule. MISUSE is an error of the test, not of the software under test.
+ * them), and whence the rule: the Arm ARM (DDI 0487), by the identifiers of its rules, which stay
+ * the same from issue to issue, or by section; or engine/port.h. MISUSE is an error of the test,
+ * not of the software under test.
  */
 #define MACHINE_REFUSALS(X)                                                                        \
-	X(BREAK, "change without break", "D8.13: a valid descriptor becomes another valid one")    \
-	X(TLBI, "missing TLBI", "D8.13, D8.14: a TLB may hold what software believes gone")        \
-	X(VMID, "VMID taken over", "D8.14: a TLB may hold entries of the VMID's former VM")        \
-	X(CONFLICT, "conflicting translations", "D8.6: a contiguous set that disagrees")           \
-	X(LOST, "lost update", "D8.5: a plain store over what hardware may update")                \
-	X(TABLE_USE, "use of a freed table", "D8.14: a walk, or software's, in freed memory")      \
-	X(TABLE_LINKED, "free of a linked table", "D8.14: a walk may still reach it")              \
+	X(BREAK, "change without break", "R_WHZWS, R_KFLJB, R_KHRBC: break-before-make")           \
+	X(TLBI, "missing TLBI", "R_DDMVT: invalid, DSB, TLBI, DSB, and only then")                 \
+	X(VMID, "VMID taken over", "R_DDMVT: a TLB may hold entries of the VMID's former VM")      \
+	X(CONFLICT, "conflicting translations", "Contiguous bit: a set that disagrees")            \
+	X(LOST, "lost update", "R_RTBRL: a plain store over what hardware may update")             \
+	X(TABLE_USE, "use of a freed table", "engine/port.h: a walk of freed memory")              \
+	X(TABLE_LINKED, "free of a linked table", "engine/port.h: a walk may still reach it")      \
 	X(TABLE_GRACE, "missing grace period", "engine/port.h: software may still walk it")        \
 	X(TABLE_STATE, "wrong table", "engine/port.h: freed or linked, but not allocated")         \
-	X(CLEAN, "missing clean", "D7.5, B2.8: lines not in memory when they are owed there")      \
-	X(IC, "missing IC", "B2.2.5: execution granted over stale instruction caches")             \
-	X(STALE_READ, "stale read", "D7.5, B2.8: older data than what was handed over")            \
-	X(STALE_FETCH, "stale fetch", "B2.2.5: older code than what was handed over")              \
-	X(ALIAS, "mismatched alias", "B2.8: one location with conflicting attributes")             \
+	X(CLEAN, "missing clean", "D7.5 caches: lines not in memory when they are owed there")     \
+	X(IC, "missing IC", "D7.5 caches: execution granted over stale instruction caches")        \
+	X(STALE_READ, "stale read", "D7.5 caches: older data than what was handed over")           \
+	X(STALE_FETCH, "stale fetch", "D7.5 caches: older code than what was handed over")         \
+	X(ALIAS, "mismatched alias", "mismatched memory attributes: one location, two of them")    \
 	X(DEADLOCK, "dead lock", "engine/port.h: a lock by who has it, or cannot get it")          \
 	X(LOCK, "wrong unlock", "engine/port.h: a lock or section is left that is not held")       \
 	X(SLEEP, "sleep", "engine/port.h: with a lock held or in a walk section")                  \
@@ -108,9 +110,10 @@ enum machine_step {
 };
 /*
  * Called before each descriptor access that another CPU may see (loads of linked tables included),
- * barrier, TLBI, maintenance, lock operation, relax point and walk section takes effect; @where
- * names it (static storage). On return p->cpu must be the caller's again. NULL: none; then a taken
- * lock is refused as a dead lock. A lock taken by the same CPU always is.
+ * barrier, TLBI, maintenance, lock operation, relax point, walk section, guest entry and guest
+ * access takes effect; @where names it (static storage). On return p->cpu must be the caller's
+ * again. NULL: none; then a taken lock is refused as a dead lock. A lock taken by the same CPU
+ * always is.
  */
 void machine_on_step(struct port *p,
 		     void (*step)(void *arg, enum machine_step kind, const char *where), void *arg);
@@ -126,11 +129,12 @@ unsigned int machine_locks_held(const struct port *p, unsigned int cpu, struct m
 
 /* ---- what the architecture leaves open */
 enum machine_choice {
-	/* Before a translation for which this CPU may hold @options - 1 stale entries: 0: a fresh
-	 * walk; n: the n-th. Without a chooser 1 (the newest). */
+	/* Before a translation for which this CPU may hold @options - 1 stale entries that differ
+	 * from the present one: 0: a fresh walk; n: the n-th of them. Without a chooser 1. */
 	MAY_USE_STALE,
-	/* Before an access to a line: 1: it is evicted if cached (written back if dirty), or filled
-	 * from memory if it is not and something maps it cacheable. Without a chooser 0. */
+	/* Before an access to a line: 1: it is evicted (written back if dirty) or, before a write
+	 * past the data cache, filled from memory if something maps it cacheable. Asked if that
+	 * makes a difference. Without a chooser 0. */
 	MAY_MOVE_LINE,
 	/* Before a write to a line in a page that a guest may execute: 1: every instruction cache
 	 * holds it now, as it was. Without a chooser 0. */

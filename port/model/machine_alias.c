@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who maps which memory on the modelled machine: the leaves that TLBs may use, and the host's own
- * mappings, so that mismatched aliases are seen (Arm ARM B2.8). Memory is counted in frames, one
- * for each naturally aligned piece that a leaf at some level maps.
+ * mappings, so that mismatched aliases are seen (Arm ARM, mismatched memory attributes). Memory is
+ * counted in frames, one for each naturally aligned piece that a leaf at some level maps.
  */
 #include "port/model/machine_priv.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What may follow what in translation tables of the modelled machine without break, by FEAT_BBM's
- * level (Arm ARM D8.13), and which descriptors may stand side by side with the Contiguous bit
- *(D8.6).
+ * level (Arm ARM, R_WHZWS, R_KFLJB, R_KHRBC), and which descriptors may stand side by side with the
+ * Contiguous bit. Stricter than R_WHZWS in one thing: the output address never changes, not even
+ * read-only and with the same contents.
  *
  *	level 0		a leaf changes in permissions, Access flag and dirty state alone
  *	level 1		also in the Contiguous bit and in nT; a block with nT set and a table of the

@@ -52,8 +52,10 @@ void machine_guest_enter(struct port *p, u64 vttbr, u64 vtcr)
 	struct machine *m = p->machine;
 	u64 root_pa = vttbr & M_ADDR;
 	u16 vmid = (u16)(vttbr >> 48);
-	int vm = vm_find(m, root_pa);
+	int vm;
 
+	machine_point(p, "guest enter");
+	vm = vm_find(m, root_pa);
 	if (!vmid)
 		machine_refuse(p, REFUSED_VMID, NO_PLACE, "guest entry with VMID 0");
 	if (vm < 0)

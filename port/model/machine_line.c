@@ -151,11 +151,20 @@ static void fill(struct line *l)
 	l->pou_held = false;
 }
 
-static void may_move(struct port *p, struct line *l)
+enum access { ANY_ACCESS, WRITE_BELOW }; /* below the data cache */
+
+/* Would it make a difference now? A clean line matters once memory is another, an absent one if
+ * memory is about to be. */
+static bool can_move(const struct port *p, const struct line *l, enum access how)
 {
-	if (!p->machine->on_choice || (!l->cached && !alias_is_cacheable(p, l->pa)))
-		return;
-	if (!machine_choose(p, MAY_MOVE_LINE, 2))
+	if (l->cached)
+		return l->dirty || l->cache != l->mem;
+	return how == WRITE_BELOW && alias_is_cacheable(p, l->pa);
+}
+
+static void may_move(struct port *p, struct line *l, enum access how)
+{
+	if (!p->machine->on_choice || !can_move(p, l, how) || !machine_choose(p, MAY_MOVE_LINE, 2))
 		return;
 	if (l->cached) {
 		note(p, EVENT_LINE_EVICT, l->pa, l->cache);
@@ -277,7 +286,7 @@ u64 machine_line_write(struct port *p, pa_t pa, enum machine_attr attr)
 	struct line *l = line_get(p, pa.v);
 	u64 version;
 
-	may_move(p, l);
+	may_move(p, l, attr == ATTR_WB ? ANY_ACCESS : WRITE_BELOW);
 	if (p->caps.idc || attr != ATTR_WB)
 		icache_may_fill(p, l);
 	version = ++p->machine->version;
@@ -298,7 +307,7 @@ u64 machine_line_read(struct port *p, pa_t pa, enum machine_attr attr)
 	struct line *l = line_get(p, pa.v);
 	u64 seen;
 
-	may_move(p, l);
+	may_move(p, l, ANY_ACCESS);
 	if (attr == ATTR_WB && !l->cached)
 		fill(l);
 	seen = attr == ATTR_WB ? l->cache : l->mem;
@@ -313,7 +322,7 @@ u64 line_fetch(struct port *p, pa_t pa, enum machine_attr attr)
 	struct line *l = line_get(p, pa.v);
 	u64 seen;
 
-	may_move(p, l);
+	may_move(p, l, ANY_ACCESS);
 	if (attr != ATTR_WB) {
 		seen = l->mem;
 	} else if (icache_holds(p, l, p->cpu) && !machine_choose(p, MAY_DROP_ICACHE, 2)) {
@@ -339,7 +348,7 @@ u64 machine_dma_write(struct port *p, pa_t pa, enum machine_dma how)
 	struct line *l = line_get(p, pa.v);
 	u64 version;
 
-	may_move(p, l);
+	may_move(p, l, how == DMA_COHERENT ? ANY_ACCESS : WRITE_BELOW);
 	icache_may_fill(p, l);
 	version = ++p->machine->version;
 	if (how == DMA_COHERENT) {
@@ -357,7 +366,7 @@ u64 machine_dma_read(struct port *p, pa_t pa, enum machine_dma how)
 	struct line *l = line_get(p, pa.v);
 	u64 seen;
 
-	may_move(p, l);
+	may_move(p, l, ANY_ACCESS);
 	seen = how == DMA_COHERENT && l->cached ? l->cache : l->mem;
 	note(p, EVENT_DMA_READ, l->pa, seen);
 	check_due(p, l, seen, false);

@@ -247,6 +247,7 @@ struct machine {
 	int loaded[MACHINE_CPUS]; /* VM each CPU has loaded, -1: none */
 	struct tlb tlb;
 	u64 writes, published; /* numbers of descriptor writes */
+	bool contiguous;       /* a contiguous leaf was made since power-on */
 	struct keymap pages;
 	struct page_state *page;
 	struct keymap frames;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Translation tables of the modelled machine: which can be walked, and what each write of a
- * descriptor means (Arm ARM D8.13, break-before-make).
+ * descriptor means for TLBs. Which changes are allowed is in machine_bbm.c.
  */
 #include "port/model/machine_priv.h"
 
@@ -59,7 +59,9 @@ static struct mapping mapping_of(u64 ipa, int level, u64 desc)
 
 static void link_leaf(struct port *p, const u64 *page, u64 index, const struct mapping *leaf)
 {
-	bbm_check_contiguous(p, page, index, leaf);
+	p->machine->contiguous |= (leaf->desc & M_CONT) != 0;
+	if (p->machine->contiguous)
+		bbm_check_contiguous(p, page, index, leaf);
 	alias_check_make(p, leaf->desc, leaf->level);
 	alias_leaf_added(p, leaf);
 }

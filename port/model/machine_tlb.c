@@ -322,9 +322,7 @@ static void list_entry(const struct tlb *t, struct stale_list *l, const struct t
 	struct mapping a = tlb_mapping(e);
 	u64 desc = (e->desc & ~M_ADDR) | mapping_pa(&a, base);
 
-	if (e->ipa == base && !e->gone)
-		return;
-	if (e->ipa == base || !is_current(t, e->vmid, base, desc, e->level))
+	if (!is_current(t, e->vmid, base, desc, e->level))
 		list_add(l, base, desc, e->level);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The modelled machine's host mappings: aliases of one page with attributes that do not match
- * (Arm ARM B2.8) are refused, whichever comes first, live or stale.
+ * (Arm ARM, mismatched memory attributes) are refused, whichever comes first, live or stale.
  */
 #include "tests/unit/model_fixture.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What may follow what without break on the modelled machine, by FEAT_BBM's level (Arm ARM D8.13),
- * and contiguous sets (D8.6): each legal change beside the one that just is not.
+ * What may follow what without break on the modelled machine, by FEAT_BBM's level (Arm ARM,
+ * R_KFLJB, R_KHRBC), and contiguous sets: each legal change beside the one that just is not.
  */
 #include "tests/unit/model_fixture.h"
 

@@ -1449,7 +1449,7 @@ static void refuses_entry_without_a_vmid(void **state)
 	end(b);
 }
 
-static const struct CMUnitTest tests_d8_2[] = {
+static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(d8_2_a_page_translates_by_three_levels),
 	cmocka_unit_test(d8_2_a_block_translates_at_level_2),
 	cmocka_unit_test(d8_2_a_translation_fault_names_its_level),
@@ -1458,12 +1458,6 @@ static const struct CMUnitTest tests_d8_2[] = {
 	cmocka_unit_test(d8_4_a_write_needs_write_permission),
 	cmocka_unit_test(d8_4_a_read_needs_read_permission),
 	cmocka_unit_test(d8_4_xn_forbids_fetches_alone),
-	cmocka_unit_test(d8_2_a_stage_1_walk_faults_at_its_table),
-	cmocka_unit_test(d8_2_a_stage_1_walk_reads_only),
-	cmocka_unit_test(d8_2_a_stage_1_walk_that_updates_needs_write_permission),
-};
-
-static const struct CMUnitTest tests_d8_5[] = {
 	cmocka_unit_test(d8_5_a_clear_access_flag_faults_without_hardware_management),
 	cmocka_unit_test(d8_5_hardware_sets_the_access_flag),
 	cmocka_unit_test(d8_5_setting_the_access_flag_needs_no_tlbi),
@@ -1471,9 +1465,6 @@ static const struct CMUnitTest tests_d8_5[] = {
 	cmocka_unit_test(d8_5_without_dbm_a_read_only_leaf_stays_so),
 	cmocka_unit_test(d8_5_refuses_a_store_over_what_hardware_may_update),
 	cmocka_unit_test(d8_5_an_atomic_swap_returns_the_dirty_state),
-};
-
-static const struct CMUnitTest tests_d8_16[] = {
 	cmocka_unit_test(d8_16_refuses_another_output_address),
 	cmocka_unit_test(d8_16_refuses_another_memory_type),
 	cmocka_unit_test(d8_16_refuses_another_table),
@@ -1484,9 +1475,6 @@ static const struct CMUnitTest tests_d8_16[] = {
 	cmocka_unit_test(d8_16_permissions_change_in_place),
 	cmocka_unit_test(d8_16_break_tlbi_make_is_how),
 	cmocka_unit_test(d8_16_refuses_make_before_the_tlbi),
-};
-
-static const struct CMUnitTest tests_d8_17[] = {
 	cmocka_unit_test(d8_17_refuses_combined_entries_left_behind),
 	cmocka_unit_test(d8_17_refuses_the_stages_in_the_wrong_order),
 	cmocka_unit_test(d8_17_the_whole_vmid_includes_combined_entries),
@@ -1501,32 +1489,16 @@ static const struct CMUnitTest tests_d8_17[] = {
 	cmocka_unit_test(d8_17_refuses_a_local_invalidation_for_all),
 	cmocka_unit_test(d8_17_refuses_freeing_a_table_that_walk_caches_know),
 	cmocka_unit_test(d8_17_without_a_hint_walk_caches_forget),
+	cmocka_unit_test(refuses_freeing_a_table_that_walks_reach),
+	cmocka_unit_test(refuses_reading_a_freed_table),
 	cmocka_unit_test(d8_17_a_stale_translation_may_be_used_before_the_tlbi),
 	cmocka_unit_test(d8_17_a_stale_entry_may_lack_permission),
 	cmocka_unit_test(d8_17_refuses_a_vmid_in_two_vms),
 	cmocka_unit_test(d8_17_after_alle1is_a_vmid_is_free_again),
-};
-
-static const struct CMUnitTest tests_port[] = {
-	cmocka_unit_test(refuses_freeing_a_table_that_walks_reach),
-	cmocka_unit_test(refuses_reading_a_freed_table),
-	cmocka_unit_test(refuses_sleeping_with_a_lock_held),
-	cmocka_unit_test(refuses_a_lock_taken_twice),
-	cmocka_unit_test(refuses_the_release_of_a_lock_not_held),
-	cmocka_unit_test(refuses_leaving_a_section_not_entered),
-	cmocka_unit_test(refuses_a_table_freed_without_a_grace_period),
-	cmocka_unit_test(refuses_a_tlbi_out_of_its_sequence),
-	cmocka_unit_test(refuses_entry_without_a_vmid),
-};
-
-static const struct CMUnitTest tests_d8_6[] = {
 	cmocka_unit_test(d8_6_without_fwb_the_weaker_type_wins),
 	cmocka_unit_test(d8_6_fwb_forces_write_back),
 	cmocka_unit_test(d8_6_fwb_leaves_uncached_types_uncached),
 	cmocka_unit_test(d8_6_without_fwb_stage_1_off_is_device),
-};
-
-static const struct CMUnitTest tests_d7_5[] = {
 	cmocka_unit_test(d7_5_an_uncached_read_does_not_see_a_dirty_line),
 	cmocka_unit_test(d7_5_clean_makes_it_visible),
 	cmocka_unit_test(d7_5_clean_keeps_the_line),
@@ -1543,39 +1515,30 @@ static const struct CMUnitTest tests_d7_5[] = {
 	cmocka_unit_test(d7_5_invalidation_by_a_guest_loses_nothing),
 	cmocka_unit_test(d7_5_invalidation_by_a_guest_needs_write_permission),
 	cmocka_unit_test(d7_5_maintenance_of_what_is_not_mapped_faults),
-};
-
-static const struct CMUnitTest tests_b2_7[] = {
 	cmocka_unit_test(b2_7_refuses_code_without_instruction_cache_maintenance),
 	cmocka_unit_test(b2_7_with_dic_nothing_is_owed),
 	cmocka_unit_test(b2_7_an_invalidation_pays),
 	cmocka_unit_test(b2_7_refuses_an_invalidation_without_the_clean),
 	cmocka_unit_test(b2_7_clean_to_pou_then_invalidate_pays),
 	cmocka_unit_test(b2_7_an_invalidation_of_all_pays),
-};
-
-static const struct CMUnitTest tests_b2_16[] = {
+	cmocka_unit_test(d8_2_a_stage_1_walk_faults_at_its_table),
+	cmocka_unit_test(d8_2_a_stage_1_walk_reads_only),
+	cmocka_unit_test(d8_2_a_stage_1_walk_that_updates_needs_write_permission),
 	cmocka_unit_test(b2_16_refuses_an_uncached_guest_beside_a_cached_host),
 	cmocka_unit_test(b2_16_refuses_a_cached_host_beside_an_uncached_guest),
 	cmocka_unit_test(b2_16_uncached_types_agree_enough),
 	cmocka_unit_test(b2_16_what_is_unmapped_is_no_alias),
 	cmocka_unit_test(b2_16_refuses_a_forced_guest_beside_an_uncached_host),
+	cmocka_unit_test(refuses_sleeping_with_a_lock_held),
+	cmocka_unit_test(refuses_a_lock_taken_twice),
+	cmocka_unit_test(refuses_the_release_of_a_lock_not_held),
+	cmocka_unit_test(refuses_leaving_a_section_not_entered),
+	cmocka_unit_test(refuses_a_table_freed_without_a_grace_period),
+	cmocka_unit_test(refuses_a_tlbi_out_of_its_sequence),
+	cmocka_unit_test(refuses_entry_without_a_vmid),
 };
-
-#define RUN(title, tests) cmocka_run_group_tests_name(title, tests, NULL, NULL)
 
 int main(void)
 {
-	int failed = 0;
-
-	failed += RUN("walks and permissions", tests_d8_2);
-	failed += RUN("Access flag and dirty state", tests_d8_5);
-	failed += RUN("break-before-make", tests_d8_16);
-	failed += RUN("TLB maintenance", tests_d8_17);
-	failed += RUN("the port", tests_port);
-	failed += RUN("memory types", tests_d8_6);
-	failed += RUN("data caches", tests_d7_5);
-	failed += RUN("instruction caches", tests_b2_7);
-	failed += RUN("mismatched attributes", tests_b2_16);
-	return failed;
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

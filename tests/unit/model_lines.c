@@ -90,6 +90,34 @@ static void a_line_is_filled_when_the_chooser_says_so(void **state)
 	machine_delete(w.p);
 }
 
+static void moves_are_asked_where_they_make_a_difference(void **state)
+{
+	struct vm w;
+
+	(void)state;
+	vm_init(&w, &caps_idc);
+	machine_on_choice(w.p, vm_answer, &w);
+	machine_line_read(w.p, w.page, ATTR_WB);  /* it is filled anyway */
+	machine_line_read(w.p, w.page, ATTR_WB);  /* clean, and as memory is */
+	machine_line_write(w.p, w.page, ATTR_WB); /* same */
+	assert_int_equal(w.asked, 0);
+	machine_line_read(w.p, w.page, ATTR_NC); /* dirty */
+	assert_int_equal(w.asked, 1);
+	machine_line_cmo(w.p, w.page, CMO_CLEAN);
+	machine_line_write(w.p, w.page, ATTR_NC); /* clean */
+	assert_int_equal(w.asked, 1);
+	machine_line_read(w.p, w.page, ATTR_WB); /* clean, but memory is newer */
+	assert_int_equal(w.asked, 2);
+	machine_line_cmo(w.p, w.page, CMO_CLEAN_INVAL);
+	machine_dma_read(w.p, w.page, DMA_BYPASS);
+	machine_dma_write(w.p, w.page, DMA_COHERENT);
+	assert_int_equal(w.asked, 2);
+	machine_dma_write(w.p, w.page, DMA_BYPASS); /* absent, and memory is to change */
+	assert_int_equal(w.asked, 3);
+	assert_int_equal(w.last_asked, MAY_MOVE_LINE);
+	machine_delete(w.p);
+}
+
 static void maintenance_of_a_range_reaches_its_lines_and_no_other(void **state)
 {
 	struct vm w;
@@ -500,8 +528,7 @@ REFUSED(bad_ic_before_clean_to_coherency, &caps_plain, clean_by_address_alone, S
 static void filled_before_write(struct vm *w)
 {
 	map_exec(w);
-	w->answers[0] = 0; /* the line stays */
-	w->answers[1] = 1; /* fetched just before */
+	w->answers[0] = 1; /* fetched just before */
 	machine_on_choice(w->p, vm_answer, w);
 	machine_line_write(w->p, w->page, ATTR_WB);
 	assert_int_equal(w->last_asked, MAY_FILL_ICACHE);
@@ -649,6 +676,7 @@ int main(void)
 		cmocka_unit_test(a_dirty_line_overwrites_memory_when_it_is_evicted),
 		cmocka_unit_test(invalidation_without_clean_loses_the_write),
 		cmocka_unit_test(a_line_is_filled_when_the_chooser_says_so),
+		cmocka_unit_test(moves_are_asked_where_they_make_a_difference),
 		cmocka_unit_test(maintenance_of_a_range_reaches_its_lines_and_no_other),
 		cmocka_unit_test(bad_unclean_memory_is_read_uncached),
 		cmocka_unit_test(bad_the_neighbour_is_cleaned),

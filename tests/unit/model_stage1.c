@@ -449,6 +449,21 @@ static void a_fault_by_a_stale_entry_is_spurious(void **state)
 	machine_delete(w.p);
 }
 
+static void a_stale_entry_like_the_present_one_is_no_choice(void **state)
+{
+	struct vm w;
+
+	(void)state;
+	vm_init(&w, &caps_idc);
+	vm_map(&w, 0, WB | RW);
+	port_desc_swap(w.p, &w.l3[0], 0);
+	vm_map(&w, 0, WB | RW);
+	machine_on_choice(w.p, vm_answer, &w);
+	assert_int_equal(machine_access(w.p, vm_ipa(0), MACHINE_READ).fault, MF_NONE);
+	assert_int_equal(w.asked, 0);
+	machine_delete(w.p);
+}
+
 /* ---- maintenance by guests */
 
 static void maintenance_needs_a_translation_and_ivac_permission(void **state)
@@ -527,6 +542,7 @@ int main(void)
 		cmocka_unit_test(a_plain_store_may_lose_dirty_state),
 		cmocka_unit_test(a_stale_translation_is_used_or_not),
 		cmocka_unit_test(a_fault_by_a_stale_entry_is_spurious),
+		cmocka_unit_test(a_stale_entry_like_the_present_one_is_no_choice),
 		cmocka_unit_test(maintenance_needs_a_translation_and_ivac_permission),
 		cmocka_unit_test(invalidation_by_a_guest_cleans_too),
 		cmocka_unit_test(a_guest_makes_its_own_code_visible),

@@ -57,7 +57,7 @@ static void each_call_that_others_see_is_a_point(void **state)
 		"dcache clean",	    "icache invalidate", "icache invalidate all",
 		"walk enter",	    "read lock",	 "read unlock",
 		"write lock",	    "write unlock",	 "relax",
-		"guest access",	    "guest maintenance",
+		"guest access",	    "guest maintenance", "guest enter",
 	};
 	struct machine_guest_op o = { .ipa = vm_ipa(0) };
 	struct port_tlbi tlbi;
@@ -95,6 +95,7 @@ static void each_call_that_others_see_is_a_point(void **state)
 	assert_int_equal(t.kind[t.count - 1], STEP_RELAX);
 	machine_guest(p, &o);
 	machine_guest_cmo(p, vm_ipa(0), CMO_CLEAN);
+	machine_guest_enter(p, t.vm.vttbr, t.vm.vtcr);
 	expect_steps(&t, names, ARRAY_SIZE(names));
 	machine_delete(p);
 }
@@ -588,7 +589,7 @@ static void choose_too_much(void *arg)
 	struct vm *w = arg;
 
 	machine_on_choice(w->p, answer_too_much, NULL);
-	machine_line_read(w->p, w->page, ATTR_WB);
+	machine_line_write(w->p, w->page, ATTR_NC);
 }
 
 static void find_bug(void *arg)
