@@ -12,6 +12,7 @@ MAKEFLAGS += --no-builtin-rules
 include mk/setup.mk
 -include mk/kernel.mk
 include mk/native.mk
+include mk/engine.mk
 include mk/target.mk
 include mk/selftests.mk
 include mk/check.mk
@@ -27,6 +28,7 @@ help:
 	@echo 'make            the kernel, the catwalk program and the programs that run on the kernel'
 	@echo 'make run        runs our VMM and the KVM selftests on Catwalk; a line each, then a report'
 	@echo 'make check      all tests; the last line is "N passed, N failed, N skipped"'
+	@echo 'make engine     the engine as a library, with an example (docs/porting.md)'
 	@echo 'make bench      boot time and instruction counts beside those of Linux'
 	@echo 'make format     formats the sources'
 	@echo 'make clean      removes $(O)/'
