@@ -15,6 +15,7 @@ include mk/native.mk
 include mk/engine.mk
 include mk/target.mk
 include mk/selftests.mk
+include mk/coverage.mk
 include mk/check.mk
 include mk/bench.mk
 
@@ -29,6 +30,7 @@ help:
 	@echo 'make run        runs our VMM and the KVM selftests on Catwalk; a line each, then a report'
 	@echo 'make check      all tests; the last line is "N passed, N failed, N skipped"'
 	@echo 'make engine     the engine as a library, with an example (docs/porting.md)'
+	@echo 'make coverage   lines and branches of engine/ and host/ that the native tests reach'
 	@echo 'make bench      boot time and instruction counts beside those of Linux'
 	@echo 'make format     formats the sources'
 	@echo 'make clean      removes $(O)/'
