@@ -13,7 +13,7 @@ struct operands {
 	u64 table[2];
 	u64 flags; /* enum slot_flag */
 	u64 type, declared, reach, owner, level;
-	u64 writable, leaf_writable;
+	u64 writable, leaf_writable, executable;
 	u64 special, lazy, special_lazily, refuses_mkwrite, poisoned;
 	u64 s1, updates_af, dma, is_write, how;
 	u64 given; /* positional operands so far */

@@ -24,6 +24,7 @@ enum {
 	WORDS_WRITE = 1 << 12,
 	WORDS_SABOTAGE = 1 << 13,
 	WORDS_DEAF = 1 << 14,
+	WORDS_RAW = 1 << 15,
 };
 
 #define PLACE(field) ((u8)(offsetof(struct operands, field) / sizeof(u64)))
@@ -43,6 +44,7 @@ static const struct {
 	{ "1G", LEVEL_1G, WORDS_LEVEL, PLACE(level) },
 	{ "rw", true, WORDS_PERMS, PLACE(writable) },
 	{ "ro", false, WORDS_PERMS, PLACE(writable) },
+	{ "exec", true, WORDS_RAW, PLACE(executable) },
 	{ "leaf-ro", false, WORDS_MAP, PLACE(leaf_writable) },
 	{ "no-alias", REACH_NONE, WORDS_MAP, PLACE(reach) },
 	{ "any-uncached", OWNER_ANY_UNCACHED, WORDS_MAP, PLACE(owner) },
@@ -255,6 +257,41 @@ static struct world_result run_poison(struct world *w, const struct operands *o)
 static struct world_result run_misbehave(struct world *w, const struct operands *o)
 {
 	world_misbehave(w, (enum world_sabotage)o->how);
+	return (struct world_result){ .error = ERR_OK };
+}
+
+static enum s2_type raw_type(u64 type)
+{
+	static const enum s2_type types[MEM_TYPE_COUNT] = {
+		[MEM_WB] = S2_NORMAL,
+		[MEM_NC] = S2_NORMAL_NC,
+		[MEM_DEVICE] = S2_DEVICE,
+	};
+
+	return types[type];
+}
+
+/* What no policy would decide: the page behind @hva is mapped at @ipa as told, nothing is paid. */
+static struct world_result run_raw(struct world *w, const struct operands *o)
+{
+	struct guest_mem *m = world_vm(w, (unsigned int)o->vm);
+	struct port *p = world_port(w);
+	struct table_cache cache = { .count = 0 };
+	struct host_leaf host;
+	struct s2_leaf leaf = {
+		.type = raw_type(o->type),
+		.perms = (u8)(S2_R | (o->writable ? S2_W : 0) | (o->executable ? S2_X : 0)),
+		.level = (s8)o->level,
+	};
+
+	if (!m || m->host_ops->leaf(m->host, HVA(o->hva), &host) ||
+	    table_cache_fill(&cache, p, stage2_tables_max(&m->s2)))
+		return (struct world_result){ .error = ERR_NOENT };
+	leaf.pa = PA(ALIGN_DOWN(host.pa.v, level_size(leaf.level)));
+	port_read_lock(p, &m->s2.lock);
+	(void)stage2_commit(&m->s2, &cache, IPA(o->ipa), &leaf, 0);
+	port_read_unlock(p, &m->s2.lock);
+	table_cache_drain(&cache, p);
 	return (struct world_result){ .error = ERR_OK };
 }
 
@@ -486,6 +523,8 @@ static const struct verb verbs[] = {
 	  0,
 	  { 0 },
 	  WORDS_SABOTAGE },
+	{ "raw", "IPA HVA wb|nc|device [rw|ro] [exec] [4K|2M|1G] [vm=N]", run_raw, NULL,
+	  TWO(ipa, hva), WORDS_VM | WORDS_TYPE | WORDS_PERMS | WORDS_LEVEL | WORDS_RAW },
 	{ "forget", "tlbi|stage1|dcache|icache", run_forget, NULL, 0, { 0 }, WORDS_DEAF },
 	{ "pair", "read|write " GUEST_TEXT, run_pair, print_guest, JUST(ipa),
 	  GUEST_WORDS | WORDS_WRITE },

@@ -3,7 +3,7 @@
 # tools/run-tests runs it. `make check` runs all parts as one plan.
 CHECK := $(O)/check
 TABLES := tests/target/tests.tbl tests/target/run.tbl
-SOURCES := $(wildcard $(foreach dir,abi bench check cli engine host kernel kvm port/* port/*/* tests/* user \
+SOURCES := $(wildcard $(foreach dir,abi bench check cli engine examples examples/* host kernel kvm port/* port/*/* tests/* user \
 	vmm tools,$(dir)/*.[ch]))
 tab := $(shell printf '\t')
 
@@ -60,7 +60,11 @@ $(CHECK)/plan-unit: FORCE
 	@mkdir -p $(@D) && : >$@
 	$(foreach test,$(UNIT_TESTS),$(call plan,unit/$(notdir $(test)),120,$(test)))
 	$(call plan,unit/engine_threads,120,$(THREAD_TEST))
+<<<<<<< HEAD
 	$(call plan,unit/scenarios,300,$(O)/native/catwalk check --subjects tests/scenario)
+=======
+	$(call plan,unit/engine_library,60,tools/check-engine $(O))
+>>>>>>> main
 
 $(CHECK)/plan-cli: FORCE
 	@mkdir -p $(@D) && : >$@
@@ -84,7 +88,11 @@ clang: | $(setup)
 
 # --- running them ---------------------------------------------------------------------------------
 CHECK_PARTS := static unit cli target
+<<<<<<< HEAD
 check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(O)/native/catwalk
+=======
+check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) engine
+>>>>>>> main
 check-cli-needs    := $(O)/native/catwalk
 check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang port-test-image
 

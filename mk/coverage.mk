@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# Which lines and branches of engine/ and host/ the native tests run, by gcov. `make coverage` prints a table and fails below
+# the bars that tools/coverage states.
+COVERAGE_O     := $(O)/coverage
+COVERAGE_FLAGS := $(UNIT_FLAGS) -O0 -g --coverage
+COVERAGE_SRC   := $(NATIVE_SRC)
+COVERAGE_TESTS := $(patsubst %.c,$(COVERAGE_O)/%,$(filter-out tests/unit/cli_%,$(wildcard tests/unit/*.c)))
+
+$(COVERAGE_O)/%.o: %.c $(uapi)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)gcc $(COVERAGE_FLAGS) -MMD -MP -c -o $@ $<
+
+$(COVERAGE_O)/layers.a: $(COVERAGE_SRC:%.c=$(COVERAGE_O)/%.o)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar crs $@ $^
+
+$(COVERAGE_TESTS): %: %.o $(COVERAGE_O)/layers.a
+	$(call say,LINK,$@)
+	$(Q)gcc --coverage -o $@ $^ -lcmocka -lpthread
+
+.PHONY: coverage
+coverage: $(COVERAGE_TESTS)
+	@tools/coverage $(COVERAGE_O) $(COVERAGE_TESTS)
+
+-include $(wildcard $(COVERAGE_O)/*/*.d $(COVERAGE_O)/*/*/*.d)
