@@ -30,13 +30,10 @@ help:
 	@echo 'make            the kernel, the catwalk program and the programs that run on the kernel'
 	@echo 'make run        runs our VMM and the KVM selftests on Catwalk; a line each, then a report'
 	@echo 'make check      all tests; the last line is "N passed, N failed, N skipped"'
-<<<<<<< HEAD
 	@echo 'make check-long exhaustive interleavings, random lives, seeded faults: hours'
 	@echo 'make mutate     seeded faults: each must turn the tests red (MUTANTS=NAME ... for some)'
-=======
 	@echo 'make engine     the engine as a library, with an example (docs/porting.md)'
 	@echo 'make coverage   lines and branches of engine/ and host/ that the native tests reach'
->>>>>>> main
 	@echo 'make bench      boot time and instruction counts beside those of Linux'
 	@echo 'make format     formats the sources'
 	@echo 'make clean      removes $(O)/'

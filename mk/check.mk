@@ -60,11 +60,9 @@ $(CHECK)/plan-unit: FORCE
 	@mkdir -p $(@D) && : >$@
 	$(foreach test,$(UNIT_TESTS),$(call plan,unit/$(notdir $(test)),120,$(test)))
 	$(call plan,unit/engine_threads,120,$(THREAD_TEST))
-<<<<<<< HEAD
 	$(call plan,unit/scenarios,300,$(O)/native/catwalk check --subjects tests/scenario)
-=======
 	$(call plan,unit/engine_library,60,tools/check-engine $(O))
->>>>>>> main
+	$(call plan,unit/coverage,300,$(MAKE) -s O=$(O) coverage)
 
 $(CHECK)/plan-cli: FORCE
 	@mkdir -p $(@D) && : >$@
@@ -88,11 +86,7 @@ clang: | $(setup)
 
 # --- running them ---------------------------------------------------------------------------------
 CHECK_PARTS := static unit cli target
-<<<<<<< HEAD
-check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(O)/native/catwalk
-=======
-check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) engine
->>>>>>> main
+check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(O)/native/catwalk engine
 check-cli-needs    := $(O)/native/catwalk
 check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang port-test-image
 
