@@ -280,6 +280,7 @@ struct machine_counts {
 	u64 icache_bytes;
 	u64 icache_all;
 	u64 relax;
+	u64 desc_touched[8]; /* descriptors of watched tables that software used, by CPU */
 };
 const struct machine_counts *machine_counts(const struct port *p);
 

@@ -198,10 +198,17 @@ void table_hardware_write(struct port *p, u64 *desc, u64 old, u64 new_value)
 
 /* ---- software's accesses */
 
+static void count(struct port *p, const struct table *t)
+{
+	if (t && t->was_linked)
+		p->machine->counts.desc_touched[p->cpu]++;
+}
+
 static void check_write(struct port *p, const u64 *desc)
 {
 	const struct table *t = table_of(p, desc);
 
+	count(p, t);
 	if (!t || t->state != TABLE_LIVE)
 		machine_refuse(p, REFUSED_TABLE_USE, NO_PLACE,
 			       "write of a descriptor at %p, which is in no live table",
@@ -212,6 +219,7 @@ static void check_read(struct port *p, const u64 *desc)
 {
 	const struct table *t = table_of(p, desc);
 
+	count(p, t);
 	if (!t || (t->state != TABLE_LIVE && t->state != TABLE_RETIRED))
 		machine_refuse(p, REFUSED_TABLE_USE, NO_PLACE,
 			       "read of a descriptor at %p, which is in a freed table",

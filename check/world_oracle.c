@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each party is entitled to, said apart from the engine: from the host's leaves and the VMM's
+ * own record of its slots. The first breach stops the run, with the rule in front.
+ */
+#include "check/world_priv.h"
+
+#include <stdlib.h>
+
+/* ---- the policy once more, as predicates (design.md M2 to M5, M10) */
+
+enum s2_type oracle_type(const struct world *w, const struct leaf *leaf, const struct mapping *map,
+			 u32 slot_flags)
+{
+	bool fwb = w->config.caps.fwb;
+
+	if (slot_flags & SLOT_WRITE_BACK)
+		return fwb && leaf->type == MEM_WB ? S2_NORMAL : S2_TYPE_COUNT;
+	if (leaf->type == MEM_WB)
+		return map->conf.reach == REACH_NONE && !fwb ? S2_TYPE_COUNT : S2_NORMAL;
+	if (map->conf.owner == OWNER_ANY_UNCACHED)
+		return S2_NORMAL_NC;
+	if (leaf->type == MEM_NC && map->conf.reach == REACH_ALIAS)
+		return S2_NORMAL_NC;
+	return S2_DEVICE;
+}
+
+/* The rule behind a mapping of that type where it ought not to be. */
+static unsigned int rule_of(const struct leaf *leaf, enum s2_type right, u32 slot_flags)
+{
+	if (slot_flags & SLOT_WRITE_BACK)
+		return 10;
+	if (right == S2_TYPE_COUNT)
+		return 4;
+	if (leaf->type == MEM_WB)
+		return 3;
+	return 5;
+}
+
+static const char *type_name(enum s2_type type)
+{
+	static const char *const names[] = { "normal", "nc", "device", "nothing" };
+
+	return names[type];
+}
+
+/* ---- slots as the VMM knows them */
+
+static bool covers(const struct wslot *s, u64 ipa)
+{
+	return s->used && ipa >= s->r.ipa.v && ipa < s->r.ipa.v + s->r.size;
+}
+
+static struct wslot *slot_at(struct wvm *v, u64 ipa)
+{
+	for (int i = 0; i < WORLD_SLOTS; i++) {
+		if (covers(&v->slot[i], ipa))
+			return &v->slot[i];
+	}
+	return NULL;
+}
+
+static u64 hva_of(const struct wslot *s, u64 ipa)
+{
+	return s->r.hva.v + (ipa - s->r.ipa.v);
+}
+
+bool oracle_is_mapped(struct world *w, u64 hva)
+{
+	struct s2_leaf leaf;
+
+	for (unsigned int i = 0; i < WORLD_VMS; i++) {
+		struct wvm *v = &w->vm[i];
+
+		for (int k = 0; v->created && !v->leaving && k < WORLD_SLOTS; k++) {
+			const struct wslot *s = &v->slot[k];
+
+			if (!s->used || hva < s->r.hva.v || hva >= s->r.hva.v + s->r.size)
+				continue;
+			if (stage2_lookup(&v->m.s2, IPA(s->r.ipa.v + (hva - s->r.hva.v)), &leaf))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---- accesses */
+
+struct claim {
+	u64 ipa, pa;
+	enum machine_op op;
+	enum machine_type type;
+};
+
+/* What is wrong with an access through slot @s: the rule and words, or NULL. */
+static const char *objection(struct world *w, const struct wslot *s, const struct claim *c)
+{
+	const struct mapping *m = host_mapping(w, hva_of(s, c->ipa));
+	const struct leaf *l = host_leaf_at(w, hva_of(s, c->ipa));
+	enum s2_type right;
+
+	if (!m || !l->present || l->poisoned)
+		return "M13: the host has unmapped what the guest reaches";
+	if (l->pa != (c->pa & PAGE_MASK))
+		return "M13: the guest reaches another page than the host has there";
+	if (c->op == MACHINE_WRITE && (s->r.flags & SLOT_READONLY))
+		return "M15: the guest writes through a read-only slot";
+	if (c->op == MACHINE_WRITE && !(l->writable && m->writable))
+		return "M8: the guest writes what the host has read-only";
+	right = oracle_type(w, l, m, s->r.flags);
+	if (right == S2_TYPE_COUNT)
+		return s->r.flags & SLOT_WRITE_BACK
+			       ? "M10: the guest reaches what is not guaranteed"
+			       : "M4: the guest reaches write-back memory that nobody can clean";
+	if (c->type == MACHINE_WB && right != S2_NORMAL)
+		return "M5: the guest uses uncached memory as write-back";
+	if (c->type != MACHINE_WB && right == S2_NORMAL && w->config.caps.fwb)
+		return "M3: write-back is not forced on the guest";
+	if (c->op == MACHINE_FETCH && right != S2_NORMAL)
+		return "M5: the guest executes from uncached memory";
+	return NULL;
+}
+
+static struct wvm *vm_of_vttbr(struct world *w, u64 vttbr)
+{
+	for (unsigned int i = 0; i < WORLD_VMS; i++) {
+		struct wvm *v = &w->vm[i];
+
+		if (v->created && !((v->m.s2.vttbr ^ vttbr) & GENMASK(47, 1)))
+			return v;
+	}
+	return NULL;
+}
+
+static void note_write(struct world *w, struct wslot *s, u64 ipa)
+{
+	if (s && s->written)
+		s->written[page_of(ipa, s->r.ipa.v)] = ++w->clock;
+}
+
+/* While a call changes the slot, what it was counts as well. */
+void oracle_guest_access(void *arg, const struct machine_used *u)
+{
+	struct world *w = arg;
+	struct wvm *v = vm_of_vttbr(w, u->vttbr);
+	const struct claim c = { u->ipa.v, u->pa.v, u->op, u->type };
+	const char *why = "M13: the guest reaches memory where it has no slot";
+	struct wslot *s;
+
+	if (!v)
+		machine_stop(w->port, "M13: a guest runs whose VM is gone");
+	s = slot_at(v, u->ipa.v);
+	if (s)
+		why = objection(w, s, &c);
+	if (why && covers(&v->going, u->ipa.v))
+		why = objection(w, &v->going, &c);
+	if (why)
+		machine_stop(w->port, "%s: %s of IPA %#lx, PA %#lx%s", why,
+			     u->op == MACHINE_WRITE  ? "write"
+			     : u->op == MACHINE_READ ? "read"
+						     : "fetch",
+			     (unsigned long)u->ipa.v, (unsigned long)u->pa.v,
+			     u->stale ? ", by a stale translation" : "");
+	if (u->op == MACHINE_WRITE && u->type == MACHINE_WB)
+		note_write(w, s, u->ipa.v);
+	else if (u->op == MACHINE_WRITE && s && s->written &&
+		 host_leaf_at(w, hva_of(s, u->ipa.v))->type == MEM_WB)
+		note_write(w, s, u->ipa.v);
+}
+
+/* ---- the dirty log */
+
+void oracle_start_log(struct world *w, struct wslot *s)
+{
+	s->pages = s->r.size >> PAGE_SHIFT;
+	s->written = world_must(calloc(s->pages, sizeof(*s->written)));
+	s->marked = world_must(calloc(s->pages, sizeof(*s->marked)));
+	/* A log may begin with all pages marked, and slots may log from their creation. */
+	for (u64 i = 0; i < s->pages; i++)
+		s->marked[i] = ++w->clock;
+}
+
+void oracle_forget_log(struct wslot *s)
+{
+	free(s->written);
+	free(s->marked);
+	s->written = NULL;
+	s->marked = NULL;
+	s->pages = 0;
+}
+
+void oracle_may_mark(struct world *w, struct wvm *v, u64 ipa)
+{
+	struct wslot *s = slot_at(v, ipa);
+
+	if (s && s->marked)
+		s->marked[page_of(ipa, s->r.ipa.v)] = ++w->clock;
+}
+
+static bool bit(const u64 *words, u64 i)
+{
+	return words[i / 64] >> i % 64 & 1;
+}
+
+/*
+ * User space copies pages after the call has returned: it has seen whatever was written before.
+ * What it is told (@words) must hold every page written since it last knew; with @words NULL it has
+ * taken note of the range, and pages count from now on.
+ */
+void oracle_told(struct world *w, struct wslot *s, u64 first, u64 pages, const u64 *words)
+{
+	for (u64 i = first; s->written && i < min(first + pages, s->pages); i++) {
+		u64 ipa = s->r.ipa.v + (i << PAGE_SHIFT);
+
+		if (!words) {
+			s->written[i] = 0;
+			continue;
+		}
+		if (s->written[i] && !bit(words, i))
+			machine_stop(w->port, "M17: lost dirty bit: IPA %#lx was written",
+				     (unsigned long)ipa);
+		if (bit(words, i) && !s->marked[i])
+			machine_stop(w->port, "M12: IPA %#lx is told dirty, but nobody wrote it",
+				     (unsigned long)ipa);
+	}
+}
+
+/* ---- at rest */
+
+struct rest {
+	struct world *w;
+	struct wvm *v;
+	unsigned int vm;
+};
+
+static void check_leaf(const struct rest *x, u64 ipa, u64 pa, const struct s2_leaf *leaf)
+{
+	struct world *w = x->w;
+	const struct wslot *s = slot_at(x->v, ipa);
+	const struct claim c = { ipa, pa, leaf->perms & S2_W ? MACHINE_WRITE : MACHINE_READ,
+				 leaf->type == S2_NORMAL ? MACHINE_WB : MACHINE_NC };
+	const char *why = s ? objection(w, s, &c) : "M9: stage 2 maps where no slot is";
+	const struct leaf *l = s ? host_leaf_at(w, hva_of(s, ipa)) : NULL;
+	enum s2_type right;
+
+	if (why)
+		machine_stop(w->port, "%s: stage 2 of IPA %#lx at rest", why, (unsigned long)ipa);
+	right = oracle_type(w, l, host_mapping(w, hva_of(s, ipa)), s->r.flags);
+	if (right != leaf->type)
+		machine_stop(w->port, "M%u: IPA %#lx is mapped %s, but it is %s",
+			     rule_of(l, right, s->r.flags), (unsigned long)ipa,
+			     type_name(leaf->type), type_name(right));
+	if (leaf->level < l->level)
+		machine_stop(w->port, "M6: IPA %#lx is mapped larger than its host leaf",
+			     (unsigned long)ipa);
+	if (leaf->type != S2_NORMAL && (leaf->perms & S2_X))
+		machine_stop(w->port, "M5: IPA %#lx is uncached and executable",
+			     (unsigned long)ipa);
+}
+
+/* A page that is writable in a slot that logs is marked, or its first write would be lost. */
+static void check_logged(const struct rest *x, u64 ipa, const struct s2_leaf *leaf)
+{
+	const struct slot *s = slot_find(&x->v->m.slots, ipa >> PAGE_SHIFT);
+	u64 page = s ? (ipa >> PAGE_SHIFT) - s->gfn : 0;
+
+	if (!s || !s->dirty || x->v->m.s2.hw_dirty || leaf->type != S2_NORMAL ||
+	    !(leaf->perms & S2_W) || bit(s->dirty, page))
+		return;
+	machine_stop(x->w->port, "M17: IPA %#lx is writable, logged, and not marked",
+		     (unsigned long)ipa);
+}
+
+static void check_run(const struct rest *x, const struct s2_run *run)
+{
+	for (u64 at = 0; at < run->size; at += PAGE_SIZE) {
+		check_leaf(x, run->ipa.v + at, run->leaf.pa.v + at, &run->leaf);
+		check_logged(x, run->ipa.v + at, &run->leaf);
+	}
+}
+
+/* The counters and the tables must tell the same story. */
+static void check_counters(const struct rest *x, u64 mapped[STAT_LEVELS][S2_TYPE_COUNT])
+{
+	struct stats st;
+
+	stage2_stats(&x->v->m.s2, &st);
+	for (int l = 0; l < STAT_LEVELS; l++) {
+		for (int t = 0; t < S2_TYPE_COUNT; t++) {
+			if (st.mapped[l][t] != mapped[l][t])
+				machine_stop(x->w->port,
+					     "M18: counters say %lu bytes at level %d, tables %lu",
+					     (unsigned long)st.mapped[l][t], l,
+					     (unsigned long)mapped[l][t]);
+		}
+	}
+}
+
+void world_check(struct world *w)
+{
+	for (unsigned int i = 0; i < WORLD_VMS; i++) {
+		struct rest x = { w, &w->vm[i], i };
+		u64 mapped[STAT_LEVELS][S2_TYPE_COUNT] = { { 0 } };
+		struct s2_run run;
+
+		if (!w->vm[i].created)
+			continue;
+		for (u64 at = 0; stage2_dump(&x.v->m.s2, IPA(at), &run);
+		     at = run.ipa.v + run.size) {
+			check_run(&x, &run);
+			mapped[run.leaf.level][run.leaf.type] += run.size;
+		}
+		check_counters(&x, mapped);
+	}
+}
