@@ -282,10 +282,21 @@ const char *scenario_stopped_by(const struct scenario *s)
 
 /* ---- update */
 
+static void update_together(struct scenario *s, bool *ran)
+{
+	if (*ran)
+		return;
+	*ran = true;
+	run_together(s);
+	free(s->state);
+	s->state = state_text(s, &s->state_size);
+}
+
 void scenario_update(struct scenario *s, FILE *out)
 {
 	struct replay_chooser ordinary;
 	const char *at = s->source;
+	bool ran_together = false;
 	int line = 0;
 
 	replay_chooser_init(&ordinary, "-");
@@ -301,8 +312,10 @@ void scenario_update(struct scenario *s, FILE *out)
 		char *told;
 
 		copy_source(s, &at, &line, c->line);
-		if (c->actor >= 0)
+		if (c->actor >= 0) {
+			update_together(s, &ran_together);
 			continue;
+		}
 		r = perform(s, c);
 		told = told_text(s, c, &r);
 		for (const char *t = told; *t;) {

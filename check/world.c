@@ -223,6 +223,7 @@ static void slot_record(struct world *w, struct wvm *v, const struct slot_reques
 
 static int slot_change(struct world *w, struct wvm *v, const struct slot_request *r)
 {
+	bool was_logging = v->slot[r->id].written != NULL;
 	struct slot_update u;
 	int error;
 
@@ -238,6 +239,9 @@ static int slot_change(struct world *w, struct wvm *v, const struct slot_request
 	slot_record(w, v, r);
 	guest_mem_slot_commit(&v->m, &u);
 	v->going.used = false;
+	/* Who begins to log copies everything once, after the call: what was written until now. */
+	if (!was_logging)
+		oracle_cleared(w, &v->slot[r->id], 0, v->slot[r->id].pages);
 	return ERR_OK;
 }
 
@@ -288,7 +292,7 @@ struct world_result world_dirty_get(struct world *w, unsigned int vm, u32 slot)
 {
 	struct wvm *v = vm_use(w, vm);
 	struct world_result r = { .error = ERR_INVAL };
-	u64 before = descriptors_now(w);
+	u64 before = descriptors_now(w), began;
 	struct dirty_log log;
 
 	if (!v || slot >= WORLD_SLOTS) {
@@ -297,6 +301,7 @@ struct world_result world_dirty_get(struct world *w, unsigned int vm, u32 slot)
 		return r;
 	}
 	stage_mutex_lock(w->stage, &v->slots_lock);
+	began = w->clock;
 	r.error = dirty_log_get(&v->m, slot, &log);
 	if (!r.error) {
 		u64 *words = world_must(calloc(log.count, sizeof(*words)));
@@ -304,10 +309,8 @@ struct world_result world_dirty_get(struct world *w, unsigned int vm, u32 slot)
 		memcpy(words, log.words, log.count * sizeof(*words));
 		sabotage_log(w, words);
 		r.count = bits_in(words, log.count);
-		oracle_told(w, &v->slot[slot], 0, v->slot[slot].pages, words);
+		oracle_told(w, &v->slot[slot], words, began, v->m.policy.dirty_protect);
 		free(words);
-		if (v->m.policy.dirty_protect == DIRTY_PROTECT_ON_GET)
-			oracle_told(w, &v->slot[slot], 0, v->slot[slot].pages, NULL);
 	}
 	stage_mutex_unlock(w->stage, &v->slots_lock);
 	vm_unuse(v);
@@ -335,7 +338,7 @@ struct world_result world_dirty_clear(struct world *w, unsigned int vm, u32 slot
 	r.error = dirty_log_clear(&v->m, slot, first, npages, mask);
 	if (!r.error) {
 		dirty_log_clear_end(&v->m, slot);
-		oracle_told(w, &v->slot[slot], first, npages, NULL);
+		oracle_cleared(w, &v->slot[slot], first, npages);
 	}
 	stage_mutex_unlock(w->stage, &v->slots_lock);
 	free(mask);

@@ -203,25 +203,34 @@ static bool bit(const u64 *words, u64 i)
 }
 
 /*
- * User space copies pages after the call has returned: it has seen whatever was written before.
- * What it is told (@words) must hold every page written since it last knew; with @words NULL it has
- * taken note of the range, and pages count from now on.
+ * User space copies the pages it was told of after the call has returned, so it has seen whatever
+ * was written before that. A page written since it last knew is told now, or, if it was written
+ * while the call ran, next time.
  */
-void oracle_told(struct world *w, struct wslot *s, u64 first, u64 pages, const u64 *words)
+void oracle_told(struct world *w, struct wslot *s, const u64 *words, u64 began,
+		 enum dirty_protect protect)
 {
-	for (u64 i = first; s->written && i < min(first + pages, s->pages); i++) {
+	for (u64 i = 0; s->written && i < s->pages; i++) {
 		u64 ipa = s->r.ipa.v + (i << PAGE_SHIFT);
 
-		if (!words) {
-			s->written[i] = 0;
-			continue;
-		}
-		if (s->written[i] && !bit(words, i))
+		if (s->written[i] && s->written[i] <= began && !bit(words, i))
 			machine_stop(w->port, "M17: lost dirty bit: IPA %#lx was written",
 				     (unsigned long)ipa);
 		if (bit(words, i) && !s->marked[i])
 			machine_stop(w->port, "M12: IPA %#lx is told dirty, but nobody wrote it",
 				     (unsigned long)ipa);
+		if (bit(words, i) && protect == DIRTY_PROTECT_ON_GET)
+			oracle_cleared(w, s, i, 1);
+	}
+}
+
+/* A fault that is on its way may mark the page once more. */
+void oracle_cleared(struct world *w, struct wslot *s, u64 first, u64 pages)
+{
+	for (u64 i = first; s->written && i < min(first + pages, s->pages); i++) {
+		s->written[i] = 0;
+		if (sequential(w))
+			s->marked[i] = 0;
 	}
 }
 

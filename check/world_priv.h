@@ -115,9 +115,11 @@ bool host_name_pa(const struct world *w, u64 pa, const char **name, u64 *offset)
 /* ---- (world_oracle.c) */
 void oracle_guest_access(void *arg, const struct machine_used *u);
 void oracle_may_mark(struct world *w, struct wvm *v, u64 ipa);
-/* User space was told by a call that began at @began; @words NULL: all pages of the range were
- * cleared. */
-void oracle_told(struct world *w, struct wslot *s, u64 first, u64 pages, const u64 *words);
+/* User space was told which pages are dirty, by a call that began at @began (world.clock). */
+void oracle_told(struct world *w, struct wslot *s, const u64 *words, u64 began,
+		 enum dirty_protect protect);
+/* It has cleared pages, and looks at them from now on. */
+void oracle_cleared(struct world *w, struct wslot *s, u64 first, u64 pages);
 void oracle_forget_log(struct wslot *s);
 void oracle_start_log(struct world *w, struct wslot *s);
 /* Is anything mapped at @hva's page in any VM now? */

@@ -27,6 +27,7 @@ struct actor {
 	void *arg;
 	enum actor_state state;
 	unsigned int relaxed; /* relax points at which it went on since others last ran */
+	u64 left;	      /* when it last stopped running; who waits longest comes first */
 	struct fiber fiber;
 };
 
@@ -38,6 +39,7 @@ struct stage {
 	int count;
 	int current; /* -1: no actor runs */
 	u64 points, limit;
+	u64 turns; /* changes of who runs */
 	enum stage_end end;
 	struct fiber home;
 };
@@ -131,6 +133,7 @@ static void actor_prepare(struct actor *a)
 {
 	a->state = ACTOR_READY;
 	a->relaxed = 0;
+	a->left = 0;
 	a->fiber.stack = stack_get();
 	a->fiber.size = STACK_SIZE;
 	if (getcontext(&a->fiber.context))
@@ -146,6 +149,8 @@ static void switch_to(struct stage *s, int from, int to)
 {
 	if (to == from)
 		return;
+	if (from >= 0)
+		s->actor[from].left = ++s->turns;
 	s->current = to;
 	machine_cpu(s->p, s->actor[to].cpu);
 	starting = s;
@@ -169,21 +174,33 @@ static void stop(struct stage *s, enum stage_end end)
 
 /* ---- who goes on */
 
-/* The ready actors, the present one first, then by index. */
+/* The ready actors: the present one, then those that have not run for longest, so that loops that
+ * wait for each other cannot starve a third. */
 struct candidates {
 	int actor[ACTORS_MAX];
 	unsigned int count;
 };
 
+static void candidate_add(const struct stage *s, struct candidates *c, unsigned int from, int i)
+{
+	unsigned int at = c->count++;
+
+	for (; at > from && s->actor[c->actor[at - 1]].left > s->actor[i].left; at--)
+		c->actor[at] = c->actor[at - 1];
+	c->actor[at] = i;
+}
+
 static struct candidates candidates_of(const struct stage *s)
 {
 	struct candidates c = { .count = 0 };
+	unsigned int from;
 
 	if (s->current >= 0 && s->actor[s->current].state == ACTOR_READY)
 		c.actor[c.count++] = s->current;
+	from = c.count;
 	for (int i = 0; i < s->count; i++) {
 		if (i != s->current && s->actor[i].state == ACTOR_READY)
-			c.actor[c.count++] = i;
+			candidate_add(s, &c, from, i);
 	}
 	return c;
 }
