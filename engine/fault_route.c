@@ -41,21 +41,23 @@ static struct fault_route route_ivac(enum ivac_policy policy)
 }
 
 struct fault_route fault_route(const struct fault_req *req, const struct slot_view *slot,
-			       const struct route_facts *facts)
+			       const struct vm_facts *vm)
 {
 	bool read_only = slot && (slot->flags & SLOT_READONLY);
 
 	if (req->kind == FAULT_UNSUPPORTED || req->kind == FAULT_EXTERNAL)
 		return route(ROUTE_UNSUPPORTED, WHY_UNSUPPORTED_FAULT);
 	if (req->kind == FAULT_TLB_CONFLICT)
-		return route(ROUTE_FLUSH, WHY_NONE);
-	if (req->ipa.v >> facts->ipa_bits)
+		return route(ROUTE_FLUSH, WHY_TLB_CONFLICT);
+	if (req->ipa.v >> vm->ipa_bits)
 		return route_beyond(req);
 	if (read_only && req->is_cmo && req->access == MEM_WRITE)
-		return route_ivac(facts->ivac);
+		return route_ivac(vm->ivac);
 	if (!slot || (read_only && req->access == MEM_WRITE))
 		return route_outside(req, slot);
 	if (req->kind == FAULT_EXCLUSIVE)
 		return route_inject(INJECT_EXCLUSIVE, WHY_EXCLUSIVE);
-	return route(req->kind == FAULT_ACCESS_FLAG ? ROUTE_YOUNG : ROUTE_RAM, WHY_NONE);
+	if (req->kind == FAULT_ACCESS_FLAG)
+		return route(ROUTE_YOUNG, WHY_AGED);
+	return route(ROUTE_RAM, WHY_NONE);
 }

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one answer of M7: every named fact in, the full verdict out. It is composed of the pure
+ * functions the fault path is made of (fault_route(), decide_fault(), outcome_of_*()), so what it
+ * says is what a fault with these facts does; slot calls use decide_slot(), which looks into the
+ * same table. Pure: no lock, no memory, no VM.
+ */
+#ifndef ENGINE_EXPLAIN_H
+#define ENGINE_EXPLAIN_H
+
+#include "engine/fault.h"
+
+struct facts {
+	struct fault_req req;	      /* the access and the kind of fault */
+	const struct slot_view *slot; /* NULL: no slot holds the address */
+	struct fault_backing host;    /* a leaf, or why there is none */
+	struct vm_facts vm;
+	const struct port_caps *caps;
+};
+
+enum answer {
+	ANSWER_MAP,    /* `plan` says what, with the maintenance owed before and after */
+	ANSWER_AGE,    /* mapped already: its Access flag is set */
+	ANSWER_SKIP,   /* step over the instruction */
+	ANSWER_INJECT, /* `outcome.inject` says which abort */
+	ANSWER_EXIT,   /* `outcome.kind` says which */
+	ANSWER_ERROR,  /* `outcome.error` says which errno */
+	ANSWER_RETRY,  /* nothing is known yet: the guest faults again */
+	ANSWER_COUNT,
+};
+
+struct explanation {
+	enum answer answer;
+	enum reason why;	      /* reason_rule() and reason_text() say it */
+	struct fault_plan plan;	      /* ANSWER_MAP */
+	struct fault_outcome outcome; /* as fault_handle() returns it, `done` apart */
+};
+
+struct explanation explain(const struct facts *f);
+/* Of an outcome whose facts are gone: ANSWER_RETRY for every OUTCOME_RESUME. */
+enum answer answer_of_outcome(enum outcome_kind kind);
+/* One word; never NULL. */
+const char *answer_name(enum answer a);
+
+/* ---- for the fault path: what is left to do is what these return */
+
+/* The host gave no leaf. @slot holds req->ipa. */
+struct fault_outcome outcome_of_backing(const struct fault_backing *backing,
+					const struct fault_req *req, const struct slot_view *slot);
+/* The policy's answer; OUTCOME_RESUME if it is to be mapped. */
+struct fault_outcome outcome_of_plan(const struct fault_plan *plan, const struct fault_req *req);
+/* Where the host's memory is not asked for, or was found (ROUTE_RAM, ROUTE_PERFORM_CMO). */
+struct fault_outcome outcome_of_route(const struct fault_route *route, const struct fault_req *req);
+/* Does the route lead to host memory? Then fault_resolve() comes next. */
+bool route_asks_host(enum route_kind kind);
+struct decide_req decide_req_of(const struct fault_req *req, const struct vm_facts *vm);
+
+#endif
