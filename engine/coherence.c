@@ -89,7 +89,7 @@ static enum coherence would_be(struct guest_mem *m, ipa_t ipa, u64 *size)
 	return coherence_of(e.plan.type, m->s2.caps);
 }
 
-/* Where no slot is, nothing will be. The end of that, at most @end. */
+/* Where no slot is, nothing will be. The end of that; @end if there is no slot up to there. */
 static u64 end_of_hole(struct guest_mem *m, u64 ipa, u64 end)
 {
 	const struct slot *s;
@@ -97,7 +97,7 @@ static u64 end_of_hole(struct guest_mem *m, u64 ipa, u64 end)
 	port_walk_enter(m->s2.port);
 	s = slot_first_from(&m->slots, ipa >> PAGE_SHIFT);
 	if (s)
-		end = min(end, max(s->gfn << PAGE_SHIFT, ipa));
+		end = max(s->gfn << PAGE_SHIFT, ipa);
 	port_walk_leave(m->s2.port);
 	return end;
 }
