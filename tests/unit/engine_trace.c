@@ -86,39 +86,56 @@ static void *write_many(void *arg)
 	return NULL;
 }
 
-static void check_whole(const struct trace_event *e, unsigned int n, u64 after)
+static void check_whole(const struct trace_event *e)
 {
-	for (unsigned int i = 0; i < n; i++) {
-		assert_true(e[i].number > after);
-		assert_true(e[i].hva.v == ~e[i].ipa.v && e[i].why == WHY_OWNER_REFUSED_WRITE);
-		after = e[i].number;
-	}
+	if (e->hva.v != ~e->ipa.v || e->why != WHY_OWNER_REFUSED_WRITE)
+		fail_msg("event %lu is torn", (unsigned long)e->number);
 }
 
+/* The oldest event is about to be written over, the newest is being written. */
 static void readers_see_whole_events_while_others_write(void **state)
 {
 	pthread_t thread[WRITERS];
 	struct trace_event out[64];
-	u64 after = 0, read = 0;
-	unsigned int n;
+	u64 read = 0, next;
 
 	(void)state;
 	memset(&shared, 0, sizeof(shared));
 	for (u64 i = 0; i < WRITERS; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, write_many, (void *)i), 0);
-	while (__atomic_load_n(&shared.next, __ATOMIC_RELAXED) < WRITERS * EVENTS) {
-		n = trace_read(&shared, after, out, ARRAY_SIZE(out));
-		check_whole(out, n, after);
-		after = n ? out[n - 1].number : after;
-		read += n;
+	while ((next = __atomic_load_n(&shared.next, __ATOMIC_RELAXED)) < WRITERS * EVENTS) {
+		if (!trace_read(&shared, read % 2 && next ? next - 1 : 0, out, 1))
+			continue;
+		check_whole(&out[0]);
+		read++;
 	}
 	for (int i = 0; i < WRITERS; i++)
 		pthread_join(thread[i], NULL);
-	n = trace_read(&shared, WRITERS * EVENTS - 64, out, 64);
-	check_whole(out, n, 0);
+	for (unsigned int n = trace_read(&shared, WRITERS * EVENTS - 64, out, 64); n; n--)
+		check_whole(&out[n - 1]);
 	assert_int_equal(trace_counted(&shared, WHY_OWNER_REFUSED_WRITE), WRITERS * EVENTS);
 	print_message("trace: %lu of %d events read while written\n", (unsigned long)read,
 		      WRITERS * EVENTS);
+}
+
+static void a_writer_a_ring_behind_drops_its_event(void **state)
+{
+	static struct trace t;
+	struct trace_event e = event(1), out[2];
+
+	(void)state;
+	memset(&t, 0, sizeof(t));
+	trace_add(&t, &e);			     /* number 1 */
+	t.entry[2].state = (2 + TRACE_ENTRIES) << 1; /* somebody was faster by a ring */
+	trace_add(&t, &e);
+	assert_int_equal(t.lost, 1);
+	assert_int_equal(t.entry[2].state, (2 + TRACE_ENTRIES) << 1);
+	t.entry[3].state = 1; /* somebody is in there */
+	trace_add(&t, &e);
+	assert_int_equal(t.lost, 2);
+	assert_int_equal(trace_read(&t, 0, out, 2), 1);
+	assert_int_equal(out[0].number, 1);
+	assert_int_equal(trace_counted(&t, e.why), 3);
 }
 
 /* ---- what the engine puts there */
@@ -311,6 +328,7 @@ int main(void)
 		cmocka_unit_test(an_event_is_read_as_it_was_written),
 		cmocka_unit_test(the_ring_keeps_the_last_events_and_numbers_tell_what_is_gone),
 		cmocka_unit_test(readers_see_whole_events_while_others_write),
+		cmocka_unit_test(a_writer_a_ring_behind_drops_its_event),
 		cmocka_unit_test(m18_faults_that_go_well_leave_no_trace),
 		cmocka_unit_test(m18_a_refused_fault_is_traced),
 		cmocka_unit_test(m17_a_surprising_mapping_is_traced),
