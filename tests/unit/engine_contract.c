@@ -267,6 +267,41 @@ static void m16_a_vm_has_the_contract_of_its_slots(void **state)
 	fx_delete(f);
 }
 
+/* Plain RAM in the first MiB, a driver's memory behind. */
+static int two_areas(void *host, hva_t hva, hva_t end, struct host_area *out)
+{
+	int error = host_area(host, hva, end, out);
+	u64 middle = FX_HVA + MIB;
+
+	if (error)
+		return error;
+	out->special = hva.v >= middle;
+	if (out->special)
+		out->start = HVA(middle);
+	else
+		out->end = HVA(middle);
+	return out->start.v < end.v ? ERR_OK : ERR_NOENT;
+}
+
+static void m16_every_vma_under_a_slot_counts(void **state)
+{
+	static const struct host_ops ops = { host_leaf, host_fault, two_areas };
+	struct fx *f = fx_new(&caps_fwb, 40);
+	struct contract_slot slot;
+	struct contract c;
+
+	(void)state;
+	f->m.host_ops = &ops;
+	f->host.present[256] = 1;
+	assert_int_equal(fx_slot(f, 0, 0, FX_IPA, 2 * MIB, FX_HVA), ERR_OK);
+	assert_int_equal(contract_of_vm(&f->m, &slot, 1, &c), ERR_OK);
+	assert_int_equal(slot.promises, 0); /* RAM behind a driver's mapping is RAM */
+	f->host.reach = REACH_NONE;
+	assert_int_equal(contract_of_vm(&f->m, &slot, 1, &c), ERR_OK);
+	assert_int_equal(slot.promises, PROMISE_CACHEABLE_PFNMAP);
+	fx_delete(f);
+}
+
 static void m16_a_guaranteed_slot_does_not_go_where_there_is_no_fwb(void **state)
 {
 	struct contract to = contract_of_host(&caps_plain);
@@ -301,6 +336,7 @@ int main(void)
 		cmocka_unit_test(m16_every_reason_has_its_rule_and_a_sentence),
 		cmocka_unit_test(m16_every_pair_of_hosts),
 		cmocka_unit_test(m16_a_vm_has_the_contract_of_its_slots),
+		cmocka_unit_test(m16_every_vma_under_a_slot_counts),
 		cmocka_unit_test(m16_a_guaranteed_slot_does_not_go_where_there_is_no_fwb),
 	};
 
