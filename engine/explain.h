@@ -42,6 +42,20 @@ enum answer answer_of_outcome(enum outcome_kind kind);
 /* One word; never NULL. */
 const char *answer_name(enum answer a);
 
+/* What an access to a living VM would get, as things stand. */
+struct vm_explanation {
+	struct explanation would; /* ANSWER_RETRY and NOT_PRESENT: the host has no page there yet */
+	bool asks_host;		  /* the host's fault handler is asked first, and may change it */
+	bool has_slot, has_leaf, is_mapped;
+	struct slot_view slot; /* if has_slot */
+	struct host_leaf leaf; /* if has_leaf: the host's */
+	struct s2_leaf now;    /* if is_mapped: stage 2's */
+};
+
+/* Changes nothing and faults nothing in; takes no lock of the engine. The access is one with a
+ * syndrome, and no walk's. */
+struct vm_explanation guest_mem_explain(struct guest_mem *m, ipa_t ipa, enum mem_access access);
+
 /* ---- for the fault path: what is left to do is what these return */
 
 /* The host gave no leaf. @slot holds req->ipa. */
@@ -53,6 +67,7 @@ struct fault_outcome outcome_of_plan(const struct fault_plan *plan, const struct
 struct fault_outcome outcome_of_route(const struct fault_route *route, const struct fault_req *req);
 /* Does the route lead to host memory? Then fault_resolve() comes next. */
 bool route_asks_host(enum route_kind kind);
+struct vm_facts vm_facts_of(const struct guest_mem *m);
 struct decide_req decide_req_of(const struct fault_req *req, const struct vm_facts *vm);
 
 #endif

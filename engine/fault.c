@@ -57,16 +57,6 @@ static void account_limit(struct guest_mem *m, enum limit bound_by)
 
 /* ---- the path */
 
-static struct vm_facts vm_facts_of(const struct guest_mem *m)
-{
-	return (struct vm_facts){
-		.ipa_bits = m->s2.ipa_bits,
-		.ivac = m->policy.ivac,
-		.hw_dirty = m->s2.hw_dirty,
-		.top_level = max(m->s2.start_level, (s8)LEVEL_1G),
-	};
-}
-
 struct fault_outcome fault_map(struct guest_mem *m, const struct fault_req *req,
 			       const struct slot_view *slot, const struct fault_backing *backing,
 			       struct fault_plan *plan)

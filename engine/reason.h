@@ -32,7 +32,7 @@
 	X(SLOT_OVERLAP, 8, "a slot over guest addresses of another slot")                          \
 	X(SLOT_BEYOND_IPA, 8, "a slot beyond the VM's IPA size")                                   \
 	X(SPAN_OUTSIDE, 9, "a range that is not whole pages of the slot")                          \
-	X(NOT_PRESENT, 9, "no host page yet, and none was to be allocated: skipped")               \
+	X(NOT_PRESENT, 9, "no host page yet, and the host is not asked for one here")              \
 	X(SLOT_FLAG_UNKNOWN, 10, "a slot flag this VM does not know, or did not enable")           \
 	X(WB_NO_FWB, 10, "write-back guarantee asked for, but this CPU has no FWB")                \
 	X(WB_NOT_WB, 10, "write-back guarantee asked for, but the host mapping is not write-back") \

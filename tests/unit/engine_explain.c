@@ -115,8 +115,8 @@ static struct port_caps cpu_of(int cpu, int how)
 	};
 }
 
-/* The VM: what it does about DC IVAC, where its tables start. */
-enum { VMS = 4 };
+/* The VM: what it does about DC IVAC, where its tables start, whether hardware marks pages. */
+enum { VMS = 8 };
 
 static struct vm_facts vm_of(int vm)
 {
@@ -124,6 +124,7 @@ static struct vm_facts vm_of(int vm)
 		.ipa_bits = 40,
 		.ivac = vm & 1 ? IVAC_UPGRADE : IVAC_INJECT,
 		.top_level = vm & 2 ? LEVEL_2M : LEVEL_1G,
+		.hw_dirty = vm & 4,
 	};
 }
 
@@ -184,7 +185,8 @@ static u64 for_each(void (*check)(const struct combo *c, const struct explanatio
 
 static bool reads_or_fetches_or_writes(const struct combo *c)
 {
-	return c->f.req.kind != FAULT_UNSUPPORTED && c->f.req.kind != FAULT_EXTERNAL;
+	return c->f.req.kind != FAULT_UNSUPPORTED && c->f.req.kind != FAULT_EXTERNAL &&
+	       c->f.req.kind != FAULT_TLB_CONFLICT;
 }
 
 static bool is_beyond(const struct combo *c)
@@ -266,6 +268,10 @@ static bool maps(const struct combo *c)
 	return has_leaf(c) && !is_refused(c) && !fetches_uncached(c);
 }
 
+static bool m6_tlb_conflict(const struct combo *c)
+{
+	return c->f.req.kind == FAULT_TLB_CONFLICT;
+}
 static bool unsupported(const struct combo *c)
 {
 	return c->f.req.kind == FAULT_UNSUPPORTED;
@@ -405,6 +411,7 @@ static const struct rule {
 } rules[] = {
 	{ "unsupported", unsupported, 15, ANSWER_EXIT, OUTCOME_MEMORY_FAULT, NO_ABORT, ERR_FAULT },
 	{ "external", external, 15, ANSWER_EXIT, OUTCOME_EXTERNAL, NO_ABORT, 0 },
+	{ "M6 TLB conflict", m6_tlb_conflict, 6, ANSWER_RETRY, OUTCOME_RESUME, NO_ABORT, 0 },
 	{ "beyond", beyond_data, 15, ANSWER_INJECT, OUTCOME_INJECT, INJECT_SEA_DATA, 0 },
 	{ "beyond, fetch", beyond_fetch, 15, ANSWER_INJECT, OUTCOME_INJECT, INJECT_SEA_FETCH, 0 },
 	{ "M12 IVAC", m12_ivac_aborts, 12, ANSWER_INJECT, OUTCOME_INJECT, INJECT_SEA_DATA, 0 },
@@ -507,6 +514,8 @@ static u8 perms_in_words(const struct combo *c)
 
 	if (c->f.host.leaf.writable && !(c->f.slot->flags & SLOT_READONLY) && (writes || !logged))
 		perms |= S2_W;
+	if (c->f.host.leaf.writable && logged && c->f.vm.hw_dirty)
+		perms |= S2_DBM;
 	if (is_wb(c) && (fetches || c->caps.dic))
 		perms |= S2_X;
 	return perms;
@@ -932,6 +941,64 @@ static void what_explain_says_is_what_a_fault_does(void **state)
 	print_message("explain and the fault path agree on %lu faults\n", (unsigned long)n);
 }
 
+/* ---- a living VM is asked */
+
+static void what_an_access_would_get_is_told_without_doing_it(void **state)
+{
+	struct fx *f = fx_new(&caps_fwb, 40);
+	struct vm_explanation x;
+
+	(void)state;
+	assert_int_equal(fx_slot(f, 4, 0, FX_IPA, 16 * PAGE_SIZE, FX_HVA), ERR_OK);
+	x = guest_mem_explain(&f->m, IPA(FX_IPA), MEM_READ);
+	assert_true(x.has_slot && !x.has_leaf && !x.is_mapped && x.asks_host);
+	assert_int_equal(x.slot.id, 4);
+	assert_int_equal(x.would.answer, ANSWER_RETRY);
+	assert_int_equal(x.would.why, WHY_NOT_PRESENT);
+	f->host.present[0] = 1;
+	x = guest_mem_explain(&f->m, IPA(FX_IPA + 8), MEM_READ);
+	assert_true(x.has_leaf && !x.is_mapped && !x.asks_host);
+	assert_int_equal(x.would.answer, ANSWER_MAP);
+	assert_int_equal(x.would.why, WHY_RAM_FWB);
+	assert_int_equal(x.would.plan.pa.v, f->host.pa);
+	x = guest_mem_explain(&f->m, IPA(FX_IPA), MEM_WRITE);
+	assert_true(x.asks_host); /* the leaf is read-only: M14 */
+	assert_int_equal(x.would.why, WHY_NOT_WRITABLE);
+	guest_touch(f, FX_IPA, MACHINE_READ);
+	x = guest_mem_explain(&f->m, IPA(FX_IPA), MEM_EXEC);
+	assert_true(x.is_mapped);
+	assert_int_equal(x.now.type, S2_NORMAL);
+	f->host.type = MEM_NC;
+	x = guest_mem_explain(&f->m, IPA(FX_IPA), MEM_EXEC);
+	assert_int_equal(x.would.answer, ANSWER_INJECT);
+	assert_int_equal(x.would.why, WHY_FETCH_UNCACHED);
+	assert_int_equal(f->host.faults, 0);
+	fx_delete(f);
+}
+
+static void what_lies_outside_memory_is_told_too(void **state)
+{
+	struct fx *f = fx_new(&caps_fwb, 40);
+	struct vm_explanation x;
+
+	(void)state;
+	assert_int_equal(fx_slot(f, 0, SLOT_READONLY, FX_IPA, PAGE_SIZE, FX_HVA), ERR_OK);
+	x = guest_mem_explain(&f->m, IPA(0), MEM_READ);
+	assert_true(!x.has_slot && !x.asks_host);
+	assert_int_equal(x.would.outcome.kind, OUTCOME_MMIO);
+	assert_int_equal(guest_mem_explain(&f->m, IPA(0), MEM_EXEC).would.answer, ANSWER_INJECT);
+	x = guest_mem_explain(&f->m, IPA(FX_IPA), MEM_WRITE);
+	assert_true(!x.asks_host);
+	assert_int_equal(x.would.why, WHY_RO_SLOT_WRITE);
+	x = guest_mem_explain(&f->m, IPA(1UL << 40), MEM_READ);
+	assert_int_equal(x.would.why, WHY_BEYOND_IPA);
+	f->host.no_vma = true;
+	x = guest_mem_explain(&f->m, IPA(FX_IPA), MEM_READ);
+	assert_true(x.asks_host);
+	assert_int_equal(x.would.why, WHY_NO_VMA);
+	fx_delete(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -941,6 +1008,8 @@ int main(void)
 		cmocka_unit_test(m7_creation_refuses_what_no_read_fault_can_map),
 		cmocka_unit_test(m7_creation_fault_and_prefault_of_a_vm_agree),
 		cmocka_unit_test(what_explain_says_is_what_a_fault_does),
+		cmocka_unit_test(what_an_access_would_get_is_told_without_doing_it),
+		cmocka_unit_test(what_lies_outside_memory_is_told_too),
 		cmocka_unit_test(no_verdict_depends_on_how_a_cpu_changes_descriptors),
 	};
 
