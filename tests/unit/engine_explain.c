@@ -603,6 +603,8 @@ static void check_cpu(const struct combo *c, const struct explanation *e)
 		struct port_caps caps = cpu_of(0, how);
 		struct explanation x;
 
+		if (c->f.vm.hw_dirty && !caps.hw_dbm)
+			continue; /* a VM uses what there is */
 		caps.fwb = c->caps.fwb;
 		caps.dic = c->caps.dic;
 		caps.idc = c->caps.idc;
