@@ -20,7 +20,6 @@
 	X(DEVICE, 5, "the owner did not allow Normal non-cacheable: Device-nGnRE")                 \
 	X(FETCH_UNCACHED, 5, "instruction fetch from memory that is not write-back")               \
 	X(TLB_CONFLICT, 6, "a TLB held one address in two sizes: flushed, and retried")            \
-	X(SLOT_CHANGED_VMA, 8, "the host mapping under the slot is not one creation would accept") \
 	X(NO_VMA, 8, "no host mapping behind the slot at this address")                            \
 	X(NOT_WRITABLE, 8, "write to a writable slot whose host mapping cannot be written")        \
 	X(STRICT_WRITE, 8, "strict slots: writable slot over a mapping that cannot be written")    \
