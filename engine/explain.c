@@ -70,26 +70,16 @@ struct fault_outcome outcome_of_backing(const struct fault_backing *backing,
 
 struct fault_outcome outcome_of_plan(const struct fault_plan *plan, const struct fault_req *req)
 {
-	struct fault_outcome o;
-
 	switch (plan->verdict) {
-	case VERDICT_MAP:
-		o = outcome(OUTCOME_RESUME, plan->why, req);
-		o.bound_by = plan->bound_by;
-		return o;
 	case VERDICT_INJECT_SEA:
 		return outcome_inject(req->is_fetch ? INJECT_SEA_FETCH : INJECT_SEA_DATA, plan->why,
 				      req);
 	case VERDICT_SKIP: return outcome(OUTCOME_SKIP, plan->why, req);
 	case VERDICT_REFUSE:
+	case VERDICT_MAP:
 	case VERDICT_COUNT: break;
 	}
 	return outcome_memory_fault(ERR_FAULT, plan->why, req);
-}
-
-bool route_asks_host(enum route_kind kind)
-{
-	return kind == ROUTE_RAM || kind == ROUTE_PERFORM_CMO;
 }
 
 struct fault_outcome outcome_of_route(const struct fault_route *route, const struct fault_req *req)
@@ -109,17 +99,6 @@ struct fault_outcome outcome_of_route(const struct fault_route *route, const str
 	if (req->kind == FAULT_EXTERNAL)
 		return outcome(OUTCOME_EXTERNAL, route->why, req);
 	return outcome_memory_fault(ERR_FAULT, route->why, req);
-}
-
-struct decide_req decide_req_of(const struct fault_req *req, const struct vm_facts *vm)
-{
-	return (struct decide_req){
-		.ipa = req->ipa,
-		.access = req->access,
-		.is_cmo = req->is_cmo,
-		.hw_dirty = vm->hw_dirty,
-		.top_level = vm->top_level,
-	};
 }
 
 /* ---- the answer */
@@ -151,12 +130,13 @@ static struct explanation explain_ram(const struct facts *f)
 {
 	struct decide_req ask = decide_req_of(&f->req, &f->vm);
 	struct fault_plan plan = decide_fault(&ask, f->slot, &f->host.leaf, f->caps);
-	struct explanation e = explanation_of(outcome_of_plan(&plan, &f->req));
+	struct explanation e;
 
-	if (plan.verdict == VERDICT_MAP) {
-		e.answer = ANSWER_MAP;
-		e.plan = plan;
-	}
+	if (plan.verdict != VERDICT_MAP)
+		return explanation_of(outcome_of_plan(&plan, &f->req));
+	e = explanation_of(outcome_of_map(&plan, &f->req));
+	e.answer = ANSWER_MAP;
+	e.plan = plan;
 	return e;
 }
 

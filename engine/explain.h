@@ -61,13 +61,49 @@ struct vm_explanation guest_mem_explain(struct guest_mem *m, ipa_t ipa, enum mem
 /* The host gave no leaf. @slot holds req->ipa. */
 struct fault_outcome outcome_of_backing(const struct fault_backing *backing,
 					const struct fault_req *req, const struct slot_view *slot);
-/* The policy's answer; OUTCOME_RESUME if it is to be mapped. */
+/* The policy's answer, if it is not to map. */
 struct fault_outcome outcome_of_plan(const struct fault_plan *plan, const struct fault_req *req);
 /* Where the host's memory is not asked for, or was found (ROUTE_RAM, ROUTE_PERFORM_CMO). */
 struct fault_outcome outcome_of_route(const struct fault_route *route, const struct fault_req *req);
+
+/* And if it is; the rest is the table's to say. */
+static inline struct fault_outcome outcome_of_map(const struct fault_plan *plan,
+						  const struct fault_req *req)
+{
+	return (struct fault_outcome){
+		.kind = OUTCOME_RESUME,
+		.why = plan->why,
+		.ipa = req->ipa,
+		.bound_by = plan->bound_by,
+	};
+}
+
 /* Does the route lead to host memory? Then fault_resolve() comes next. */
-bool route_asks_host(enum route_kind kind);
-struct vm_facts vm_facts_of(const struct guest_mem *m);
-struct decide_req decide_req_of(const struct fault_req *req, const struct vm_facts *vm);
+static inline bool route_asks_host(enum route_kind kind)
+{
+	return kind == ROUTE_RAM || kind == ROUTE_PERFORM_CMO;
+}
+
+static inline struct vm_facts vm_facts_of(const struct guest_mem *m)
+{
+	return (struct vm_facts){
+		.ipa_bits = m->s2.ipa_bits,
+		.ivac = m->policy.ivac,
+		.hw_dirty = m->s2.hw_dirty,
+		.top_level = max(m->s2.start_level, (s8)LEVEL_1G),
+	};
+}
+
+static inline struct decide_req decide_req_of(const struct fault_req *req,
+					      const struct vm_facts *vm)
+{
+	return (struct decide_req){
+		.ipa = req->ipa,
+		.access = req->access,
+		.is_cmo = req->is_cmo,
+		.hw_dirty = vm->hw_dirty,
+		.top_level = vm->top_level,
+	};
+}
 
 #endif

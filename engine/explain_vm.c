@@ -2,16 +2,6 @@
 /* The facts of a living VM, and what they come to (M7, M18). */
 #include "engine/explain.h"
 
-struct vm_facts vm_facts_of(const struct guest_mem *m)
-{
-	return (struct vm_facts){
-		.ipa_bits = m->s2.ipa_bits,
-		.ivac = m->policy.ivac,
-		.hw_dirty = m->s2.hw_dirty,
-		.top_level = max(m->s2.start_level, (s8)LEVEL_1G),
-	};
-}
-
 static struct explanation not_present(ipa_t ipa)
 {
 	return (struct explanation){

@@ -67,10 +67,10 @@ struct fault_outcome fault_map(struct guest_mem *m, const struct fault_req *req,
 	int error;
 
 	*plan = decide_fault(&ask, slot, &backing->leaf, m->s2.caps);
-	o = outcome_of_plan(plan, req);
 	if (plan->verdict != VERDICT_MAP)
-		return o;
+		return outcome_of_plan(plan, req);
 
+	o = outcome_of_map(plan, req);
 	o.done = fault_commit(m, slot, backing, plan, req->ring, &error);
 	if (error) {
 		o.kind = OUTCOME_ERROR;
