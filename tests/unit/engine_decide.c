@@ -407,8 +407,9 @@ static void every_reason_names_its_rule_and_says_a_sentence(void **state)
 {
 	(void)state;
 	for (int i = 0; i < WHY_COUNT; i++) {
-		assert_true(reason_rule((enum reason)i) <= 18);
-		assert_true(strlen(reason_text((enum reason)i)) > 10);
+		assert_in_range(reason_rule((enum reason)i), i ? 1 : 0, i ? 18 : 0);
+		/* It fits where the ABI has room for it: catwalk_memory_fault.reason. */
+		assert_in_range(strlen(reason_text((enum reason)i)), 10, 95);
 		assert_true(strlen(reason_name((enum reason)i)) > 0);
 	}
 	assert_string_equal(err_text(ERR_NOMEM), "no memory");
