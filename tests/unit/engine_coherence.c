@@ -58,6 +58,7 @@ static void m11_every_class_says_what_is_owed(void **state)
 				 class == COHERENCE_FORCED || class == COHERENCE_DEVICE ? 0 : both);
 		assert_true(strlen(coherence_text(class)) > 3);
 	}
+	assert_string_equal(coherence_text((enum coherence)(COHERENCE_MIXED + 1)), "no class");
 }
 
 static void m11_forced_write_back_owes_nothing_to_migration(void **state)
@@ -186,6 +187,8 @@ static void m11_a_range_must_be_pages_of_the_vm(void **state)
 	assert_int_equal(coherence_query(&f->m, IPA(FX_IPA), 1, &r), ERR_INVAL);
 	assert_int_equal(coherence_query(&f->m, IPA(1UL << 40), PAGE_SIZE, &r), ERR_INVAL);
 	assert_int_equal(coherence_query(&f->m, IPA(FX_IPA), 1UL << 40, &r), ERR_INVAL);
+	assert_int_equal(coherence_query(&f->m, IPA(1UL << 41), 0, &r), ERR_INVAL);
+	assert_int_equal(coherence_query(&f->m, IPA(1UL << 40), 0, &r), ERR_OK);
 	assert_int_equal(r.done, 0);
 	fx_delete(f);
 }

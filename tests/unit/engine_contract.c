@@ -299,6 +299,9 @@ static void m16_every_vma_under_a_slot_counts(void **state)
 	f->host.reach = REACH_NONE;
 	assert_int_equal(contract_of_vm(&f->m, &slot, 1, &c), ERR_OK);
 	assert_int_equal(slot.promises, PROMISE_CACHEABLE_PFNMAP);
+	f->host.type = MEM_DEVICE;
+	assert_int_equal(contract_of_vm(&f->m, &slot, 1, &c), ERR_OK);
+	assert_int_equal(slot.promises, 0); /* not cacheable */
 	fx_delete(f);
 }
 

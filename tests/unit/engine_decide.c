@@ -316,6 +316,26 @@ static void m6_the_binding_limit_is_recorded(void **state)
 	assert_int_equal(plan.bound_by, LIMIT_SLOT);
 }
 
+static void m6_a_block_does_not_reach_out_of_the_slot(void **state)
+{
+	struct host_leaf leaf = { .pa = PA(0x80000000), .level = LEVEL_1G };
+	/* From a page before a 2 MiB boundary to a page behind the next. */
+	struct slot_view slot = { .gfn = 0x401ff, .npages = 0x202, .hva = HVA(0x7f00001ff000) };
+	struct fault_plan plan;
+
+	(void)state;
+	leaf.pa.v = 0x801ff000;
+	plan = size_of(0x401ff000, LEVEL_1G, leaf, slot);
+	assert_int_equal(plan.level, LEVEL_4K);
+	assert_int_equal(plan.bound_by, LIMIT_SLOT);
+	leaf.pa.v = 0x80200000;
+	plan = size_of(0x40200000, LEVEL_1G, leaf, slot);
+	assert_int_equal(plan.level, LEVEL_2M);
+	leaf.pa.v = 0x80400000;
+	plan = size_of(0x40400000, LEVEL_1G, leaf, slot);
+	assert_int_equal(plan.level, LEVEL_4K);
+}
+
 static void m6_addresses_that_are_not_aligned_alike_get_pages(void **state)
 {
 	struct host_leaf leaf = { .pa = PA(0x80001000), .level = LEVEL_2M };
@@ -425,6 +445,7 @@ int main(void)
 		cmocka_unit_test(m4_unreachable_write_back_without_fwb_is_refused),
 		cmocka_unit_test(m5_uncached_is_nc_or_device_as_the_owner_says),
 		cmocka_unit_test(m6_the_binding_limit_is_recorded),
+		cmocka_unit_test(m6_a_block_does_not_reach_out_of_the_slot),
 		cmocka_unit_test(m6_addresses_that_are_not_aligned_alike_get_pages),
 		cmocka_unit_test(m6_the_plan_starts_where_its_block_starts),
 		cmocka_unit_test(m7_creation_and_fault_agree_on_every_combination),

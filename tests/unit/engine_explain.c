@@ -1003,6 +1003,10 @@ static void what_an_access_would_get_is_told_without_doing_it(void **state)
 	x = guest_mem_explain(&f->m, IPA(FX_IPA), MEM_WRITE);
 	assert_true(x.asks_host); /* the leaf is read-only: M14 */
 	assert_int_equal(x.would.why, WHY_NOT_WRITABLE);
+	f->host.writable[0] = 1;
+	x = guest_mem_explain(&f->m, IPA(FX_IPA), MEM_WRITE);
+	assert_false(x.asks_host);
+	assert_int_equal(x.would.answer, ANSWER_MAP);
 	guest_touch(f, FX_IPA, MACHINE_READ);
 	x = guest_mem_explain(&f->m, IPA(FX_IPA), MEM_EXEC);
 	assert_true(x.is_mapped);
@@ -1012,6 +1016,50 @@ static void what_an_access_would_get_is_told_without_doing_it(void **state)
 	assert_int_equal(x.would.answer, ANSWER_INJECT);
 	assert_int_equal(x.would.why, WHY_FETCH_UNCACHED);
 	assert_int_equal(f->host.faults, 0);
+	fx_delete(f);
+}
+
+static int poisoned_leaf(void *host, hva_t hva, struct host_leaf *out)
+{
+	(void)host;
+	(void)hva;
+	(void)out;
+	return ERR_HWPOISON;
+}
+
+static void m1_a_poisoned_page_is_told_with_its_host_address(void **state)
+{
+	static const struct host_ops ops = { poisoned_leaf, host_fault, host_area };
+	struct fx *f = fx_new(&caps_fwb, 40);
+	struct fault_trap t = trap_at(ESR_DABT | ESR_ISV | 7, FX_IPA + 0x1018);
+	struct fault_outcome o;
+
+	(void)state;
+	assert_int_equal(fx_slot(f, 0, 0, FX_IPA, 16 * PAGE_SIZE, FX_HVA), ERR_OK);
+	f->m.host_ops = &ops;
+	o = fault_handle(&f->m, &t);
+	assert_int_equal(o.kind, OUTCOME_SIGBUS);
+	assert_int_equal(o.why, WHY_HOST_POISON);
+	assert_int_equal(o.hva.v, FX_HVA + 0x1018);
+	assert_int_equal(f->host.faults, 0);
+	fx_delete(f);
+}
+
+/* What cannot be maintained by address is forced write-back: nothing is owed for the guest. */
+static void m12_ivac_on_memory_out_of_reach_touches_no_cache(void **state)
+{
+	struct fx *f = fx_new(&caps_fwb, 40);
+	struct fault_trap t = trap_at(ESR_DABT | ESR_CM | ESR_WNR | 0xf, FX_IPA);
+
+	(void)state;
+	f->m.policy.ivac = IVAC_UPGRADE;
+	assert_int_equal(fx_slot(f, 0, SLOT_READONLY, FX_IPA, PAGE_SIZE, FX_HVA), ERR_OK);
+	f->host.reach = REACH_NONE;
+	assert_int_equal(fault_handle(&f->m, &t).why, WHY_CMO_IVAC_UPGRADED);
+	assert_int_equal(fx_stat(f, STAT_dcache_bytes), 0);
+	f->host.reach = REACH_ALIAS;
+	assert_int_equal(fault_handle(&f->m, &t).why, WHY_CMO_IVAC_UPGRADED);
+	assert_int_equal(fx_stat(f, STAT_dcache_bytes), PAGE_SIZE);
 	fx_delete(f);
 }
 
@@ -1048,6 +1096,8 @@ int main(void)
 		cmocka_unit_test(m7_creation_change_fault_and_prefault_of_a_vm_agree),
 		cmocka_unit_test(what_explain_says_is_what_a_fault_does),
 		cmocka_unit_test(what_an_access_would_get_is_told_without_doing_it),
+		cmocka_unit_test(m1_a_poisoned_page_is_told_with_its_host_address),
+		cmocka_unit_test(m12_ivac_on_memory_out_of_reach_touches_no_cache),
 		cmocka_unit_test(what_lies_outside_memory_is_told_too),
 		cmocka_unit_test(no_verdict_depends_on_how_a_cpu_changes_descriptors),
 	};
