@@ -3,16 +3,16 @@
 #ifndef ENGINE_CMO_H
 #define ENGINE_CMO_H
 
+#include "engine/decide.h"
 #include "engine/desc.h"
 
 /* Pays the CMO_* bits of @owed for memory that is about to become visible to the guest. */
 void cmo_pay(struct stage2 *s2, pa_t pa, u64 size, unsigned int owed);
 
-/* Does a leaf with descriptor @d owe a clean to PoC once no TLB holds it? Without FWB a guest can
- * have left the host's view of write-back memory stale. */
+/* Does a leaf with descriptor @d owe a clean to PoC once no TLB holds it? */
 static inline bool cmo_owed_after(const struct stage2 *s2, u64 d)
 {
-	return !s2->caps->fwb && desc_type(d) == S2_NORMAL;
+	return decide_owed_after(desc_type(d), s2->caps) != 0;
 }
 
 /* Pays it. */

@@ -229,6 +229,7 @@ struct fault_plan decide_fault(const struct decide_req *req, const struct slot_v
 	decide_size(&plan, req, slot, leaf);
 	plan.perms = decide_perms(&plan, req, slot, leaf, caps);
 	plan.owed = a->owed | icache_owed(plan.perms, leaf, caps);
+	plan.owed_after = (u8)decide_owed_after(plan.type, caps);
 	return plan;
 }
 

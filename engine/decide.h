@@ -40,12 +40,21 @@ struct fault_plan {
 	s8 level;
 	enum limit bound_by;
 	u8 owed;	 /* CMO_* before the descriptor becomes valid */
+	u8 owed_after;	 /* CMO_* after it was torn down and no TLB holds it */
 	bool logged;	 /* a write marks the page dirty */
 	bool surprising; /* mapped, but not as asked (M17): to be traced */
 	pa_t pa;	 /* of the mapping's start */
 	ipa_t ipa;	 /* of the mapping's start */
 	enum reason why;
 };
+
+/* The CMO_* owed once a leaf of @type is gone from the tables and every TLB (M2): without FWB a
+ * guest can have left the host's view of write-back memory stale. Here for unmap, which asks it for
+ * every page; plan.owed_after is the same. */
+static inline unsigned int decide_owed_after(enum s2_type type, const struct port_caps *caps)
+{
+	return type == S2_NORMAL && !caps->fwb ? CMO_DCACHE : 0;
+}
 
 /* The facts complete: a live leaf. */
 struct fault_plan decide_fault(const struct decide_req *req, const struct slot_view *slot,
@@ -66,13 +75,8 @@ struct area_facts {
 
 enum slot_strictness { SLOTS_LENIENT, SLOTS_STRICT };
 
-struct slot_verdict {
-	int error; /* ERR_OK, ERR_INVAL or ERR_PERM */
-	enum reason why;
-};
-
-/* Would a slot with @flags over memory with these facts be kept (M7, M8)? Refused only if every
- * value of the unknown facts is refused. */
+/* Would a slot with @flags over memory with these facts be kept (M7, M8)? Refused (ERR_INVAL,
+ * ERR_PERM) only if every value of the unknown facts is refused. */
 struct slot_verdict decide_slot(const struct area_facts *area, u32 flags,
 				enum slot_strictness strict, const struct port_caps *caps);
 

@@ -129,22 +129,33 @@ struct fault_outcome {
 };
 
 struct fault_req fault_decode(const struct fault_trap *trap);
-/* The VM facts that routing needs. */
-struct route_facts {
+/* What is known of the VM. */
+struct vm_facts {
 	unsigned int ipa_bits;
 	enum ivac_policy ivac;
+	s8 top_level;  /* the largest block the tables can hold */
+	bool hw_dirty; /* hardware may mark pages as written (M17) */
 };
 /* @slot: NULL if no slot holds the address. */
 struct fault_route fault_route(const struct fault_req *req, const struct slot_view *slot,
-			       const struct route_facts *facts);
+			       const struct vm_facts *vm);
 /* May sleep. */
 void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struct slot_view *slot,
 		   struct fault_backing *out);
+/* The same without asking the host for anything: WHY_NOT_PRESENT if it has no leaf yet. Does not
+ * sleep. */
+void fault_resolve_present(struct guest_mem *m, ipa_t ipa, const struct slot_view *slot,
+			   struct fault_backing *out);
 /* S2_RACED also if an invalidation raced, or a write to be told found @ring full; @error: ERR_OK or
  * ERR_NOMEM. @ring: the vCPU's, or NULL. May sleep before it locks. */
 enum s2_result fault_commit(struct guest_mem *m, const struct slot_view *slot,
 			    const struct fault_backing *backing, const struct fault_plan *plan,
 			    struct dirty_ring *ring, int *error);
+/* decide and commit: what a fault does once the host's leaf is known (@backing->error is ERR_OK).
+ * @plan tells how far the mapping reaches. May sleep before it locks. */
+struct fault_outcome fault_map(struct guest_mem *m, const struct fault_req *req,
+			       const struct slot_view *slot, const struct fault_backing *backing,
+			       struct fault_plan *plan);
 
 /*
  * The whole path, for the vCPU that trapped; on its thread, no lock held. May sleep. If the VM logs
@@ -166,5 +177,21 @@ struct prefault_result {
  * the host is changing for long (ERR_AGAIN: give way, then resume). May sleep.
  */
 struct prefault_result guest_mem_prefault(struct guest_mem *m, ipa_t ipa, u64 size);
+
+/* May the host allocate for it? */
+enum prefault_how {
+	PREFAULT_POPULATE, /* as read faults: the driver is asked for each page of the range */
+	PREFAULT_PRESENT,  /* only leaves that are there; the rest is skipped (NOT_PRESENT) */
+};
+/* A part of a slot, in bytes from its start; multiples of PAGE_SIZE. */
+struct slot_span {
+	u64 offset, size;
+};
+/*
+ * The same for a part of slot @id, at its creation or later: I/O slots on request (M9). Slots lock
+ * held, mm lock not. In addition ERR_NOENT: no such slot; ERR_INVAL: @span is not in it.
+ */
+struct prefault_result guest_mem_prefault_slot(struct guest_mem *m, u32 id, struct slot_span span,
+					       enum prefault_how how);
 
 #endif

@@ -77,3 +77,16 @@ void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struc
 	}
 	fail(out, ERR_AGAIN, WAS_ABSENT);
 }
+
+void fault_resolve_present(struct guest_mem *m, ipa_t ipa, const struct slot_view *slot,
+			   struct fault_backing *out)
+{
+	int error;
+
+	out->sample = invalidate_sample(&m->inv);
+	error = m->host_ops->leaf(m->host, HVA(slot_hva_of(slot, ipa)), &out->leaf);
+	out->error = error;
+	out->why = error == ERR_NOENT ? WHY_NOT_PRESENT : why_of(error, WAS_ABSENT);
+	if (error == ERR_OK)
+		out->why = WHY_NONE;
+}

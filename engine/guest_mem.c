@@ -6,6 +6,7 @@
 #include "engine/dirty.h"
 #include "engine/guest_mem_priv.h"
 #include "engine/recover.h"
+#include "engine/trace.h"
 
 static void mark_written(void *arg, u64 gfn)
 {
@@ -18,20 +19,32 @@ int guest_mem_init(struct guest_mem *m, struct port *p, struct vmid_pool *vmids,
 	int error;
 
 	*m = (struct guest_mem){ .host_ops = config->host_ops, .host = config->host };
+	m->trace = port_alloc(p, sizeof(*m->trace));
+	if (!m->trace)
+		return ERR_NOMEM;
 	error = slot_table_init(&m->slots, p);
 	if (error)
-		return error;
+		goto no_slots;
 	error = stage2_init(&m->s2, p, vmids, config->ipa_bits);
 	if (error)
-		slot_table_destroy(&m->slots);
+		goto no_stage2;
 	m->s2.log = (struct s2_log){ mark_written, m };
+	return ERR_OK;
+
+no_stage2:
+	slot_table_destroy(&m->slots);
+no_slots:
+	port_free(p, m->trace, sizeof(*m->trace));
 	return error;
 }
 
 void guest_mem_destroy(struct guest_mem *m)
 {
+	struct port *p = m->s2.port;
+
 	stage2_destroy(&m->s2);
 	slot_table_destroy(&m->slots);
+	port_free(p, m->trace, sizeof(*m->trace));
 }
 
 void guest_mem_log_to(struct guest_mem *m, enum dirty_to to)
@@ -292,18 +305,28 @@ static enum slot_initially log_initially(const struct guest_mem *m)
 	return m->policy.dirty_to == TO_RING ? SLOT_NO_BITMAP : m->policy.dirty_initially;
 }
 
-int guest_mem_slot_prepare(struct guest_mem *m, const struct slot_request *r, struct slot_update *u)
+static int slot_prepare_vetted(struct guest_mem *m, const struct slot_request *r,
+			       struct slot_update *u)
 {
 	int error = slot_prepare(&m->slots, r, known_flags(m), stage2_ipa_limit(&m->s2),
 				 log_initially(m), &u->change);
 
 	if (error)
-		return refuse(m, error, WHY_NONE, r->hva.v);
+		return refuse(m, error, u->change.why, r->hva.v);
 	if (u->change.kind == SLOT_DELETE || u->change.kind == SLOT_NO_CHANGE)
 		return ERR_OK;
 	error = vet_slot(m, r);
 	if (error)
 		slot_cancel(&m->slots, &u->change);
+	return error;
+}
+
+int guest_mem_slot_prepare(struct guest_mem *m, const struct slot_request *r, struct slot_update *u)
+{
+	int error = slot_prepare_vetted(m, r, u);
+
+	if (error)
+		trace_slot_refusal(m, r, &m->refusal);
 	return error;
 }
 

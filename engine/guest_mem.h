@@ -57,6 +57,8 @@ struct slot_update {
 	struct slot_change change;
 };
 
+struct trace;
+
 struct guest_mem {
 	struct stage2 s2;
 	struct slot_table slots;
@@ -66,6 +68,7 @@ struct guest_mem {
 	struct guest_mem_policy policy;
 	struct refusal refusal;
 	struct slot *leaving;	      /* taken out of the table, not yet out of stage 2; atomic */
+	struct trace *trace;	      /* M18; engine/trace.h */
 	u32 last_vcpu[VMID_MAX_CPUS]; /* vCPU + 1 that ran last; written by its CPU */
 };
 

@@ -172,41 +172,51 @@ struct slot *slot_by_id(const struct slot_table *t, u32 id)
 
 /* ---- prepare */
 
-static int check_request(const struct slot_request *r, u32 valid_flags)
+static struct slot_verdict refused(int error, enum reason why)
+{
+	return (struct slot_verdict){ error, why };
+}
+
+static struct slot_verdict accepted(void)
+{
+	return (struct slot_verdict){ ERR_OK, WHY_NONE };
+}
+
+static struct slot_verdict check_request(const struct slot_request *r, u32 valid_flags)
 {
 	if (r->flags & ~valid_flags)
-		return ERR_INVAL;
+		return refused(ERR_INVAL, WHY_SLOT_FLAG_UNKNOWN);
 	if ((r->size | r->ipa.v | r->hva.v) & (PAGE_SIZE - 1))
-		return ERR_INVAL;
+		return refused(ERR_INVAL, WHY_SLOT_UNALIGNED);
 	if (r->id >= SLOT_ID_MAX || r->size >> PAGE_SHIFT > SLOT_PAGES_MAX)
-		return ERR_INVAL;
+		return refused(ERR_INVAL, WHY_SLOT_TOO_LARGE);
 	if (r->ipa.v + r->size < r->ipa.v || r->hva.v + r->size < r->hva.v)
-		return ERR_INVAL;
-	return ERR_OK;
+		return refused(ERR_INVAL, WHY_SLOT_WRAPS);
+	return accepted();
 }
 
 /* What @r means for the slot of its id, which is @old or NULL. */
-static int classify(const struct slot_request *r, const struct slot *old,
-		    enum slot_change_kind *kind)
+static struct slot_verdict classify(const struct slot_request *r, const struct slot *old,
+				    enum slot_change_kind *kind)
 {
 	u64 npages = r->size >> PAGE_SHIFT;
 
 	if (!old) {
 		*kind = SLOT_CREATE;
-		return r->size ? ERR_OK : ERR_INVAL;
+		return r->size ? accepted() : refused(ERR_INVAL, WHY_SLOT_NO_SUCH);
 	}
 	if (!r->size) {
 		*kind = SLOT_DELETE;
-		return ERR_OK;
+		return accepted();
 	}
 	if (npages != old->npages || r->hva.v != old->hva.v ||
 	    ((r->flags ^ old->flags) & SLOT_READONLY))
-		return ERR_INVAL;
+		return refused(ERR_INVAL, WHY_SLOT_IMMUTABLE);
 	if (r->ipa.v >> PAGE_SHIFT != old->gfn)
 		*kind = SLOT_MOVE;
 	else
 		*kind = r->flags != old->flags ? SLOT_FLAGS : SLOT_NO_CHANGE;
-	return ERR_OK;
+	return accepted();
 }
 
 static bool overlaps_other(const struct slot_table *t, u64 gfn, u64 npages, const struct slot *self)
@@ -339,30 +349,46 @@ static int allocate(struct slot_table *t, const struct slot_request *r,
 	return reserve_for(t, change);
 }
 
+/* Where the slot is to be in the guest's address space. */
+static struct slot_verdict check_place(const struct slot_table *t, const struct slot_request *r,
+				       u64 ipa_limit, const struct slot_change *c)
+{
+	if ((c->kind == SLOT_CREATE || c->kind == SLOT_MOVE) &&
+	    overlaps_other(t, r->ipa.v >> PAGE_SHIFT, r->size >> PAGE_SHIFT, c->old))
+		return refused(ERR_EXIST, WHY_SLOT_OVERLAP);
+	if (c->kind != SLOT_DELETE && r->ipa.v + r->size > ipa_limit)
+		return refused(ERR_FAULT, WHY_SLOT_BEYOND_IPA);
+	return accepted();
+}
+
+static struct slot_verdict check(const struct slot_table *t, const struct slot_request *r,
+				 u32 valid_flags, u64 ipa_limit, struct slot_change *c)
+{
+	struct slot_verdict v = check_request(r, valid_flags);
+
+	if (v.error)
+		return v;
+	c->old = slot_by_id(t, r->id);
+	v = classify(r, c->old, &c->kind);
+	if (v.error || c->kind == SLOT_NO_CHANGE)
+		return v;
+	return check_place(t, r, ipa_limit, c);
+}
+
 int slot_prepare(struct slot_table *t, const struct slot_request *r, u32 valid_flags, u64 ipa_limit,
 		 enum slot_initially initially, struct slot_change *change)
 {
-	int error = check_request(r, valid_flags);
+	struct slot_verdict v;
 
 	*change = (struct slot_change){ .kind = SLOT_NO_CHANGE };
-	if (error)
-		return error;
-	change->old = slot_by_id(t, r->id);
-	error = classify(r, change->old, &change->kind);
-	if (error)
-		return error;
-	if (change->kind == SLOT_NO_CHANGE)
-		return ERR_OK;
-	if ((change->kind == SLOT_CREATE || change->kind == SLOT_MOVE) &&
-	    overlaps_other(t, r->ipa.v >> PAGE_SHIFT, r->size >> PAGE_SHIFT, change->old))
-		return ERR_EXIST;
-	if (change->kind != SLOT_DELETE && r->ipa.v + r->size > ipa_limit)
-		return ERR_FAULT;
-
-	error = allocate(t, r, initially, change);
-	if (error)
+	v = check(t, r, valid_flags, ipa_limit, change);
+	if (!v.error && change->kind != SLOT_NO_CHANGE && allocate(t, r, initially, change))
+		v = refused(ERR_NOMEM, WHY_HOST_NOMEM);
+	if (v.error) {
 		slot_cancel(t, change);
-	return error;
+		change->why = v.why;
+	}
+	return v.error;
 }
 
 void slot_cancel(struct slot_table *t, struct slot_change *change)

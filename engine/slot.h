@@ -13,6 +13,7 @@
 
 #include "engine/err.h"
 #include "engine/port.h"
+#include "engine/reason.h"
 
 /* The values are those of <linux/kvm.h> and abi/. */
 enum slot_flag {
@@ -95,18 +96,25 @@ struct slot_reserve {
 	u32 runs, dirs; /* not used yet */
 };
 
+/* May a slot be as asked for? */
+struct slot_verdict {
+	int error; /* ERR_OK or why not */
+	enum reason why;
+};
+
 /* A checked change: prepare fills it, commit or cancel empties it. */
 struct slot_change {
 	enum slot_change_kind kind;
 	struct slot *old;      /* NULL if created */
 	struct slot *new_slot; /* NULL if deleted */
 	struct slot_reserve reserve;
+	enum reason why; /* slot_prepare() refused */
 };
 
 /*
  * Checks @r against the rules of the ABI and what exists. @valid_flags: flags this VM knows;
- * @ipa_limit in bytes. ERR_INVAL, ERR_EXIST (overlap), ERR_FAULT (beyond the IPA limit), ERR_NOMEM.
- * May sleep.
+ * @ipa_limit in bytes. ERR_INVAL, ERR_EXIST (overlap), ERR_FAULT (beyond the IPA limit), ERR_NOMEM;
+ * then @change is empty, its `why` apart. May sleep.
  */
 int __must_check slot_prepare(struct slot_table *t, const struct slot_request *r, u32 valid_flags,
 			      u64 ipa_limit, enum slot_initially initially,

@@ -114,7 +114,7 @@ static const struct slot_view ro_slot = { .gfn = 0x40000, .npages = 16, .flags =
 
 static struct fault_route go(u64 esr, const struct slot_view *slot)
 {
-	struct route_facts facts = { .ipa_bits = 40, .ivac = IVAC_INJECT };
+	struct vm_facts facts = { .ipa_bits = 40, .ivac = IVAC_INJECT };
 	struct fault_req r = decode(esr, 0x40000010);
 
 	return fault_route(&r, slot, &facts);
@@ -137,7 +137,7 @@ static void m12_maintenance_on_a_read_only_slot_just_works(void **state)
 
 static void m12_ivac_on_a_read_only_slot_follows_the_policy(void **state)
 {
-	struct route_facts facts = { .ipa_bits = 40, .ivac = IVAC_UPGRADE };
+	struct vm_facts facts = { .ipa_bits = 40, .ivac = IVAC_UPGRADE };
 	struct fault_req req = decode(ESR_DABT | ESR_CM | ESR_WNR | 0x0f, 0x40000010);
 	struct fault_route r = go(ESR_DABT | ESR_CM | ESR_WNR | 0x0f, &ro_slot);
 
@@ -188,7 +188,7 @@ static void m15_fetches_and_walks_outside_memory_abort(void **state)
 
 static void addresses_beyond_the_ipa_size_abort(void **state)
 {
-	struct route_facts facts = { .ipa_bits = 40 };
+	struct vm_facts facts = { .ipa_bits = 40 };
 	struct fault_req req = decode(ESR_DABT | ESR_ISV | 0x04, 1UL << 40);
 	struct fault_route r = fault_route(&req, NULL, &facts);
 
@@ -219,7 +219,7 @@ static void every_request_has_a_route(void **state)
 				u64 esr = fsc | (bits & 1 ? ESR_ISV : 0) | (bits & 2 ? ESR_CM : 0) |
 					  (bits & 4 ? ESR_WALK : 0) | (bits & 8 ? ESR_WNR : 0) |
 					  (bits & 16 ? ESR_IABT : ESR_DABT);
-				struct route_facts facts = {
+				struct vm_facts facts = {
 					.ipa_bits = 40,
 					.ivac = bits & 32 ? IVAC_UPGRADE : IVAC_INJECT,
 				};

@@ -493,7 +493,7 @@ static void creation_without_memory_gives_all_back(void **state)
 		assert_int_equal(error, ERR_NOMEM);
 		assert_int_equal(machine_live(p), live);
 	}
-	assert_int_equal(n, 4); /* three allocations */
+	assert_int_equal(n, 5); /* four allocations */
 	guest_mem_destroy(&m);
 	vmid_pool_destroy(&vmids);
 	assert_int_equal(machine_delete(p), 0);
