@@ -241,7 +241,7 @@ static int slot_change(struct world *w, struct wvm *v, const struct slot_request
 	v->going.used = false;
 	/* Who begins to log copies everything once, after the call: what was written until now. */
 	if (!was_logging)
-		oracle_cleared(w, &v->slot[r->id], 0, v->slot[r->id].pages);
+		oracle_log_begins(&v->slot[r->id]);
 	return ERR_OK;
 }
 

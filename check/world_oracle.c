@@ -180,6 +180,12 @@ void oracle_start_log(struct world *w, struct wslot *s)
 		s->marked[i] = ++w->clock;
 }
 
+void oracle_log_begins(struct wslot *s)
+{
+	for (u64 i = 0; s->written && i < s->pages; i++)
+		s->written[i] = 0;
+}
+
 void oracle_forget_log(struct wslot *s)
 {
 	free(s->written);

@@ -121,6 +121,8 @@ void oracle_told(struct world *w, struct wslot *s, const u64 *words, u64 began,
 /* It has cleared pages, and looks at them from now on. */
 void oracle_cleared(struct world *w, struct wslot *s, u64 first, u64 pages);
 void oracle_forget_log(struct wslot *s);
+/* Writes count from now on: the call that started the log has returned. */
+void oracle_log_begins(struct wslot *s);
 void oracle_start_log(struct world *w, struct wslot *s);
 /* Is anything mapped at @hva's page in any VM now? */
 bool oracle_is_mapped(struct world *w, u64 hva);
