@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check/cpu.h"
 #include "check/scenario_priv.h"
 
 enum { WORDS_MAX = 32 };
@@ -34,99 +35,14 @@ static bool bad(const struct parser *p, const char *fmt, ...)
 
 /* ---- facts of the CPU */
 
-static const struct cpu_fact {
-	const char *name;
-	u8 place; /* in struct port_caps; a bool or a byte */
-	u8 max;
-} cpu_facts[] = {
-	{ "fwb", offsetof(struct port_caps, fwb), 1 },
-	{ "dic", offsetof(struct port_caps, dic), 1 },
-	{ "idc", offsetof(struct port_caps, idc), 1 },
-	{ "ttl", offsetof(struct port_caps, ttl), 1 },
-	{ "range", offsetof(struct port_caps, tlb_range), 1 },
-	{ "af", offsetof(struct port_caps, hw_af), 1 },
-	{ "dbm", offsetof(struct port_caps, hw_dbm), 1 },
-	{ "bbm", offsetof(struct port_caps, bbm), 2 },
-	{ "vmid", offsetof(struct port_caps, vmid_bits), 16 },
-	{ "cpus", offsetof(struct port_caps, cpus), ACTORS_MAX },
-};
-#define FACT_NAMES "fwb, dic, idc, ttl, range, af, dbm (on or off), bbm 0..2, vmid 2..16, cpus 1..8"
-
-static u8 *fact_of(struct scenario *s, const struct cpu_fact *f)
-{
-	return (u8 *)&s->config.caps + f->place;
-}
-
-static bool fact_value(const struct cpu_fact *f, const char *text, u8 *out)
-{
-	u64 n;
-
-	if (!strcmp(text, "on") || !strcmp(text, "off")) {
-		*out = text[1] == 'n';
-		return f->max == 1;
-	}
-	if (!number_parse(text, &n) || n > f->max)
-		return false;
-	*out = (u8)n;
-	return true;
-}
-
-/* One NAME=VALUE. False: it is none. @mask gets its bit. */
-static bool fact_set(struct scenario *s, const char *word, u32 skip, u32 *mask)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(cpu_facts); i++) {
-		size_t length = strlen(cpu_facts[i].name);
-		u8 value;
-
-		if (strncmp(word, cpu_facts[i].name, length) || word[length] != '=')
-			continue;
-		if (!fact_value(&cpu_facts[i], word + length + 1, &value))
-			return false;
-		if (!(skip & BIT(i)))
-			*fact_of(s, &cpu_facts[i]) = value;
-		*mask |= (u32)BIT(i);
-		return true;
-	}
-	return false;
-}
-
-/* Facts that exclude each other: FWB implies IDC, hardware dirty state the hardware Access flag. */
-static void facts_settle(struct scenario *s)
-{
-	s->config.caps.idc |= s->config.caps.fwb;
-	s->config.caps.hw_af |= s->config.caps.hw_dbm;
-}
-
 bool scenario_set_cpu(struct scenario *s, const char *facts, FILE *errors)
 {
-	char *copy = strdup(facts), *rest = copy;
-	bool good = copy != NULL;
-	u32 mask = 0;
-
-	for (char *word; good && (word = strsep(&rest, ",")) != NULL;) {
-		good = fact_set(s, word, s->pinned, &mask);
-		if (!good)
-			fprintf(errors, "'%s' is no fact of a CPU; accepted are " FACT_NAMES "\n",
-				word);
-	}
-	free(copy);
-	facts_settle(s);
-	return good;
+	return cpu_facts_set(&s->config.caps, facts, s->pinned, errors);
 }
 
 void scenario_print_cpu(const struct scenario *s, FILE *out)
 {
-	const u8 *caps = (const u8 *)&s->config.caps;
-
-	for (size_t i = 0; i < ARRAY_SIZE(cpu_facts); i++) {
-		u8 value = caps[cpu_facts[i].place];
-
-		fprintf(out, "%s%s=", i ? "," : "", cpu_facts[i].name);
-		if (cpu_facts[i].max == 1)
-			fputs(value ? "on" : "off", out);
-		else
-			fprintf(out, "%u", value);
-	}
+	cpu_facts_print(&s->config.caps, out);
 }
 
 /* ---- directives */
@@ -165,11 +81,11 @@ static bool parse_about(struct parser *p)
 static bool parse_cpu(struct parser *p)
 {
 	for (u32 i = 1; i < p->count; i++) {
-		if (!fact_set(p->s, p->word[i], 0, &p->s->pinned))
-			return bad(p, "'%s' is no fact of a CPU; accepted are " FACT_NAMES,
+		if (!cpu_fact_set(&p->s->config.caps, p->word[i], 0, &p->s->pinned))
+			return bad(p, "'%s' is no fact of a CPU; accepted are " CPU_FACT_NAMES,
 				   p->word[i]);
 	}
-	facts_settle(p->s);
+	cpu_facts_settle(&p->s->config.caps);
 	return true;
 }
 

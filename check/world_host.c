@@ -575,60 +575,86 @@ static bool owes_maintenance(struct world *w)
 	return ran && !w->config.caps.fwb && w->sabotage != SABOTAGE_NO_CLEAN;
 }
 
+/* The leaf as an access of the VMM's own finds it; the mm lock is held. */
 static struct leaf *touch(struct world *w, u64 hva, enum mem_access access, int *error)
 {
-	*error = ops_fault(w, HVA(hva), access);
+	struct mapping *m = host_mapping(w, hva);
+
+	*error = m ? serve(w, m, page_of(hva, m->conf.hva.v), access) : ERR_FAULT;
 	return *error ? NULL : host_leaf_at(w, hva);
+}
+
+static void host_read(struct world *w, u64 hva, struct world_result *r)
+{
+	const struct leaf *l = touch(w, hva, MEM_READ, &r->error);
+
+	if (!l)
+		return;
+	if (l->type == MEM_WB && owes_maintenance(w) && oracle_is_mapped(w, hva))
+		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
+	r->version = machine_line_read(w->port, PA(l->pa), attr_of(l->type));
+}
+
+static void host_write(struct world *w, u64 hva, struct world_result *r)
+{
+	const struct leaf *l = touch(w, hva, MEM_WRITE, &r->error);
+
+	if (!l)
+		return;
+	r->version = machine_line_write(w->port, PA(l->pa), attr_of(l->type));
+	if (l->type == MEM_WB && owes_maintenance(w))
+		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN);
+	/* Code is the new owner's to rely on only if nobody could run it yet. */
+	if (sequential(w) && !oracle_is_mapped(w, hva))
+		machine_hand_over(w->port, PA(l->pa), MACHINE_LINE, "a guest");
+	else
+		machine_publish_data(w->port, PA(l->pa), MACHINE_LINE);
+}
+
+/* Around a transfer that bypasses the caches, the driver does its maintenance. */
+static void host_dma(struct world *w, u64 hva, enum machine_dma how, bool is_write,
+		     struct world_result *r)
+{
+	const struct leaf *l = touch(w, hva, is_write ? MEM_WRITE : MEM_READ, &r->error);
+	bool maintained = l && how == DMA_BYPASS && l->type == MEM_WB;
+
+	if (!l)
+		return;
+	if (maintained)
+		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
+	r->version = is_write ? machine_dma_write(w->port, PA(l->pa), how)
+			      : machine_dma_read(w->port, PA(l->pa), how);
+	if (maintained && is_write)
+		machine_line_cmo(w->port, PA(l->pa), CMO_INVAL);
 }
 
 struct world_result world_host_read(struct world *w, hva_t hva)
 {
-	int error;
-	struct leaf *l = touch(w, hva.v, MEM_READ, &error);
-	struct world_result r = fails(error);
+	struct world_result r = done();
 
-	if (!l)
-		return r;
-	if (l->type == MEM_WB && owes_maintenance(w) && oracle_is_mapped(w, hva.v))
-		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
-	r.version = machine_line_read(w->port, PA(l->pa), attr_of(l->type));
+	stage_mutex_lock(w->stage, &w->mm);
+	host_read(w, hva.v, &r);
+	stage_mutex_unlock(w->stage, &w->mm);
 	return r;
 }
 
 struct world_result world_host_write(struct world *w, hva_t hva)
 {
-	int error;
-	struct leaf *l = touch(w, hva.v, MEM_WRITE, &error);
-	struct world_result r = fails(error);
+	struct world_result r = done();
 
-	if (!l)
-		return r;
-	r.version = machine_line_write(w->port, PA(l->pa), attr_of(l->type));
-	if (l->type == MEM_WB && owes_maintenance(w))
-		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN);
-	/* Code is the new owner's to rely on only if nobody could run it yet. */
-	if (sequential(w) && !oracle_is_mapped(w, hva.v))
-		machine_hand_over(w->port, PA(l->pa), MACHINE_LINE, "a guest");
-	else
-		machine_publish_data(w->port, PA(l->pa), MACHINE_LINE);
+	stage_mutex_lock(w->stage, &w->mm);
+	host_write(w, hva.v, &r);
+	stage_mutex_unlock(w->stage, &w->mm);
 	return r;
 }
 
 struct world_result world_dma(struct world *w, hva_t hva, enum machine_dma how, bool is_write)
 {
-	int error;
-	struct leaf *l = touch(w, hva.v, is_write ? MEM_WRITE : MEM_READ, &error);
-	struct world_result r = fails(error);
+	struct world_result r = done();
 
-	if (!l)
-		return r;
-	/* The driver's maintenance around a transfer that bypasses the caches. */
-	if (how == DMA_BYPASS && l->type == MEM_WB)
-		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
-	r.version = is_write ? machine_dma_write(w->port, PA(l->pa), how)
-			     : machine_dma_read(w->port, PA(l->pa), how);
-	if (how == DMA_BYPASS && l->type == MEM_WB && is_write)
-		machine_line_cmo(w->port, PA(l->pa), CMO_INVAL);
+	stage_mutex_lock(w->stage, &w->mm);
+	host_dma(w, hva.v, how, is_write, &r);
+	stage_mutex_unlock(w->stage, &w->mm);
 	return r;
 }
 
