@@ -93,8 +93,8 @@ static bool parse_step(struct parser *p)
 {
 	u64 n;
 
-	if (p->count != 2 || !number_parse(p->word[1], &n) || n < 1 || n > 512)
-		return bad(p, "step: one number of descriptors, 1 to 512, is accepted");
+	if (p->count != 2 || !number_parse(p->word[1], &n) || n < 8 || n > 512)
+		return bad(p, "step: one number of descriptors, 8 to 512, is accepted");
 	p->s->config.step = (u16)n;
 	return true;
 }

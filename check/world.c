@@ -99,6 +99,7 @@ void world_explain(struct world *w, FILE *out)
 	unsigned int n = 0;
 	u64 place;
 
+	stage_print(w->stage, out);
 	if (machine_refusal_place(w->port, &place))
 		n = machine_history(w->port, place, lines, ARRAY_SIZE(lines));
 	for (unsigned int i = 0; i < n; i++)
@@ -145,9 +146,16 @@ struct world_result world_vm_create(struct world *w, unsigned int vm)
 		v->m.s2.step = w->config.step;
 	v->created = !r.error;
 	v->leaving = false;
+	v->detached = false;
 	v->ran = false;
 	stage_mutex_unlock(w->stage, &w->mm);
 	return r;
+}
+
+static void wait_unused(struct world *w, const struct wvm *v)
+{
+	while (v->users)
+		stage_wait(w->stage, "VM in use");
 }
 
 struct world_result world_vm_destroy(struct world *w, unsigned int vm)
@@ -159,10 +167,13 @@ struct world_result world_vm_destroy(struct world *w, unsigned int vm)
 	if (vm >= WORLD_VMS || !w->vm[vm].created || w->vm[vm].leaving)
 		return r;
 	v = &w->vm[vm];
-	/* As closing the last descriptor: no call is left, the notifier goes first. */
+	/* As closing the last descriptor: no call is left. What is mapped goes while the VM is
+	 * still told of changes; after that nothing is told. */
 	v->leaving = true;
-	while (v->users)
-		stage_wait(w->stage, "VM in use");
+	wait_unused(w, v);
+	guest_mem_unmap_all(&v->m);
+	v->detached = true;
+	wait_unused(w, v);
 	guest_mem_destroy(&v->m);
 	for (int i = 0; i < WORLD_SLOTS; i++) {
 		oracle_forget_log(&v->slot[i]);
@@ -242,6 +253,8 @@ static int slot_change(struct world *w, struct wvm *v, const struct slot_request
 	/* Who begins to log copies everything once, after the call: what was written until now. */
 	if (!was_logging)
 		oracle_log_begins(&v->slot[r->id]);
+	if (!sequential(w))
+		oracle_marks_unknown(w, &v->slot[r->id]);
 	return ERR_OK;
 }
 

@@ -235,15 +235,11 @@ const struct host_ops world_host_ops = { ops_leaf, ops_fault, ops_area };
 
 /* ---- changes, announced */
 
-static void notify_begin(struct world *w, u64 start, u64 end)
+static void notify_begin(struct world *w, u64 start, u64 end, u32 told)
 {
 	for (unsigned int i = 0; i < WORLD_VMS; i++) {
-		struct wvm *v = vm_use(w, i);
-
-		if (!v)
-			continue;
-		guest_mem_invalidate_begin(&v->m, HVA(start), HVA(end));
-		vm_unuse(v);
+		if (told >> i & 1)
+			guest_mem_invalidate_begin(&w->vm[i].m, HVA(start), HVA(end));
 	}
 }
 
@@ -261,8 +257,12 @@ static u32 hold_vms(struct world *w)
 {
 	u32 held = 0;
 
-	for (unsigned int i = 0; i < WORLD_VMS; i++)
-		held |= (u32)(vm_use(w, i) != NULL) << i;
+	for (unsigned int i = 0; i < WORLD_VMS; i++) {
+		if (!w->vm[i].created || w->vm[i].detached)
+			continue;
+		w->vm[i].users++;
+		held |= 1U << i;
+	}
 	return held;
 }
 
@@ -274,7 +274,27 @@ static void release_vms(struct world *w, u32 held)
 	}
 }
 
-/* Applies @change to the pages of [@hva, @hva + @size), whole blocks. */
+/* A block of which a part changes falls apart first. */
+static void break_block(struct mapping *m, u64 page)
+{
+	u64 count = level_size(m->leaf[page].level) >> PAGE_SHIFT, first = page & ~(count - 1);
+
+	for (u64 i = first; count > 1 && i < min(first + count, m->npages); i++)
+		m->leaf[i].level = LEVEL_4K;
+}
+
+static void break_blocks(struct mapping *m, u64 hva, u64 size)
+{
+	for (u64 at = hva; at < hva + size; at += PAGE_SIZE) {
+		u64 page = page_of(at, m->conf.hva.v), block = level_size(m->leaf[page].level);
+		u64 base = ALIGN_DOWN(at, block);
+
+		if (base < hva || base + block > hva + size)
+			break_block(m, page);
+	}
+}
+
+/* Applies @change to the pages of [@hva, @hva + @size). */
 static struct world_result change_pages(struct world *w, u64 hva, u64 size, u64 arg,
 					void (*change)(struct world *w, struct mapping *m, u64 page,
 						       u64 arg))
@@ -290,13 +310,14 @@ static struct world_result change_pages(struct world *w, u64 hva, u64 size, u64 
 	}
 	held = hold_vms(w);
 	if (w->sabotage != SABOTAGE_NO_NOTIFIER && w->sabotage != SABOTAGE_LATE_NOTIFIER)
-		notify_begin(w, hva, hva + size);
+		notify_begin(w, hva, hva + size, held);
 	stage_point(w->stage, "host change");
+	break_blocks(m, hva, size);
 	for (u64 at = hva; at < hva + size; at += PAGE_SIZE)
 		change(w, m, page_of(at, m->conf.hva.v), arg);
 	stage_point(w->stage, "host changed");
 	if (w->sabotage == SABOTAGE_LATE_NOTIFIER)
-		notify_begin(w, hva, hva + size);
+		notify_begin(w, hva, hva + size, held);
 	if (w->sabotage != SABOTAGE_NO_NOTIFIER)
 		notify_end(w, hva, hva + size, held);
 	release_vms(w, held);
@@ -366,8 +387,8 @@ static void change_type(struct world *w, struct mapping *m, u64 page, u64 arg)
 	bool was_present = l->present;
 
 	leaf_hide(w, m, page);
-	/* Who makes a page uncached cleans it first, as a driver must. */
-	if (l->pa && l->type == MEM_WB && arg != MEM_WB)
+	/* Who changes how a page is cached cleans it and drops its lines, as a driver must. */
+	if (l->pa && l->type != arg && (l->type == MEM_WB || arg == MEM_WB))
 		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
 	l->type = (u8)arg;
 	if (was_present)
@@ -394,7 +415,7 @@ static void change_page(struct world *w, struct mapping *m, u64 page, u64 arg)
 		return;
 	leaf_hide(w, m, page);
 	machine_hand_over(w->port, PA(old), PAGE_SIZE, "the host");
-	(void)machine_line_read(w->port, PA(old), ATTR_WB);
+	(void)machine_line_read(w->port, PA(old), attr_of(l->type));
 	l->pa = page_take(w, m->conf.reach);
 	page_clear(w, m, l);
 	leaf_show(w, m, page);
@@ -620,6 +641,9 @@ static void host_dma(struct world *w, u64 hva, enum machine_dma how, bool is_wri
 
 	if (!l)
 		return;
+	/* Lines of memory that is used uncached mean nothing: a device must not be shown them. */
+	if (l->type != MEM_WB)
+		how = DMA_BYPASS;
 	if (maintained)
 		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
 	r->version = is_write ? machine_dma_write(w->port, PA(l->pa), how)

@@ -180,6 +180,12 @@ void oracle_start_log(struct world *w, struct wslot *s)
 		s->marked[i] = ++w->clock;
 }
 
+void oracle_marks_unknown(struct world *w, struct wslot *s)
+{
+	for (u64 i = 0; s->marked && i < s->pages; i++)
+		s->marked[i] = ++w->clock;
+}
+
 void oracle_log_begins(struct wslot *s)
 {
 	for (u64 i = 0; s->written && i < s->pages; i++)

@@ -45,7 +45,9 @@ struct wslot {
 
 struct wvm {
 	struct guest_mem m;
-	bool created, leaving;
+	bool created;
+	bool leaving;  /* no new call gets in */
+	bool detached; /* no notifier either */
 	bool ran;
 	u32 users; /* calls and guests inside */
 	struct stage_mutex slots_lock;
@@ -123,6 +125,8 @@ void oracle_cleared(struct world *w, struct wslot *s, u64 first, u64 pages);
 void oracle_forget_log(struct wslot *s);
 /* Writes count from now on: the call that started the log has returned. */
 void oracle_log_begins(struct wslot *s);
+/* A slot changed while guests ran: any page may have got a mark under the slot as it was. */
+void oracle_marks_unknown(struct world *w, struct wslot *s);
 void oracle_start_log(struct world *w, struct wslot *s);
 /* Is anything mapped at @hva's page in any VM now? */
 bool oracle_is_mapped(struct world *w, u64 hva);

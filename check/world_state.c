@@ -200,7 +200,6 @@ char *state_text(struct world *w)
 	if (!f)
 		abort();
 	world_state(w, f);
-	fprintf(f, "live %lu\n", (unsigned long)machine_live(w->port));
 	if (fclose(f))
 		abort();
 	return text;

@@ -26,6 +26,8 @@ struct actor {
 	void (*fn)(void *arg);
 	void *arg;
 	enum actor_state state;
+	const char *where;    /* the last point it passed */
+	bool looked;	      /* it waited, was woken, and has done nothing since */
 	unsigned int relaxed; /* relax points at which it went on since others last ran */
 	u64 left;	      /* when it last stopped running; who waits longest comes first */
 	struct fiber fiber;
@@ -41,6 +43,7 @@ struct stage {
 	u64 points, limit;
 	u64 turns; /* changes of who runs */
 	enum stage_end end;
+	int stopped; /* actors of the run that was stopped */
 	struct fiber home;
 };
 
@@ -99,6 +102,13 @@ struct port *stage_port(const struct stage *s)
 	return s->p;
 }
 
+void stage_print(const struct stage *s, FILE *out)
+{
+	for (int i = 0; i < s->stopped; i++)
+		fprintf(out, "  %s on CPU %u: %s\n", s->actor[i].name, s->actor[i].cpu,
+			s->actor[i].where ? s->actor[i].where : "not begun");
+}
+
 unsigned int stage_cpu(const struct stage *s, int actor)
 {
 	return s->actor[actor].cpu;
@@ -134,6 +144,8 @@ static void actor_prepare(struct actor *a)
 	a->state = ACTOR_READY;
 	a->relaxed = 0;
 	a->left = 0;
+	a->looked = false;
+	a->where = NULL;
 	a->fiber.stack = stack_get();
 	a->fiber.size = STACK_SIZE;
 	if (getcontext(&a->fiber.context))
@@ -166,6 +178,7 @@ static void switch_to(struct stage *s, int from, int to)
 static void stop(struct stage *s, enum stage_end end)
 {
 	s->end = end;
+	s->stopped = s->count;
 	for (int i = 0; i < s->count; i++)
 		s->actor[i].state = ACTOR_DONE;
 	fiber_end(&s->home);
@@ -228,6 +241,7 @@ static void wake_waiting(struct stage *s)
 
 static void observe(struct stage *s, const char *where)
 {
+	s->actor[s->current].where = s->p->site ? s->p->site : where;
 	if (s->observer)
 		s->observer->at_point(s->observer, s, s->current, s->p->site ? s->p->site : where);
 }
@@ -237,6 +251,7 @@ static void pass(struct stage *s, const char *where)
 {
 	wake_waiting(s);
 	observe(s, where);
+	s->actor[s->current].looked = false;
 	if (++s->points > s->limit)
 		stop(s, STAGE_LIVELOCK);
 }
@@ -282,6 +297,10 @@ void stage_wait(struct stage *s, const char *where)
 		return;
 	a = &s->actor[s->current];
 	observe(s, where);
+	/* What it did since its last point may be what others wait for. */
+	if (!a->looked)
+		wake_waiting(s);
+	a->looked = true;
 	a->state = ACTOR_WAITS;
 	c = candidates_of(s);
 	if (!c.count)
@@ -339,6 +358,7 @@ static void run_all(void *arg)
 enum stage_end stage_run(struct stage *s)
 {
 	s->points = 0;
+	s->stopped = 0;
 	s->end = STAGE_DONE;
 	for (int i = 0; i < s->count; i++)
 		actor_prepare(&s->actor[i]);

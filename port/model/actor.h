@@ -11,6 +11,8 @@
 #ifndef PORT_MODEL_ACTOR_H
 #define PORT_MODEL_ACTOR_H
 
+#include <stdio.h>
+
 #include "engine/types.h"
 
 struct port;
@@ -78,6 +80,8 @@ struct stage_observer {
 	void (*at_point)(struct stage_observer *o, struct stage *s, int running, const char *where);
 };
 void stage_observe(struct stage *s, struct stage_observer *o);
+/* Where the actors of the last run stood when it was stopped, a line each. */
+void stage_print(const struct stage *s, FILE *out);
 struct port *stage_port(const struct stage *s);
 unsigned int stage_cpu(const struct stage *s, int actor);
 
