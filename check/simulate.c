@@ -17,7 +17,7 @@ enum {
 	STEPS_MAX = 4,	  /* operations of one actor in one phase */
 	PHASE_EVERY = 24, /* operations between two phases of several actors */
 	CHECK_EVERY = 8,
-	SMALL = 32,    /* pages of an area of pages */
+	SMALL = 32,	 /* pages of an area of pages */
 	LIMIT = 3000000, /* scheduling points of a phase */
 };
 

@@ -95,12 +95,12 @@ enum stage_end world_run(struct world *w, u64 limit)
 
 void world_explain(struct world *w, FILE *out)
 {
-	const char *lines[16];
+	const char *lines[24];
 	unsigned int n = 0;
-	u64 place;
+	u64 place = w->place;
 
 	stage_print(w->stage, out);
-	if (machine_refusal_place(w->port, &place))
+	if (machine_refusal_place(w->port, &place) || place)
 		n = machine_history(w->port, place, lines, ARRAY_SIZE(lines));
 	for (unsigned int i = 0; i < n; i++)
 		fprintf(out, "  %s\n", lines[i]);
@@ -351,7 +351,7 @@ struct world_result world_dirty_clear(struct world *w, unsigned int vm, u32 slot
 	r.error = dirty_log_clear(&v->m, slot, first, npages, mask);
 	if (!r.error) {
 		dirty_log_clear_end(&v->m, slot);
-		oracle_cleared(w, &v->slot[slot], first, npages);
+		oracle_cleared(&v->slot[slot], first, npages);
 	}
 	stage_mutex_unlock(w->stage, &v->slots_lock);
 	free(mask);

@@ -76,7 +76,9 @@ static bool try_once(struct world *w, struct wvm *v, unsigned int vcpu, const st
 	struct fault_trap trap;
 
 	enter(w, v, vcpu);
-	if (!a->is_cmo && a->op.op == MACHINE_WRITE)
+	/* Hardware that keeps dirty state marks by itself, DC IVAC included: it needs permission to
+	 * write. */
+	if (a->is_cmo ? a->cmo == CMO_INVAL : a->op.op == MACHINE_WRITE)
 		oracle_may_mark(w, v, a->op.ipa.v);
 	if (!a->is_cmo && a->op.updates_af)
 		oracle_may_mark(w, v, a->op.table[a->op.table[1].v != 0].v);

@@ -173,6 +173,14 @@ static int ops_leaf(void *host, hva_t hva, struct host_leaf *out)
 	return ERR_OK;
 }
 
+static void leaf_allow_write(struct mapping *m, u64 page)
+{
+	u64 count = level_size(m->leaf[page].level) >> PAGE_SHIFT, first = page & ~(count - 1);
+
+	for (u64 i = first; i < min(first + count, m->npages); i++)
+		m->leaf[i].writable = true;
+}
+
 static int serve(struct world *w, struct mapping *m, u64 page, enum mem_access access)
 {
 	struct leaf *l = &m->leaf[page];
@@ -188,7 +196,7 @@ static int serve(struct world *w, struct mapping *m, u64 page, enum mem_access a
 	if (access == MEM_WRITE && !l->writable) {
 		if (m->conf.refuses_mkwrite)
 			return ERR_FAULT;
-		l->writable = true;
+		leaf_allow_write(m, page);
 	}
 	return ERR_OK;
 }

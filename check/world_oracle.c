@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* Stops the run; the history told with it is that of @ipa. */
+#define breach(w, ipa, ...) ((w)->place = (ipa), machine_stop((w)->port, __VA_ARGS__))
+
 /* ---- the policy once more, as predicates (design.md M2 to M5, M10) */
 
 enum s2_type oracle_type(const struct world *w, const struct leaf *leaf, const struct mapping *map,
@@ -155,12 +158,12 @@ void oracle_guest_access(void *arg, const struct machine_used *u)
 	if (why && covers(&v->going, u->ipa.v))
 		why = objection(w, &v->going, &c);
 	if (why)
-		machine_stop(w->port, "%s: %s of IPA %#lx, PA %#lx%s", why,
-			     u->op == MACHINE_WRITE  ? "write"
-			     : u->op == MACHINE_READ ? "read"
-						     : "fetch",
-			     (unsigned long)u->ipa.v, (unsigned long)u->pa.v,
-			     u->stale ? ", by a stale translation" : "");
+		breach(w, u->ipa.v, "%s: %s of IPA %#lx, PA %#lx%s", why,
+		       u->op == MACHINE_WRITE  ? "write"
+		       : u->op == MACHINE_READ ? "read"
+					       : "fetch",
+		       (unsigned long)u->ipa.v, (unsigned long)u->pa.v,
+		       u->stale ? ", by a stale translation" : "");
 	if (u->op == MACHINE_WRITE && u->type == MACHINE_WB)
 		note_write(w, s, u->ipa.v);
 	else if (u->op == MACHINE_WRITE && s && s->written &&
@@ -226,24 +229,25 @@ void oracle_told(struct world *w, struct wslot *s, const u64 *words, u64 began,
 		u64 ipa = s->r.ipa.v + (i << PAGE_SHIFT);
 
 		if (s->written[i] && s->written[i] <= began && !bit(words, i))
-			machine_stop(w->port, "M17: lost dirty bit: IPA %#lx was written",
-				     (unsigned long)ipa);
+			breach(w, ipa, "M17: lost dirty bit: IPA %#lx was written",
+			       (unsigned long)ipa);
 		if (bit(words, i) && !s->marked[i])
-			machine_stop(w->port, "M12: IPA %#lx is told dirty, but nobody wrote it",
-				     (unsigned long)ipa);
-		if (bit(words, i) && protect == DIRTY_PROTECT_ON_GET)
-			oracle_cleared(w, s, i, 1);
-	}
-}
-
-/* A fault that is on its way may mark the page once more. */
-void oracle_cleared(struct world *w, struct wslot *s, u64 first, u64 pages)
-{
-	for (u64 i = first; s->written && i < min(first + pages, s->pages); i++) {
+			breach(w, ipa, "M12: IPA %#lx is told dirty, but nobody wrote it",
+			       (unsigned long)ipa);
+		if (!bit(words, i) || protect != DIRTY_PROTECT_ON_GET)
+			continue;
 		s->written[i] = 0;
+		/* A fault that is on its way may mark the page once more. */
 		if (sequential(w))
 			s->marked[i] = 0;
 	}
+}
+
+/* What hardware has marked and nobody has read yet may be told later all the same. */
+void oracle_cleared(struct wslot *s, u64 first, u64 pages)
+{
+	for (u64 i = first; s->written && i < min(first + pages, s->pages); i++)
+		s->written[i] = 0;
 }
 
 /* ---- at rest */
@@ -265,18 +269,17 @@ static void check_leaf(const struct rest *x, u64 ipa, u64 pa, const struct s2_le
 	enum s2_type right;
 
 	if (why)
-		machine_stop(w->port, "%s: stage 2 of IPA %#lx at rest", why, (unsigned long)ipa);
+		breach(w, ipa, "%s: stage 2 of IPA %#lx at rest", why, (unsigned long)ipa);
 	right = oracle_type(w, l, host_mapping(w, hva_of(s, ipa)), s->r.flags);
 	if (right != leaf->type)
-		machine_stop(w->port, "M%u: IPA %#lx is mapped %s, but it is %s",
-			     rule_of(l, right, s->r.flags), (unsigned long)ipa,
-			     type_name(leaf->type), type_name(right));
+		breach(w, ipa, "M%u: IPA %#lx is mapped %s, but it is %s",
+		       rule_of(l, right, s->r.flags), (unsigned long)ipa, type_name(leaf->type),
+		       type_name(right));
 	if (leaf->level < l->level)
-		machine_stop(w->port, "M6: IPA %#lx is mapped larger than its host leaf",
-			     (unsigned long)ipa);
+		breach(w, ipa, "M6: IPA %#lx is mapped larger than its host leaf",
+		       (unsigned long)ipa);
 	if (leaf->type != S2_NORMAL && (leaf->perms & S2_X))
-		machine_stop(w->port, "M5: IPA %#lx is uncached and executable",
-			     (unsigned long)ipa);
+		breach(w, ipa, "M5: IPA %#lx is uncached and executable", (unsigned long)ipa);
 }
 
 /* A page that is writable in a slot that logs is marked, or its first write would be lost. */
@@ -288,8 +291,7 @@ static void check_logged(const struct rest *x, u64 ipa, const struct s2_leaf *le
 	if (!s || !s->dirty || x->v->m.s2.hw_dirty || leaf->type != S2_NORMAL ||
 	    !(leaf->perms & S2_W) || bit(s->dirty, page))
 		return;
-	machine_stop(x->w->port, "M17: IPA %#lx is writable, logged, and not marked",
-		     (unsigned long)ipa);
+	breach(x->w, ipa, "M17: IPA %#lx is writable, logged, and not marked", (unsigned long)ipa);
 }
 
 static void check_run(const struct rest *x, const struct s2_run *run)

@@ -66,6 +66,7 @@ struct world {
 	struct free_pages free[REACH_COUNT];
 	struct stage_mutex mm;
 	enum world_sabotage sabotage;
+	u64 place; /* IPA of what the oracle stopped; 0: nothing */
 	u64 clock; /* events that the oracle orders */
 	u64 calls; /* that may be refused */
 	bool together;
@@ -121,7 +122,7 @@ void oracle_may_mark(struct world *w, struct wvm *v, u64 ipa);
 void oracle_told(struct world *w, struct wslot *s, const u64 *words, u64 began,
 		 enum dirty_protect protect);
 /* It has cleared pages, and looks at them from now on. */
-void oracle_cleared(struct world *w, struct wslot *s, u64 first, u64 pages);
+void oracle_cleared(struct wslot *s, u64 first, u64 pages);
 void oracle_forget_log(struct wslot *s);
 /* Writes count from now on: the call that started the log has returned. */
 void oracle_log_begins(struct wslot *s);
