@@ -156,8 +156,17 @@ static struct world_result do_host_unmap(struct life *l)
 	return r;
 }
 
+static struct world_result regroup(struct life *l)
+{
+	u64 hva = any_area(l) + (one_in(l, 2) ? SZ_2M : 0);
+
+	return world_host_regroup(l->w, HVA(hva), one_in(l, 2) ? LEVEL_2M : LEVEL_4K);
+}
+
 static struct world_result do_host_protect(struct life *l)
 {
+	if (one_in(l, 3))
+		return regroup(l);
 	return world_host_protect(l->w, HVA(any_hva(l)), any_size(l),
 				  one_in(l, 3) ? HOST_PROTECT_READ : HOST_PROTECT_WRITE);
 }
@@ -172,13 +181,6 @@ static struct world_result do_host_retype(struct life *l)
 static struct world_result do_host_migrate(struct life *l)
 {
 	return world_host_migrate(l->w, HVA(any_hva(l)), any_size(l));
-}
-
-static struct world_result do_host_regroup(struct life *l)
-{
-	u64 hva = any_area(l) + (one_in(l, 2) ? SZ_2M : 0);
-
-	return world_host_regroup(l->w, HVA(hva), one_in(l, 2) ? LEVEL_2M : LEVEL_4K);
 }
 
 static struct world_result do_host_age(struct life *l)
@@ -278,7 +280,7 @@ static u64 any_slot_size(struct life *l)
 	return one_in(l, 2) ? AREA_SIZE : SMALL * PAGE_SIZE;
 }
 
-static struct world_result do_slot_create(struct life *l)
+static struct world_result slot_create(struct life *l)
 {
 	unsigned int vm = any_vm(l);
 	u64 id = roll(l, SLOT_IDS);
@@ -293,26 +295,39 @@ static struct world_result do_slot_delete(struct life *l)
 	return slot_set(l, any_vm(l), roll(l, SLOT_IDS), 0);
 }
 
-static struct world_result do_slot_change(struct life *l)
+static struct world_result do_slot_set(struct life *l)
 {
 	unsigned int vm = any_vm(l);
 	u64 id = roll(l, SLOT_IDS);
-	struct world_result r = slot_set(l, vm, id, AREA_SIZE);
+	struct world_result r;
 
+	if (one_in(l, 3))
+		return slot_create(l);
+	r = slot_set(l, vm, id, AREA_SIZE);
 	return r.error ? slot_set(l, vm, id, SMALL * PAGE_SIZE) : r;
 }
 
-static struct world_result do_dirty_get(struct life *l)
+static struct world_result dirty_get(struct life *l)
 {
 	return world_dirty_get(l->w, any_vm(l), (u32)roll(l, SLOT_IDS));
 }
 
-static struct world_result do_dirty_clear(struct life *l)
+static struct world_result dirty_clear(struct life *l)
 {
 	u64 first = one_in(l, 2) ? 0 : 64 * roll(l, 4);
 
 	return world_dirty_clear(l->w, any_vm(l), (u32)roll(l, SLOT_IDS), first,
 				 one_in(l, 2) ? SMALL : 64);
+}
+
+/* Of a slot that logs, if a few tries find one. */
+static struct world_result do_dirty_log(struct life *l)
+{
+	struct world_result r = { .error = ERR_NOENT };
+
+	for (int i = 0; i < 6 && r.error; i++)
+		r = one_in(l, 2) ? dirty_get(l) : dirty_clear(l);
+	return r;
 }
 
 static struct world_result do_prefault(struct life *l)
@@ -369,9 +384,9 @@ static enum life_kind any_kind(struct life *l)
 {
 	enum life_kind least = LIFE_guest_read;
 
-	if (one_in(l, 3))
+	if (one_in(l, 5))
 		return (enum life_kind)roll(l, LIFE_guest_maintenance + 1);
-	if (one_in(l, 2))
+	if (one_in(l, 5))
 		return (enum life_kind)roll(l, LIFE_KIND_COUNT);
 	for (int k = 0; k < LIFE_KIND_COUNT; k++) {
 		if (l->report.counted[k] < l->report.counted[least])

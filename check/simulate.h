@@ -22,13 +22,10 @@
 	X(host_protect)                                                                            \
 	X(host_retype)                                                                             \
 	X(host_migrate)                                                                            \
-	X(host_regroup)                                                                            \
 	X(host_age)                                                                                \
-	X(slot_create)                                                                             \
 	X(slot_delete)                                                                             \
-	X(slot_change)                                                                             \
-	X(dirty_get)                                                                               \
-	X(dirty_clear)                                                                             \
+	X(slot_set)                                                                                \
+	X(dirty_log)                                                                               \
 	X(prefault)                                                                                \
 	X(split)                                                                                   \
 	X(vm_end)

@@ -98,14 +98,24 @@ static void page_give(struct world *w, enum mem_reach reach, u64 pa)
 		f->pa[f->count++] = pa;
 }
 
+/* Of a page the first and the last line are looked at. */
+static const u64 looked_at[] = { 0, PAGE_SIZE - MACHINE_LINE };
+
+static void page_cmo(struct world *w, u64 pa, enum machine_cmo op)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(looked_at); i++)
+		machine_line_cmo(w->port, PA(pa + looked_at[i]), op);
+}
+
 /* A new owner gets zeroes. Memory out of reach is the device's: it is not cleared. */
 static void page_clear(struct world *w, const struct mapping *m, const struct leaf *l)
 {
 	if (m->conf.reach == REACH_NONE || w->sabotage == SABOTAGE_OLD_CONTENTS)
 		return;
-	(void)machine_line_write(w->port, PA(l->pa), ATTR_WB);
+	for (size_t i = 0; i < ARRAY_SIZE(looked_at); i++)
+		(void)machine_line_write(w->port, PA(l->pa + looked_at[i]), ATTR_WB);
 	if (l->type != MEM_WB)
-		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
+		page_cmo(w, l->pa, CMO_CLEAN_INVAL);
 	machine_hand_over(w->port, PA(l->pa), PAGE_SIZE, m->name);
 }
 
@@ -397,7 +407,7 @@ static void change_type(struct world *w, struct mapping *m, u64 page, u64 arg)
 	leaf_hide(w, m, page);
 	/* Who changes how a page is cached cleans it and drops its lines, as a driver must. */
 	if (l->pa && l->type != arg && (l->type == MEM_WB || arg == MEM_WB))
-		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
+		page_cmo(w, l->pa, CMO_CLEAN_INVAL);
 	l->type = (u8)arg;
 	if (was_present)
 		leaf_show(w, m, page);
@@ -423,7 +433,8 @@ static void change_page(struct world *w, struct mapping *m, u64 page, u64 arg)
 		return;
 	leaf_hide(w, m, page);
 	machine_hand_over(w->port, PA(old), PAGE_SIZE, "the host");
-	(void)machine_line_read(w->port, PA(old), attr_of(l->type));
+	for (size_t i = 0; i < ARRAY_SIZE(looked_at); i++)
+		(void)machine_line_read(w->port, PA(old + looked_at[i]), attr_of(l->type));
 	l->pa = page_take(w, m->conf.reach);
 	page_clear(w, m, l);
 	leaf_show(w, m, page);
