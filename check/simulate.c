@@ -16,7 +16,7 @@ enum {
 	ACTORS = 4,
 	STEPS_MAX = 4,	  /* operations of one actor in one phase */
 	PHASE_EVERY = 24, /* operations between two phases of several actors */
-	CHECK_EVERY = 8,
+	CHECK_EVERY = 12,
 	SMALL = 32,	 /* pages of an area of pages */
 	LIMIT = 3000000, /* scheduling points of a phase */
 };
@@ -75,9 +75,9 @@ static void choose_machine(struct life *l)
 	};
 	c->cpus = c->vmid_bits == 2 ? 2 : ACTORS;
 	cpu_facts_settle(c);
-	l->config.ipa_bits = one_in(l, 2) ? 40 : 34;
+	l->config.ipa_bits = one_in(l, 16) ? 33 : one_in(l, 2) ? 36 : 40;
 	l->config.step = steps[roll(l, ARRAY_SIZE(steps))];
-	l->config.compare = 5;
+	l->config.compare = 20;
 }
 
 /* ---- places */
