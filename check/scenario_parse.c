@@ -37,18 +37,18 @@ static bool bad(const struct parser *p, const char *fmt, ...)
 static const struct cpu_fact {
 	const char *name;
 	u8 place; /* in struct port_caps; a bool or a byte */
-	u8 max;
+	u8 min, max;
 } cpu_facts[] = {
-	{ "fwb", offsetof(struct port_caps, fwb), 1 },
-	{ "dic", offsetof(struct port_caps, dic), 1 },
-	{ "idc", offsetof(struct port_caps, idc), 1 },
-	{ "ttl", offsetof(struct port_caps, ttl), 1 },
-	{ "range", offsetof(struct port_caps, tlb_range), 1 },
-	{ "af", offsetof(struct port_caps, hw_af), 1 },
-	{ "dbm", offsetof(struct port_caps, hw_dbm), 1 },
-	{ "bbm", offsetof(struct port_caps, bbm), 2 },
-	{ "vmid", offsetof(struct port_caps, vmid_bits), 16 },
-	{ "cpus", offsetof(struct port_caps, cpus), ACTORS_MAX },
+	{ "fwb", offsetof(struct port_caps, fwb), 0, 1 },
+	{ "dic", offsetof(struct port_caps, dic), 0, 1 },
+	{ "idc", offsetof(struct port_caps, idc), 0, 1 },
+	{ "ttl", offsetof(struct port_caps, ttl), 0, 1 },
+	{ "range", offsetof(struct port_caps, tlb_range), 0, 1 },
+	{ "af", offsetof(struct port_caps, hw_af), 0, 1 },
+	{ "dbm", offsetof(struct port_caps, hw_dbm), 0, 1 },
+	{ "bbm", offsetof(struct port_caps, bbm), 0, 2 },
+	{ "vmid", offsetof(struct port_caps, vmid_bits), 2, 16 },
+	{ "cpus", offsetof(struct port_caps, cpus), 1, ACTORS_MAX },
 };
 #define FACT_NAMES "fwb, dic, idc, ttl, range, af, dbm (on or off), bbm 0..2, vmid 2..16, cpus 1..8"
 
@@ -65,7 +65,7 @@ static bool fact_value(const struct cpu_fact *f, const char *text, u8 *out)
 		*out = text[1] == 'n';
 		return f->max == 1;
 	}
-	if (!number_parse(text, &n) || n > f->max)
+	if (!number_parse(text, &n) || n < f->min || n > f->max)
 		return false;
 	*out = (u8)n;
 	return true;
@@ -97,6 +97,13 @@ static void facts_settle(struct scenario *s)
 	s->config.caps.hw_af |= s->config.caps.hw_dbm;
 }
 
+/* A rollover keeps a VMID for each CPU, and hands out one more (engine/vmid.h). */
+static bool facts_agree(const struct scenario *s)
+{
+	return BIT(s->config.caps.vmid_bits) - 1 > s->config.caps.cpus;
+}
+#define FACTS_DISAGREE "cpus: there are not more VMIDs than CPUs"
+
 bool scenario_set_cpu(struct scenario *s, const char *facts, FILE *errors)
 {
 	char *copy = strdup(facts), *rest = copy;
@@ -111,6 +118,10 @@ bool scenario_set_cpu(struct scenario *s, const char *facts, FILE *errors)
 	}
 	free(copy);
 	facts_settle(s);
+	if (good && !facts_agree(s)) {
+		fprintf(errors, FACTS_DISAGREE "\n");
+		return false;
+	}
 	return good;
 }
 
@@ -388,7 +399,7 @@ struct scenario *scenario_parse(const char *path, const char *text, FILE *errors
 			  .cpus = 2 },
 		.ipa_bits = 40,
 	};
-	if (parse_text(&p) && check_verdict(&p))
+	if (parse_text(&p) && check_verdict(&p) && (facts_agree(s) || bad(&p, FACTS_DISAGREE)))
 		return s;
 	scenario_free(s);
 	return NULL;
