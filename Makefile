@@ -13,6 +13,7 @@ include mk/setup.mk
 -include mk/kernel.mk
 include mk/native.mk
 include mk/engine.mk
+include mk/fuzz.mk
 include mk/target.mk
 include mk/selftests.mk
 include mk/coverage.mk
@@ -35,6 +36,7 @@ help:
 	@echo 'make engine     the engine as a library, with an example (docs/porting.md)'
 	@echo 'make coverage   lines and branches of engine/ and host/ that the native tests reach'
 	@echo 'make bench      boot time and instruction counts beside those of Linux'
+	@echo 'make fuzz       fuzzes the memory engine and its ioctls for SECONDS=60 (tests/fuzz)'
 	@echo 'make format     formats the sources'
 	@echo 'make clean      removes $(O)/'
 	@echo

@@ -8,18 +8,18 @@
 static const struct cpu_fact {
 	const char *name;
 	u8 place; /* in struct port_caps; a bool or a byte */
-	u8 max;
+	u8 min, max;
 } cpu_facts[] = {
-	{ "fwb", offsetof(struct port_caps, fwb), 1 },
-	{ "dic", offsetof(struct port_caps, dic), 1 },
-	{ "idc", offsetof(struct port_caps, idc), 1 },
-	{ "ttl", offsetof(struct port_caps, ttl), 1 },
-	{ "range", offsetof(struct port_caps, tlb_range), 1 },
-	{ "af", offsetof(struct port_caps, hw_af), 1 },
-	{ "dbm", offsetof(struct port_caps, hw_dbm), 1 },
-	{ "bbm", offsetof(struct port_caps, bbm), 2 },
-	{ "vmid", offsetof(struct port_caps, vmid_bits), 16 },
-	{ "cpus", offsetof(struct port_caps, cpus), 8 },
+	{ "fwb", offsetof(struct port_caps, fwb), 0, 1 },
+	{ "dic", offsetof(struct port_caps, dic), 0, 1 },
+	{ "idc", offsetof(struct port_caps, idc), 0, 1 },
+	{ "ttl", offsetof(struct port_caps, ttl), 0, 1 },
+	{ "range", offsetof(struct port_caps, tlb_range), 0, 1 },
+	{ "af", offsetof(struct port_caps, hw_af), 0, 1 },
+	{ "dbm", offsetof(struct port_caps, hw_dbm), 0, 1 },
+	{ "bbm", offsetof(struct port_caps, bbm), 0, 2 },
+	{ "vmid", offsetof(struct port_caps, vmid_bits), 2, 16 },
+	{ "cpus", offsetof(struct port_caps, cpus), 1, 8 },
 };
 
 /* Decimal, all of @text. */
@@ -39,7 +39,7 @@ static bool fact_value(const struct cpu_fact *f, const char *text, u8 *out)
 		*out = text[1] == 'n';
 		return f->max == 1;
 	}
-	if (!number_of(text, &n) || n > f->max)
+	if (!number_of(text, &n) || n < f->min || n > f->max)
 		return false;
 	*out = (u8)n;
 	return true;
@@ -69,6 +69,11 @@ void cpu_facts_settle(struct port_caps *caps)
 	caps->hw_af |= caps->hw_dbm;
 }
 
+bool cpu_facts_agree(const struct port_caps *caps)
+{
+	return BIT(caps->vmid_bits) - 1 > caps->cpus;
+}
+
 bool cpu_facts_set(struct port_caps *caps, const char *facts, u32 keep, FILE *errors)
 {
 	char *copy = strdup(facts), *rest = copy, *word;
@@ -85,6 +90,10 @@ bool cpu_facts_set(struct port_caps *caps, const char *facts, u32 keep, FILE *er
 	}
 	free(copy);
 	cpu_facts_settle(caps);
+	if (good && !cpu_facts_agree(caps)) {
+		fputs("catwalk: --cpu: " CPU_FACTS_DISAGREE "\n", errors);
+		return false;
+	}
 	return good;
 }
 

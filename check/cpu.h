@@ -19,6 +19,9 @@ bool cpu_facts_set(struct port_caps *caps, const char *facts, u32 keep, FILE *er
 /* Makes facts agree that do not exclude each other: FWB implies IDC, hardware dirty state the
  * hardware Access flag. */
 void cpu_facts_settle(struct port_caps *caps);
+/* A rollover keeps a VMID for each CPU, and hands out one more (engine/vmid.h). */
+bool cpu_facts_agree(const struct port_caps *caps);
+#define CPU_FACTS_DISAGREE "cpus: there are not more VMIDs than CPUs"
 /* As cpu_facts_set() takes them. */
 void cpu_facts_print(const struct port_caps *caps, FILE *out);
 

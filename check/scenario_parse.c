@@ -304,7 +304,8 @@ struct scenario *scenario_parse(const char *path, const char *text, FILE *errors
 			  .cpus = 2 },
 		.ipa_bits = 40,
 	};
-	if (parse_text(&p) && check_verdict(&p))
+	if (parse_text(&p) && check_verdict(&p) &&
+	    (cpu_facts_agree(&s->config.caps) || bad(&p, CPU_FACTS_DISAGREE)))
 		return s;
 	scenario_free(s);
 	return NULL;

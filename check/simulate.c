@@ -567,7 +567,7 @@ int check_simulate(const struct simulate_request *r)
 	u64 failed = 0;
 
 	if (r->cpu) {
-		struct port_caps probe = { .cpus = 1 };
+		struct port_caps probe = { .cpus = 1, .vmid_bits = 8 };
 
 		if (!cpu_facts_set(&probe, r->cpu, 0, stderr))
 			return 2;

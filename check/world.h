@@ -19,6 +19,8 @@
 #include "port/model/machine.h"
 
 enum { WORLD_VMS = 4, WORLD_PAGES_MAX = 4096 };
+/* Bytes of a mapping, at most. */
+#define WORLD_MAP_MAX (4UL << 30)
 
 struct world_config {
 	struct port_caps caps;
@@ -64,6 +66,7 @@ struct host_map {
 	const char *share; /* NULL, or another mapping's name whose pages it shows */
 	const char *name;
 };
+/* ERR_INVAL: not in leaves, larger than WORLD_MAP_MAX, beyond 48 bits; ERR_EXIST; ERR_NOMEM. */
 struct world_result world_host_map(struct world *w, const struct host_map *m);
 struct world_result world_host_unmap(struct world *w, hva_t hva, u64 size);
 enum host_protect { HOST_PROTECT_READ, HOST_PROTECT_WRITE };

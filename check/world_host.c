@@ -158,6 +158,15 @@ static void leaf_populate(struct world *w, struct mapping *m, u64 page)
 	}
 }
 
+/* A block has one permission. */
+static void leaf_relax(struct mapping *m, u64 page)
+{
+	u64 count = level_size(m->leaf[page].level) >> PAGE_SHIFT, first = page & ~(count - 1);
+
+	for (u64 i = first; i < min(first + count, m->npages); i++)
+		m->leaf[i].writable = true;
+}
+
 /* ---- what the engine asks */
 
 static int ops_leaf(void *host, hva_t hva, struct host_leaf *out)
@@ -183,14 +192,6 @@ static int ops_leaf(void *host, hva_t hva, struct host_leaf *out)
 	return ERR_OK;
 }
 
-static void leaf_allow_write(struct mapping *m, u64 page)
-{
-	u64 count = level_size(m->leaf[page].level) >> PAGE_SHIFT, first = page & ~(count - 1);
-
-	for (u64 i = first; i < min(first + count, m->npages); i++)
-		m->leaf[i].writable = true;
-}
-
 static int serve(struct world *w, struct mapping *m, u64 page, enum mem_access access)
 {
 	struct leaf *l = &m->leaf[page];
@@ -206,7 +207,7 @@ static int serve(struct world *w, struct mapping *m, u64 page, enum mem_access a
 	if (access == MEM_WRITE && !l->writable) {
 		if (m->conf.refuses_mkwrite)
 			return ERR_FAULT;
-		leaf_allow_write(m, page);
+		leaf_relax(m, page);
 	}
 	return ERR_OK;
 }
@@ -591,6 +592,8 @@ struct world_result world_host_map(struct world *w, const struct host_map *conf)
 	struct mapping *m;
 
 	if (!conf->size || ((conf->size | conf->hva.v) & (level_size(conf->level) - 1)))
+		return fails(ERR_INVAL);
+	if (conf->size > WORLD_MAP_MAX || conf->hva.v > BIT(48) - conf->size)
 		return fails(ERR_INVAL);
 	stage_mutex_lock(w->stage, &w->mm);
 	m = mapping_free(w);

@@ -266,26 +266,18 @@ static struct slot *slot_new(struct port *p, const struct slot_request *r, const
 	return s;
 }
 
-/* Room for the id, doubling. What was allocated stays if the change is cancelled. */
-static int reserve_id(struct slot_table *t, u32 id)
+/* Room for the id, doubling. */
+static int reserve_id(struct slot_table *t, struct slot_reserve *r, u32 id)
 {
 	u32 size = t->by_id_size ? t->by_id_size : 32;
-	struct slot **by_id;
 
 	if (id < t->by_id_size)
 		return ERR_OK;
 	while (size <= id)
 		size *= 2;
-	by_id = port_alloc(t->port, size * sizeof(*by_id));
-	if (!by_id)
-		return ERR_NOMEM;
-	for (u32 i = 0; i < t->by_id_size; i++)
-		by_id[i] = t->by_id[i];
-	if (t->by_id)
-		port_free(t->port, t->by_id, t->by_id_size * sizeof(*by_id));
-	t->by_id = by_id;
-	t->by_id_size = size;
-	return ERR_OK;
+	r->by_id = port_alloc(t->port, size * sizeof(*r->by_id));
+	r->by_id_size = size;
+	return r->by_id ? ERR_OK : ERR_NOMEM;
 }
 
 static void reserve_free(struct port *p, struct slot_reserve *r)
@@ -296,6 +288,8 @@ static void reserve_free(struct port *p, struct slot_reserve *r)
 		r->dirs--;
 		port_free(p, r->dir[r->dirs], dir_size(r->dir[r->dirs]->capacity));
 	}
+	if (r->by_id)
+		port_free(p, r->by_id, r->by_id_size * sizeof(*r->by_id));
 }
 
 /* On failure what was got stays in @r; slot_cancel() frees it. */
@@ -339,7 +333,7 @@ static int reserve_for(struct slot_table *t, struct slot_change *c)
 static int allocate(struct slot_table *t, const struct slot_request *r,
 		    enum slot_initially initially, struct slot_change *change)
 {
-	if (change->kind == SLOT_CREATE && reserve_id(t, r->id))
+	if (change->kind == SLOT_CREATE && reserve_id(t, &change->reserve, r->id))
 		return ERR_NOMEM;
 	if (change->kind != SLOT_DELETE) {
 		change->new_slot = slot_new(t->port, r, change->old, initially);
@@ -526,6 +520,22 @@ static void hand_over_log(struct slot_change *change)
 	s->dirty_copy = old->dirty_copy;
 }
 
+/* The array of slots by number gives way to the larger one that was reserved, if it was. */
+static void by_id_grow(struct slot_table *t, struct slot_reserve *r)
+{
+	struct slot **old = t->by_id;
+	u32 old_size = t->by_id_size;
+
+	if (!r->by_id)
+		return;
+	for (u32 i = 0; i < old_size; i++)
+		r->by_id[i] = old[i];
+	t->by_id = r->by_id;
+	t->by_id_size = r->by_id_size;
+	r->by_id = old;
+	r->by_id_size = old_size;
+}
+
 void slot_commit_publish(struct slot_table *t, struct slot_change *change)
 {
 	hand_over_log(change);
@@ -535,6 +545,7 @@ void slot_commit_publish(struct slot_table *t, struct slot_change *change)
 		insert(t, change);
 		t->count++;
 	}
+	by_id_grow(t, &change->reserve);
 	t->by_id[change->new_slot->id] = change->new_slot;
 	bump_generation(t);
 }

@@ -93,7 +93,9 @@ enum slot_initially {
 struct slot_reserve {
 	struct slot_run *run[3];
 	struct slot_dir *dir[2];
-	u32 runs, dirs; /* not used yet */
+	u32 runs, dirs;	     /* not used yet */
+	struct slot **by_id; /* a larger one, or NULL */
+	u32 by_id_size;
 };
 
 /* May a slot be as asked for? */

@@ -172,9 +172,9 @@ static int mremap_move(struct mm *mm, const struct mremap_request *r, u64 to)
 	notify_begin(mm, r->old, r->old + moved);
 	pgt_move(mm, r->old, to, moved);
 	notify_end(mm, r->old, r->old + moved);
-	vma_merge(copy);
 	if (moved && !(r->flags & MREMAP_DONTUNMAP))
 		mm_unmap_isolated(mm, r->old, r->old + moved);
+	vma_merge(copy); /* not before: it may lie beside the old place */
 	return 0;
 }
 

@@ -319,7 +319,7 @@ static void split_block_locked(struct mm *mm, u64 *entry, u64 base, int level, s
 	u64 *entries = page_to_virt(table);
 
 	for (unsigned int i = 0; i < 512; i++)
-		port_pte_write(&entries[i], pte_split_entry(pte, level, i));
+		entries[i] = pte_split_entry(pte, level, i); /* nobody can reach it yet */
 	port_pte_write(entry, pte & ~PTE_VALID);
 	pgt_invalidate(mm, base, base + level_size(level), level);
 	split_page_of(pte, level);

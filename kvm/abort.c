@@ -78,6 +78,6 @@ int abort_handle(struct vcpu *v)
 		.far = v->cpu.far,
 		.hpfar = v->cpu.hpfar,
 	};
-	outcome = fault_handle(&v->vm->mem, &trap);
+	outcome = fault_handle(&v->vm->memory.guest, &trap);
 	return carry_out(v, &outcome);
 }

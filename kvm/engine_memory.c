@@ -6,7 +6,8 @@
  * elsewhere, and freeing must not fail: each allocation brings one entry into a common store, and
  * each free takes one out.
  */
-#include "engine/port.h"
+#include "kvm/engine_memory.h"
+
 #include "host/page.h"
 #include "host/sched.h"
 

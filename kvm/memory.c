@@ -3,14 +3,12 @@
  * Guest memory as user space sees it: slot and dirty-log ioctls, and the host memory behind the
  * slots as the engine asks for it. What a mapping becomes is the engine's to decide.
  */
+#include "kvm/memory.h"
+
 #include "host/page.h"
 #include "host/string.h"
 #include "host/task.h"
-#include "kvm/port.h"
-#include "kvm/report.h"
-#include "kvm/vm.h"
 
-#define USER_LIMIT    (1UL << 48)
 #define V1_FLAGS      (KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY | KVM_MEM_WRITE_BACK)
 #define AS_ID(slot)   ((slot) >> 16)
 #define SLOT_ID(slot) ((slot)&0xffff)
@@ -66,13 +64,13 @@ static int leaf_with_owner(struct mm *mm, hva_t hva, struct host_leaf *out)
 
 static int host_leaf_read(void *host, hva_t hva, struct host_leaf *out)
 {
-	struct vm *vm = host;
+	struct vm_memory *m = host;
 	struct host_pte pte;
 
-	if (!mm_peek(vm->mm, hva, &pte, NULL))
+	if (!mm_peek(m->mm, hva, &pte, NULL))
 		return ERR_NOENT;
 	if (pte.memtype != HOST_WB)
-		return leaf_with_owner(vm->mm, hva, out);
+		return leaf_with_owner(m->mm, hva, out);
 	leaf_of(&pte, OWNER_TYPE_FIXED, out);
 	return ERR_OK;
 }
@@ -80,9 +78,9 @@ static int host_leaf_read(void *host, hva_t hva, struct host_leaf *out)
 /* A guest's fetch only reads: whether its code may run is stage 2's to say, not the VMA's. */
 static int host_fault_serve(void *host, hva_t hva, enum mem_access access)
 {
-	struct vm *vm = host;
+	struct vm_memory *m = host;
 
-	switch (mm_fault(vm->mm, hva, access == MEM_WRITE ? HOST_WRITE : HOST_READ)) {
+	switch (mm_fault(m->mm, hva, access == MEM_WRITE ? HOST_WRITE : HOST_READ)) {
 	case FAULT_OK: return ERR_OK;
 	case FAULT_OOM: return ERR_NOMEM;
 	case FAULT_INTR: return ERR_INTR;
@@ -95,8 +93,8 @@ static int host_fault_serve(void *host, hva_t hva, enum mem_access access)
 
 static int host_area_find(void *host, hva_t hva, hva_t end, struct host_area *out)
 {
-	struct vm *vm = host;
-	struct vma *vma = vma_first_after(vm->mm, hva);
+	struct vm_memory *m = host;
+	struct vma *vma = vma_first_after(m->mm, hva);
 
 	if (!vma || vma->start.v >= end.v)
 		return ERR_NOENT;
@@ -119,26 +117,34 @@ static const struct host_ops host_ops = {
 
 /* ---- notifiers */
 
+static struct vm_memory *memory_of(struct mm_notifier *n)
+{
+	return container_of(n, struct vm_memory, notifier);
+}
+
 static void notify_begin(struct mm_notifier *n, hva_t start, hva_t end)
 {
-	guest_mem_invalidate_begin(&vm_of_notifier(n)->mem, start, end);
+	guest_mem_invalidate_begin(&memory_of(n)->guest, start, end);
 }
 
 static void notify_end(struct mm_notifier *n, hva_t start, hva_t end)
 {
-	guest_mem_invalidate_end(&vm_of_notifier(n)->mem, start, end);
+	guest_mem_invalidate_end(&memory_of(n)->guest, start, end);
 }
 
 static bool notify_age(struct mm_notifier *n, hva_t start, hva_t end)
 {
-	return guest_mem_age(&vm_of_notifier(n)->mem, start, end, S2_AGE_CLEAR) != 0;
+	return guest_mem_age(&memory_of(n)->guest, start, end, S2_AGE_CLEAR) != 0;
 }
 
 /* The last moment at which the tables of a program that just ends still map anything. */
 static void notify_release(struct mm_notifier *n)
 {
-	report_vm_check(vm_of_notifier(n));
-	guest_mem_unmap_all(&vm_of_notifier(n)->mem);
+	struct vm_memory *m = memory_of(n);
+
+	if (m->before_release)
+		m->before_release(m);
+	guest_mem_unmap_all(&m->guest);
 }
 
 static const struct mm_notifier_ops notifier_ops = {
@@ -148,26 +154,30 @@ static const struct mm_notifier_ops notifier_ops = {
 	.release = notify_release,
 };
 
-int vm_memory_init(struct vm *vm, unsigned int ipa_bits)
+int vm_memory_init(struct vm_memory *m, struct mm *mm, const struct vm_memory_config *config)
 {
-	struct guest_mem_config config = {
-		.ipa_bits = ipa_bits,
+	struct guest_mem_config guest = {
+		.ipa_bits = config->ipa_bits,
 		.host_ops = &host_ops,
-		.host = vm,
+		.host = m,
 	};
-	int error = guest_mem_init(&vm->mem, port_engine(), &kvm_vmids, &config);
+	int error = guest_mem_init(&m->guest, config->port, config->vmids, &guest);
 
 	if (error)
 		return error;
-	vm->notifier.ops = &notifier_ops;
-	mm_notifier_register(vm->mm, &vm->notifier);
+	m->mm = mm_get(mm);
+	m->before_release = config->before_release;
+	mutex_init(&m->slots_lock);
+	m->notifier.ops = &notifier_ops;
+	mm_notifier_register(mm, &m->notifier);
 	return 0;
 }
 
-void vm_memory_destroy(struct vm *vm)
+void vm_memory_destroy(struct vm_memory *m)
 {
-	mm_notifier_unregister(vm->mm, &vm->notifier);
-	guest_mem_destroy(&vm->mem);
+	mm_notifier_unregister(m->mm, &m->notifier);
+	guest_mem_destroy(&m->guest);
+	mm_put(m->mm);
 }
 
 /* ---- slots */
@@ -178,22 +188,22 @@ static bool user_range_ok(u64 addr, u64 size)
 	return addr < USER_END && size <= USER_END - addr;
 }
 
-static int slot_update_run(struct vm *vm, const struct slot_request *r)
+static int slot_update_run(struct vm_memory *m, const struct slot_request *r)
 {
 	struct slot_update update;
 	int error;
 
-	mutex_lock(&vm->slots_lock);
-	mm_read_lock(vm->mm);
-	error = guest_mem_slot_prepare(&vm->mem, r, &update);
-	mm_read_unlock(vm->mm);
+	mutex_lock(&m->slots_lock);
+	mm_read_lock(m->mm);
+	error = guest_mem_slot_prepare(&m->guest, r, &update);
+	mm_read_unlock(m->mm);
 	if (!error)
-		guest_mem_slot_commit(&vm->mem, &update);
-	mutex_unlock(&vm->slots_lock);
+		guest_mem_slot_commit(&m->guest, &update);
+	mutex_unlock(&m->slots_lock);
 	return error;
 }
 
-static int set_region(struct vm *vm, const struct kvm_userspace_memory_region *r)
+static int set_region(struct vm_memory *m, const struct kvm_userspace_memory_region *r)
 {
 	struct slot_request request = {
 		.id = SLOT_ID(r->slot),
@@ -207,10 +217,10 @@ static int set_region(struct vm *vm, const struct kvm_userspace_memory_region *r
 		return -EINVAL;
 	if (!user_range_ok(r->userspace_addr, r->memory_size))
 		return -EINVAL;
-	return slot_update_run(vm, &request);
+	return slot_update_run(m, &request);
 }
 
-int vm_set_memory_region(struct vm *vm, hva_t arg)
+int vm_set_memory_region(struct vm_memory *m, hva_t arg)
 {
 	struct kvm_userspace_memory_region r;
 
@@ -218,10 +228,10 @@ int vm_set_memory_region(struct vm *vm, hva_t arg)
 		return -EFAULT;
 	if (r.flags & ~V1_FLAGS)
 		return -EINVAL;
-	return set_region(vm, &r);
+	return set_region(m, &r);
 }
 
-int vm_set_memory_region2(struct vm *vm, hva_t arg)
+int vm_set_memory_region2(struct vm_memory *m, hva_t arg)
 {
 	struct kvm_userspace_memory_region2 r2;
 	struct kvm_userspace_memory_region r;
@@ -235,41 +245,41 @@ int vm_set_memory_region2(struct vm *vm, hva_t arg)
 		.memory_size = r2.memory_size,
 		.userspace_addr = r2.userspace_addr,
 	};
-	return set_region(vm, &r);
+	return set_region(m, &r);
 }
 
-int vm_get_refusal(struct vm *vm, hva_t arg)
+int vm_get_refusal(struct vm_memory *m, hva_t arg)
 {
 	struct catwalk_refusal out = { 0 };
 
-	mutex_lock(&vm->slots_lock);
-	if (vm->mem.refusal.error) {
-		out.error = vm->mem.refusal.error;
-		out.rule = reason_rule(vm->mem.refusal.why);
-		out.hva = vm->mem.refusal.hva.v;
-		snprintf(out.reason, sizeof(out.reason), "%s", reason_text(vm->mem.refusal.why));
+	mutex_lock(&m->slots_lock);
+	if (m->guest.refusal.error) {
+		out.error = m->guest.refusal.error;
+		out.rule = reason_rule(m->guest.refusal.why);
+		out.hva = m->guest.refusal.hva.v;
+		snprintf(out.reason, sizeof(out.reason), "%s", reason_text(m->guest.refusal.why));
 	}
-	mutex_unlock(&vm->slots_lock);
+	mutex_unlock(&m->slots_lock);
 	return copy_to_user(arg, &out, sizeof(out));
 }
 
 /* ---- the dirty log */
 
 /* Under the slots lock; others get their turn between the steps. */
-static int get_log(struct vm *vm, u32 slot, struct dirty_log *log)
+static int get_log(struct vm_memory *m, u32 slot, struct dirty_log *log)
 {
 	struct dirty_get get;
-	int error = dirty_log_get_begin(&vm->mem, &get, slot);
+	int error = dirty_log_get_begin(&m->guest, &get, slot);
 
 	if (error)
 		return error;
-	while (dirty_log_get_step(&vm->mem, &get))
+	while (dirty_log_get_step(&m->guest, &get))
 		sched_point();
-	dirty_log_get_end(&vm->mem, &get, log);
+	dirty_log_get_end(&m->guest, &get, log);
 	return 0;
 }
 
-int vm_get_dirty_log(struct vm *vm, hva_t arg)
+int vm_get_dirty_log(struct vm_memory *m, hva_t arg)
 {
 	struct kvm_dirty_log request;
 	struct dirty_log log;
@@ -279,25 +289,25 @@ int vm_get_dirty_log(struct vm *vm, hva_t arg)
 		return -EFAULT;
 	if (AS_ID(request.slot) || SLOT_ID(request.slot) >= SLOT_ID_MAX)
 		return -EINVAL;
-	mutex_lock(&vm->slots_lock);
-	error = get_log(vm, SLOT_ID(request.slot), &log);
+	mutex_lock(&m->slots_lock);
+	error = get_log(m, SLOT_ID(request.slot), &log);
 	if (!error)
 		error = copy_to_user(HVA((u64)request.dirty_bitmap), log.words,
 				     log.count * sizeof(u64));
-	mutex_unlock(&vm->slots_lock);
+	mutex_unlock(&m->slots_lock);
 	return error;
 }
 
 enum { CLEAR_WORDS = PAGE_SIZE / sizeof(u64) };
 
 /* Under the slots lock: the range lies in a slot that logs, as KVM_CLEAR_DIRTY_LOG asks. */
-static int clear_check(struct vm *vm, const struct kvm_clear_dirty_log *r)
+static int clear_check(struct vm_memory *m, const struct kvm_clear_dirty_log *r)
 {
 	struct slot *slot;
 
 	if (AS_ID(r->slot) || SLOT_ID(r->slot) >= SLOT_ID_MAX || (r->first_page & 63))
 		return -EINVAL;
-	slot = slot_by_id(&vm->mem.slots, SLOT_ID(r->slot));
+	slot = slot_by_id(&m->guest.slots, SLOT_ID(r->slot));
 	if (!slot || !slot->dirty)
 		return -ENOENT;
 	if (r->first_page > slot->npages || r->num_pages > slot->npages - r->first_page)
@@ -308,7 +318,7 @@ static int clear_check(struct vm *vm, const struct kvm_clear_dirty_log *r)
 }
 
 /* A page of the mask at a time. */
-static int clear_run(struct vm *vm, const struct kvm_clear_dirty_log *r, u64 *words)
+static int clear_run(struct vm_memory *m, const struct kvm_clear_dirty_log *r, u64 *words)
 {
 	u64 mask = (u64)r->dirty_bitmap, page = r->first_page, left = r->num_pages;
 	int error = 0;
@@ -318,17 +328,17 @@ static int clear_run(struct vm *vm, const struct kvm_clear_dirty_log *r, u64 *wo
 
 		error = copy_from_user(words, HVA(mask), bytes);
 		if (!error)
-			error = dirty_log_clear(&vm->mem, SLOT_ID(r->slot), page, n, words);
+			error = dirty_log_clear(&m->guest, SLOT_ID(r->slot), page, n, words);
 		mask += bytes;
 		page += n;
 		left -= n;
 		sched_point();
 	}
-	dirty_log_clear_end(&vm->mem, SLOT_ID(r->slot));
+	dirty_log_clear_end(&m->guest, SLOT_ID(r->slot));
 	return error;
 }
 
-int vm_clear_dirty_log(struct vm *vm, hva_t arg)
+int vm_clear_dirty_log(struct vm_memory *m, hva_t arg)
 {
 	struct kvm_clear_dirty_log request;
 	u64 *words;
@@ -339,11 +349,11 @@ int vm_clear_dirty_log(struct vm *vm, hva_t arg)
 	words = kmalloc(PAGE_SIZE);
 	if (!words)
 		return -ENOMEM;
-	mutex_lock(&vm->slots_lock);
-	error = clear_check(vm, &request);
+	mutex_lock(&m->slots_lock);
+	error = clear_check(m, &request);
 	if (!error)
-		error = clear_run(vm, &request, words);
-	mutex_unlock(&vm->slots_lock);
+		error = clear_run(m, &request, words);
+	mutex_unlock(&m->slots_lock);
 	kfree(words);
 	return error;
 }
@@ -351,10 +361,10 @@ int vm_clear_dirty_log(struct vm *vm, hva_t arg)
 /* ---- KVM_PRE_FAULT_MEMORY */
 
 /* Up to 2 MiB; then others get their turn. 0, or why it stopped. */
-static int pre_fault_step(struct vm *vm, struct kvm_pre_fault_memory *r)
+static int pre_fault_step(struct vm_memory *m, struct kvm_pre_fault_memory *r)
 {
 	u64 size = min((u64)r->size, SZ_2M - (r->gpa & (SZ_2M - 1)));
-	struct prefault_result res = guest_mem_prefault(&vm->mem, IPA(r->gpa), size);
+	struct prefault_result res = guest_mem_prefault(&m->guest, IPA(r->gpa), size);
 
 	r->gpa += res.done;
 	r->size -= res.done;
@@ -362,7 +372,7 @@ static int pre_fault_step(struct vm *vm, struct kvm_pre_fault_memory *r)
 	return res.error == ERR_AGAIN ? 0 : res.error;
 }
 
-int vm_pre_fault(struct vm *vm, hva_t arg)
+int vm_pre_fault(struct vm_memory *m, hva_t arg)
 {
 	struct kvm_pre_fault_memory r;
 	int error = 0;
@@ -374,8 +384,20 @@ int vm_pre_fault(struct vm *vm, hva_t arg)
 		return -EINVAL;
 	size = r.size;
 	while (r.size && !error)
-		error = task_signal_pending(port_current()) ? -EINTR : pre_fault_step(vm, &r);
+		error = task_signal_pending(port_current()) ? -EINTR : pre_fault_step(m, &r);
 	if (copy_to_user(arg, &r, sizeof(r)))
 		return -EFAULT;
 	return r.size != size ? 0 : error;
+}
+
+s64 vm_memory_ioctl(struct vm_memory *m, u32 cmd, hva_t arg)
+{
+	switch (cmd) {
+	case KVM_SET_USER_MEMORY_REGION: return vm_set_memory_region(m, arg);
+	case KVM_SET_USER_MEMORY_REGION2: return vm_set_memory_region2(m, arg);
+	case KVM_GET_DIRTY_LOG: return vm_get_dirty_log(m, arg);
+	case KVM_CLEAR_DIRTY_LOG: return vm_clear_dirty_log(m, arg);
+	case KVM_CATWALK_GET_REFUSAL: return vm_get_refusal(m, arg);
+	}
+	return -EINVAL;
 }

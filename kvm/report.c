@@ -86,9 +86,9 @@ static void check(struct totals *to, struct vm *vm, struct stats *stats)
 	u64 bytes[STAT_LEVELS][S2_TYPE_COUNT] = { { 0 } };
 	u64 tables;
 
-	stage2_stats(&vm->mem.s2, stats);
-	dump_tables(&vm->mem.s2, bytes);
-	tables = stage2_count_tables(&vm->mem.s2);
+	stage2_stats(&vm->memory.guest.s2, stats);
+	dump_tables(&vm->memory.guest.s2, bytes);
+	tables = stage2_count_tables(&vm->memory.guest.s2);
 	to->checks++;
 	to->mismatches += !dump_agrees(stats, bytes, tables);
 	to->tables_dumped += tables;

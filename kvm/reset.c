@@ -96,7 +96,7 @@ int vcpu_init(struct vcpu *v, hva_t arg)
 	v->feature_bits = features;
 	vcpu_reset(v);
 	if (v->ran)
-		guest_mem_flush_all(&v->vm->mem);
+		guest_mem_flush_all(&v->vm->memory.guest);
 	v->initialised = true;
 	__atomic_store_n(&v->mp_state,
 			 init.features[0] & FEATURE(KVM_ARM_VCPU_POWER_OFF) ? KVM_MP_STATE_STOPPED

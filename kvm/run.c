@@ -9,7 +9,7 @@
 
 void vcpu_load(struct vcpu *v)
 {
-	struct guest_mem *mem = &v->vm->mem;
+	struct guest_mem *mem = &v->vm->memory.guest;
 
 	__atomic_store_n(&v->on_cpu, port_cpu(), __ATOMIC_RELAXED);
 	v->cpu.vttbr = guest_mem_enter(mem, v->id);
@@ -24,7 +24,7 @@ void vcpu_load(struct vcpu *v)
 void vcpu_put(struct vcpu *v)
 {
 	port_guest_put(&v->cpu);
-	guest_mem_leave(&v->vm->mem);
+	guest_mem_leave(&v->vm->memory.guest);
 	v->loaded = false;
 }
 

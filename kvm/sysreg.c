@@ -212,7 +212,7 @@ static void vm_reg_write(struct vcpu *v, unsigned int reg, u64 value)
 	are_on = (r[GR_SCTLR_EL1] & SCTLR_CACHES) == SCTLR_CACHES;
 	port_guest_regs_restore(&v->cpu);
 	if (were_on != are_on)
-		guest_mem_flush_all(&v->vm->mem);
+		guest_mem_flush_all(&v->vm->memory.guest);
 	if (are_on)
 		v->cpu.hcr &= ~GUEST_HCR_TVM;
 }
@@ -224,7 +224,7 @@ static void vm_reg_write(struct vcpu *v, unsigned int reg, u64 value)
 static int set_way(struct vcpu *v)
 {
 	if (!port_caps(port_engine())->fwb && !(v->cpu.hcr & GUEST_HCR_TVM)) {
-		guest_mem_flush_all(&v->vm->mem);
+		guest_mem_flush_all(&v->vm->memory.guest);
 		v->cpu.hcr |= GUEST_HCR_TVM;
 	}
 	return done(v);

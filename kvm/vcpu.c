@@ -205,7 +205,7 @@ static s64 vcpu_ioctl_locked(struct vcpu *v, u32 cmd, u64 value)
 	case KVM_SET_VCPU_EVENTS: return v->initialised ? set_events(v, arg) : -ENOEXEC;
 	case KVM_SET_GUEST_DEBUG: return set_guest_debug(v, arg);
 	case KVM_SET_SIGNAL_MASK: return set_signal_mask(v, arg);
-	case KVM_PRE_FAULT_MEMORY: return vm_pre_fault(v->vm, arg);
+	case KVM_PRE_FAULT_MEMORY: return vm_pre_fault(&v->vm->memory, arg);
 	case KVM_SET_DEVICE_ATTR:
 	case KVM_GET_DEVICE_ATTR:
 	case KVM_HAS_DEVICE_ATTR: return vcpu_attribute(v, cmd, arg);

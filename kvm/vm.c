@@ -19,31 +19,36 @@ struct vmid_pool kvm_vmids;
 
 /* ---- life */
 
+static void before_release(struct vm_memory *m)
+{
+	report_vm_check(vm_of_memory(m));
+}
+
 static int vm_init(struct vm *vm, unsigned int ipa_bits)
 {
+	const struct vm_memory_config memory = {
+		.port = port_engine(),
+		.vmids = &kvm_vmids,
+		.ipa_bits = ipa_bits,
+		.before_release = before_release,
+	};
 	int error;
 
 	vm->refs = 1;
-	vm->mm = mm_get(port_current()->mm);
 	mutex_init(&vm->lock);
-	mutex_init(&vm->slots_lock);
 	id_regs_reset(vm);
 	firmware_init(vm);
 	vm->counter_offset = port_counter();
 	error = coalesced_init(vm);
 	if (error)
-		goto put_mm;
-	error = vm_memory_init(vm, ipa_bits);
-	if (error)
-		goto destroy_coalesced;
+		return error;
+	error = vm_memory_init(&vm->memory, port_current()->mm, &memory);
+	if (error) {
+		coalesced_destroy(vm);
+		return error;
+	}
 	report_vm_add(vm);
 	return 0;
-
-destroy_coalesced:
-	coalesced_destroy(vm);
-put_mm:
-	mm_put(vm->mm);
-	return error;
 }
 
 struct vm *vm_get(struct vm *vm)
@@ -61,9 +66,8 @@ void vm_put(struct vm *vm)
 		if (vm->vcpus[i])
 			vcpu_free(vm->vcpus[i]);
 	}
-	vm_memory_destroy(vm);
+	vm_memory_destroy(&vm->memory);
 	coalesced_destroy(vm);
-	mm_put(vm->mm);
 	kfree(vm);
 }
 
@@ -74,7 +78,7 @@ struct vcpu *vm_vcpu(struct vm *vm, u64 id)
 
 bool vm_is_mine(const struct vm *vm)
 {
-	return vm->mm == port_current()->mm;
+	return vm->memory.mm == port_current()->mm;
 }
 
 /* ---- ioctls */
@@ -168,10 +172,6 @@ static s64 vm_ioctl(struct file *f, u32 cmd, u64 value)
 	case KVM_CREATE_VCPU: return install(vcpu_create(vm, value));
 	case KVM_CHECK_EXTENSION: return caps_check(vm, value);
 	case KVM_ENABLE_CAP: return caps_enable(vm, arg);
-	case KVM_SET_USER_MEMORY_REGION: return vm_set_memory_region(vm, arg);
-	case KVM_SET_USER_MEMORY_REGION2: return vm_set_memory_region2(vm, arg);
-	case KVM_GET_DIRTY_LOG: return vm_get_dirty_log(vm, arg);
-	case KVM_CLEAR_DIRTY_LOG: return vm_clear_dirty_log(vm, arg);
 	case KVM_ARM_PREFERRED_TARGET: return preferred_target(arg);
 	case KVM_IRQ_LINE: return irq_line(vm, arg);
 	case KVM_REGISTER_COALESCED_MMIO: return coalesced_register(vm, arg);
@@ -183,9 +183,8 @@ static s64 vm_ioctl(struct file *f, u32 cmd, u64 value)
 	case KVM_SET_DEVICE_ATTR: return vm_attribute(vm, cmd, arg);
 	case KVM_ARM_SET_COUNTER_OFFSET: return timer_set_counter_offset(vm, arg);
 	case KVM_ARM_GET_REG_WRITABLE_MASKS: return sysreg_writable_masks(vm, arg);
-	case KVM_CATWALK_GET_REFUSAL: return vm_get_refusal(vm, arg);
 	}
-	return -EINVAL;
+	return vm_memory_ioctl(&vm->memory, cmd, arg);
 }
 
 static void vm_release(struct file *f)

@@ -3,19 +3,14 @@
  * A virtual machine: its memory, its vCPUs and what user space chose for all of them. It lives as
  * long as a descriptor of it or of one of its vCPUs is open.
  *
- * Locks: vm->lock (sleeping) guards creation of vCPUs and configuration; vm->slots_lock (sleeping)
- * what changes slots and the dirty log. Order: docs/invariants.md.
+ * Locks: vm->lock (sleeping) guards creation of vCPUs and configuration. Order: docs/invariants.md.
  */
 #ifndef KVM_VM_H
 #define KVM_VM_H
 
-#include "abi/catwalk.h"
-#include "engine/dirty.h"
-#include "engine/fault.h"
-#include "host/mm.h"
-#include "host/sched.h"
 #include "kvm/counters.h"
 #include "kvm/idreg.h"
+#include "kvm/memory.h"
 
 struct vcpu;
 
@@ -30,10 +25,7 @@ struct smccc_range {
 
 struct vm {
 	u32 refs; /* atomic: open descriptors */
-	struct mm *mm;
-	struct guest_mem mem;
-	struct mm_notifier notifier;
-	struct mutex slots_lock;
+	struct vm_memory memory;
 
 	struct mutex lock;
 	struct vcpu *vcpus[VM_VCPUS_MAX]; /* by id; set once, with release */
@@ -62,9 +54,9 @@ struct vm {
 	struct exit_counters exits; /* of vCPUs that are gone */
 };
 
-static inline struct vm *vm_of_notifier(struct mm_notifier *n)
+static inline struct vm *vm_of_memory(struct vm_memory *m)
 {
-	return container_of(n, struct vm, notifier);
+	return container_of(m, struct vm, memory);
 }
 
 /* A new VM of the calling process with @type as KVM_CREATE_VM has it, as an open file; or ERR_PTR.
@@ -77,19 +69,6 @@ void vm_put(struct vm *vm);
 struct vcpu *vm_vcpu(struct vm *vm, u64 id);
 /* Is the caller of the process that made the VM? KVM's ioctls give EIO to others. */
 bool vm_is_mine(const struct vm *vm);
-
-/* ---- kvm/memory.c: slots, the dirty log and the host behind them */
-/* What decides how the VM's memory works is set up; the mm notifier is registered. */
-int vm_memory_init(struct vm *vm, unsigned int ipa_bits);
-void vm_memory_destroy(struct vm *vm);
-/* The ioctls of that name; @arg points to their argument. */
-int vm_set_memory_region(struct vm *vm, hva_t arg);
-int vm_set_memory_region2(struct vm *vm, hva_t arg);
-int vm_get_dirty_log(struct vm *vm, hva_t arg);
-int vm_clear_dirty_log(struct vm *vm, hva_t arg);
-int vm_get_refusal(struct vm *vm, hva_t arg);
-/* KVM_PRE_FAULT_MEMORY. */
-int vm_pre_fault(struct vm *vm, hva_t arg);
 
 /* ---- kvm/caps.c */
 /* KVM_CHECK_EXTENSION; @vm NULL: asked of /dev/kvm. */

@@ -21,7 +21,7 @@ format-check:
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
 
 # One stamp a source file, so that only what changed is analysed again.
-TIDY_NATIVE := $(wildcard check/*.c engine/*.c host/*.c port/model/*.c tests/unit/*.c)
+TIDY_NATIVE := $(wildcard check/*.c engine/*.c host/*.c port/model/*.c tests/fuzz/*.c tests/unit/*.c)
 TIDY_KERNEL := $(wildcard kvm/*.c kernel/*.c port/arm64/*.c)
 TIDY_CLI    := $(CLI_SRC)
 TIDY_TARGET := $(wildcard user/*.c vmm/*.c bench/*.c tests/target/*.c)
@@ -63,6 +63,7 @@ $(CHECK)/plan-unit: FORCE
 	$(call plan,unit/scenarios,300,$(O)/native/catwalk check --subjects tests/scenario)
 	$(call plan,unit/engine_library,60,tools/check-engine $(O))
 	$(call plan,unit/coverage,300,$(MAKE) -s O=$(O) coverage)
+	$(foreach name,$(FUZZ_NAMES),$(call plan,unit/$(name),120,tools/fuzz check $(O) 5 $(name)))
 
 $(CHECK)/plan-cli: FORCE
 	@mkdir -p $(@D) && : >$@
@@ -86,7 +87,7 @@ clang: | $(setup)
 
 # --- running them ---------------------------------------------------------------------------------
 CHECK_PARTS := static unit cli target
-check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(O)/native/catwalk engine
+check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(FUZZERS) $(O)/native/catwalk engine
 check-cli-needs    := $(O)/native/catwalk
 check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang port-test-image
 

@@ -8,7 +8,7 @@ CLI_SRC    := $(wildcard cli/*.c)
 
 # --- the engine on the modelled machine, without sanitizers: `catwalk check`, benchmarks -----------
 UNIT_FLAGS := -std=c11 -D_DEFAULT_SOURCE= $(WARNINGS) -I. -Iport/model -I$(O)/uapi-native
-MODEL_SRC  := $(filter-out port/model/host.c,$(wildcard engine/*.c port/model/*.c check/*.c))
+MODEL_SRC  := $(filter-out port/model/host.c port/model/joined.c,$(wildcard engine/*.c port/model/*.c check/*.c))
 
 $(O)/model/%.o: %.c $(uapi)
 	@mkdir -p $(@D)
@@ -42,7 +42,8 @@ $(O)/native/catwalk: $(CLI_SRC:%.c=$(O)/native/%.o) $(O)/native/layers.a
 # --- unit tests: every file of tests/unit is one cmocka program -----------------------------------
 UNIT_TESTS := $(patsubst %.c,$(O)/native/%,$(wildcard tests/unit/*.c))
 # The layers that build natively, in one archive: a test links what it refers to.
-NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c check/*.c)
+KVM_MEMORY := kvm/memory.c kvm/memory_caps.c kvm/engine_memory.c
+NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c check/*.c) $(KVM_MEMORY)
 UNIT_ARCHIVES := $(O)/native/layers.a $(O)/native/cli.a
 
 $(O)/native/%.o: %.c $(uapi)

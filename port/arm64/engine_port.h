@@ -4,6 +4,7 @@
 #define PORT_ARM64_ENGINE_PORT_H
 
 #include "host/port.h"
+#include "kvm/engine_memory.h"
 #include "sysreg.h"
 
 #define HCR_EL2_VM  BIT(0)
@@ -79,13 +80,6 @@ static inline void port_barrier(struct port *p)
 }
 
 /* ---- memory: the allocator is the host's, which kvm/engine_memory.c brings in */
-u64 *engine_memory_table(unsigned int order);
-void engine_memory_table_free(u64 *table);
-void engine_memory_table_retire(u64 *table);
-void *engine_memory_alloc(size_t size);
-void engine_memory_free(void *mem);
-void engine_memory_retire(void *mem);
-
 static inline u64 *port_table_alloc(struct port *p, unsigned int order)
 {
 	(void)p;

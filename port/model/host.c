@@ -51,6 +51,7 @@ static struct {
 	jmp_buf *catcher;
 	char refusal[256];
 	u64 random;
+	char device[PAGE_SIZE]; /* what a program reads and writes wherever there is no RAM */
 } machine;
 
 char *model_ram;
@@ -58,6 +59,7 @@ u64 model_ram_bytes;
 u32 model_spinlocks_held;
 struct task *model_current;
 void (*model_pte_hook)(u64 *entry, u64 old, u64 value);
+void (*model_ram_hook)(pa_t pa, u64 size, enum model_written what);
 bool (*model_user_fault)(u64 va, enum model_access access);
 struct model_tlbi_counts model_tlbis;
 unsigned int model_asid_bits = 8;
@@ -118,6 +120,7 @@ void model_host_boot(u64 ram_bytes)
 	memset(&machine.boot_task, 0, sizeof(machine.boot_task));
 	model_current = &machine.boot_task;
 	model_pte_hook = NULL;
+	model_ram_hook = NULL;
 	model_user_fault = NULL;
 	page_init(&ram, 1, NULL, 0);
 }
@@ -264,6 +267,11 @@ static u64 walk_read(u64 *table, int level, u64 va)
 	return e->desc;
 }
 
+static char *memory_at(u64 pa)
+{
+	return port_pa_is_ram(PA(pa)) ? phys_to_virt(PA(pa)) : &machine.device[pa & ~PAGE_MASK];
+}
+
 /* The program's byte at @va for an access, or NULL for a fault. */
 static char *walk(u64 va, enum model_access access)
 {
@@ -286,7 +294,7 @@ static char *walk(u64 va, enum model_access access)
 			panic("a program's leaf %lx is global", (unsigned long)desc);
 		if (access == MODEL_WRITE && (desc & DESC_RDONLY))
 			return NULL;
-		return (char *)phys_to_virt(PA(pa.v + (va & (level_size(level) - 1))));
+		return memory_at(pa.v + (va & (level_size(level) - 1)));
 	}
 	return NULL;
 }
@@ -313,6 +321,17 @@ static char *user_byte(u64 va, enum model_access access, enum on_fault on_fault)
 
 enum user_op { USER_READ, USER_WRITE, USER_CLEAR };
 
+static void user_part(char *p, char *b, size_t n, enum user_op op)
+{
+	switch (op) {
+	case USER_READ: memcpy(b, p, n); return;
+	case USER_WRITE: memcpy(p, b, n); break;
+	case USER_CLEAR: memset(p, 0, n); break;
+	}
+	if (model_ram_hook && p >= model_ram && p < model_ram + model_ram_bytes)
+		model_ram_hook(virt_to_phys(p), n, MODEL_USER_WROTE);
+}
+
 static int user_access(u64 va, void *buf, size_t n, enum user_op op, enum on_fault on_fault)
 {
 	char *b = buf;
@@ -325,12 +344,7 @@ static int user_access(u64 va, void *buf, size_t n, enum user_op op, enum on_fau
 
 		if (!p)
 			return -EFAULT;
-		if (op == USER_READ)
-			memcpy(b, p, part);
-		else if (op == USER_WRITE)
-			memcpy(p, b, part);
-		else
-			memset(p, 0, part);
+		user_part(p, b, part, op);
 		va += part;
 		b = op == USER_CLEAR ? b : b + part;
 		n -= part;
@@ -390,6 +404,8 @@ int user_cmpxchg_u32(hva_t p, u32 *old, u32 new_value)
 
 void port_zero(void *p, size_t n)
 {
+	if (model_ram_hook)
+		model_ram_hook(virt_to_phys(p), n, MODEL_ZEROED);
 	memset(p, 0, n);
 }
 

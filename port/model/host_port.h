@@ -22,6 +22,14 @@ bool model_refuses(void (*fn)(void *arg), void *arg);
 const char *model_refusal(void);
 /* Called before each write of a descriptor, if set. */
 extern void (*model_pte_hook)(u64 *entry, u64 old, u64 value);
+/* Called when RAM is written other than by a store of the kernel's that nobody need know of, if
+ * set.
+ */
+enum model_written {
+	MODEL_ZEROED,	  /* pages that go to a new owner, before it */
+	MODEL_USER_WROTE, /* through a program's mapping, afterwards */
+};
+extern void (*model_ram_hook)(pa_t pa, u64 size, enum model_written what);
 /* What the kernel does with a fault of access to a program's memory: true if it may be repeated. */
 enum model_access { MODEL_READ, MODEL_WRITE };
 extern bool (*model_user_fault)(u64 va, enum model_access access);

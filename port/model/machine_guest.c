@@ -367,7 +367,7 @@ struct machine_guest_result machine_guest(struct port *p, const struct machine_g
 
 struct machine_guest_result machine_guest_cmo(struct port *p, ipa_t ipa, enum machine_cmo op)
 {
-	struct machine_guest_result r;
+	struct machine_guest_result r = { .on_walk = false };
 
 	machine_point(p, "guest maintenance");
 	r.access = translate(p, ipa.v, op == CMO_INVAL ? (int)MACHINE_WRITE : NO_PERMISSION).access;

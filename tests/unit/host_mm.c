@@ -316,6 +316,23 @@ static void mappings_grow_in_place_or_move(void **state)
 	assert_int_equal(peek_byte((u64)moved + PAGE_SIZE), -EFAULT);
 }
 
+/* Before the old place goes, the new one must not have become a part of it. */
+static void a_mapping_moves_beside_itself(void **state)
+{
+	u64 at = map_anon(BASE, 5 * PAGE_SIZE);
+
+	(void)state;
+	for (u64 i = 0; i < 5; i++)
+		assert_int_equal(poke_byte(at + i * PAGE_SIZE, (u8)(1 + i)), 0);
+	assert_int_equal(mm_mremap(world_mm, at + 2 * PAGE_SIZE, PAGE_SIZE, PAGE_SIZE,
+				   MREMAP_MAYMOVE | MREMAP_FIXED, at + PAGE_SIZE),
+			 at + PAGE_SIZE);
+	assert_int_equal(peek_byte(at), 1);
+	assert_int_equal(peek_byte(at + PAGE_SIZE), 3);
+	assert_int_equal(peek_byte(at + 2 * PAGE_SIZE), -EFAULT);
+	assert_int_equal(peek_byte(at + 3 * PAGE_SIZE), 4);
+}
+
 static void the_stack_grows_down_to_its_limit(void **state)
 {
 	u64 top = 0x7f0000000000UL;
@@ -676,6 +693,7 @@ int main(void)
 		world_test(shared_hugetlb_is_one_object),
 		world_test(moving_keeps_content_and_tells),
 		world_test(mappings_grow_in_place_or_move),
+		world_test(a_mapping_moves_beside_itself),
 		world_test(the_stack_grows_down_to_its_limit),
 		world_test(the_heap_grows_and_shrinks),
 		world_test(a_forked_copy_goes_its_own_way),
