@@ -35,6 +35,7 @@ help:
 	@echo 'make engine     the engine as a library, with an example (docs/porting.md)'
 	@echo 'make coverage   lines and branches of engine/ and host/ that the native tests reach'
 	@echo 'make bench      boot time and instruction counts beside those of Linux'
+	@echo 'make bench-engine   instructions of the engine'\''s table code beside those of Linux and Hafnium'
 	@echo 'make format     formats the sources'
 	@echo 'make clean      removes $(O)/'
 	@echo

@@ -110,7 +110,6 @@ static inline enum s2_result relax_leaf(struct stage2 *s2, const struct s2_pos *
 {
 	if (!bbm_relax(s2, pos->entry, pos->old, relaxed))
 		return S2_RACED;
-	port_desc_publish(s2->port);
 	tlb_flush_local(s2, w->ipa, pos->level);
 	stat_inc(s2, STAT_relax);
 	return S2_DONE_RELAX;
@@ -283,7 +282,7 @@ enum s2_result stage2_settle(struct stage2 *s2, struct table_cache *cache, ipa_t
 enum s2_result stage2_commit(struct stage2 *s2, struct table_cache *cache, ipa_t ipa,
 			     const struct s2_leaf *leaf, unsigned int owed)
 {
-	int level = leaf->level;
+	s8 level = leaf->level;
 	struct s2_pos pos = walk_to(s2, ipa.v, level);
 	struct want w;
 

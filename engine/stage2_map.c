@@ -28,7 +28,7 @@ static struct s2_leaf run_leaf(const struct run *r)
 /* Leaves to map from here on, in this table and at most @most. */
 static u64 leaves_ahead(const struct run *r, u64 most)
 {
-	int level = r->map->leaf.level;
+	s8 level = r->map->leaf.level;
 	u64 in_run = (r->map->size - r->done) >> level_shift(level);
 	u64 in_table = TABLE_ENTRIES - desc_index(run_ipa(r), level);
 
@@ -92,7 +92,7 @@ static bool stops(enum s2_result result)
 static void map_locked(struct run *r)
 {
 	const struct s2_map *map = r->map;
-	int level = map->leaf.level;
+	s8 level = map->leaf.level;
 
 	if (map->is_stale && map->is_stale(map->arg, IPA(run_ipa(r)), map->size - r->done)) {
 		r->result = S2_RACED;
