@@ -120,7 +120,8 @@ struct s2_map {
 
 /* How far stage2_map_range() came. */
 struct s2_map_result {
-	u64 done;  /* bytes from the start that are mapped as asked */
+	u64 done;      /* bytes from the start that are mapped as asked */
+	u64 installed; /* leaves of these that were not there */
 	int error; /* ERR_OK at the end; ERR_NOMEM; ERR_AGAIN: raced, or a table is in the way */
 	enum s2_result why; /* with ERR_AGAIN: S2_RACED or S2_NEEDS_COLLAPSE */
 };

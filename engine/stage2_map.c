@@ -8,7 +8,7 @@ struct run {
 	struct stage2 *s2;
 	const struct s2_map *map;
 	struct table_cache cache;
-	u64 done;
+	u64 done, installed;   /* as in struct s2_map_result */
 	enum s2_result result; /* of the last leaf */
 };
 
@@ -58,6 +58,7 @@ static u64 install_run(struct run *r, const struct s2_pos *pos, u64 most)
 	account_mapped(s2, leaf.level, leaf.type, n * size);
 	stat_add(s2, STAT_install, n);
 	r->done += n * size;
+	r->installed += n;
 	r->result = S2_DONE_INSTALL;
 	return max(n, 1UL);
 }
@@ -69,6 +70,7 @@ static u64 commit_one(struct run *r)
 	struct s2_leaf leaf = run_leaf(r);
 
 	r->result = stage2_commit(r->s2, &r->cache, IPA(run_ipa(r)), &leaf, r->map->owed);
+	r->installed += r->result == S2_DONE_INSTALL;
 	switch (r->result) {
 	case S2_DONE_INSTALL:
 	case S2_DONE_RELAX:
@@ -137,5 +139,5 @@ struct s2_map_result stage2_map_range(struct stage2 *s2, const struct s2_map *ma
 		}
 	}
 	table_cache_drain(&r.cache, s2->port);
-	return (struct s2_map_result){ r.done, error, r.result };
+	return (struct s2_map_result){ r.done, r.installed, error, r.result };
 }
