@@ -220,6 +220,28 @@ static void m9_a_run_ends_where_range_and_slot_end(void **state)
 	fx_delete(f);
 }
 
+static void m9_a_run_ends_where_the_host_does_not_go_on(void **state)
+{
+	struct fx *f = begin(16 * PAGE_SIZE);
+	struct s2_leaf leaf;
+
+	(void)state;
+	populate(f, 16);
+	f->host.jump = FX_HVA + 5 * PAGE_SIZE; /* other memory follows */
+	for (u64 i = 0; i < 16; i++)
+		f->host.writable[i] = i != 9;
+	assert_int_equal(go(f, 0, 16 * PAGE_SIZE, PREFAULT_PRESENT).done, 16 * PAGE_SIZE);
+	for (u64 i = 0; i < 16; i++) {
+		u64 pa = f->host.pa + (i < 5 ? i : i + 1) * PAGE_SIZE;
+
+		assert_true(stage2_lookup(&f->m.s2, IPA(FX_IPA + i * PAGE_SIZE), &leaf));
+		assert_int_equal(leaf.pa.v, pa);
+		assert_int_equal(leaf.perms & S2_W, i == 9 ? 0 : S2_W);
+	}
+	fx_check_stats(f);
+	fx_delete(f);
+}
+
 static void m13_a_run_maps_nothing_that_is_being_invalidated(void **state)
 {
 	struct fx *f = begin(4 * PAGE_SIZE);
@@ -281,6 +303,7 @@ int main(void)
 		cmocka_unit_test(m13_prefault_maps_nothing_that_is_being_invalidated),
 		cmocka_unit_test(m9_leaves_that_follow_each_other_are_mapped_in_one_step),
 		cmocka_unit_test(m9_a_run_ends_where_range_and_slot_end),
+		cmocka_unit_test(m9_a_run_ends_where_the_host_does_not_go_on),
 		cmocka_unit_test(m13_a_run_maps_nothing_that_is_being_invalidated),
 		cmocka_unit_test(m9_a_span_must_lie_in_the_slot),
 	};
