@@ -47,7 +47,7 @@ static void unmap_pages(struct unmap *u, u64 *entry, u64 ipa, u64 count)
 	struct stage2 *s2 = u->s2;
 	u64 *end = entry + count, *first = entry, *last;
 	u64 like = 0, taken = 0; /* pages of one type, that of @like */
-	bool drains = !s2->caps->fwb;
+	bool drains = cmo_ever_owed_after(s2);
 
 	while (first < end && !desc_is_valid(port_desc_load(s2->port, first)))
 		first++;
