@@ -222,7 +222,7 @@ static void a_run_asks_in_every_step_whether_it_is_stale(void **state)
 	fx_delete(f);
 }
 
-static void a_run_pays_what_it_owes_before_it_is_there(void **state)
+static void m2_a_run_pays_what_it_owes_before_it_is_there(void **state)
 {
 	struct fx *f = begin(&caps_plain, 40);
 	struct s2_map run = run_of(FX_IPA, 0, 600 * PAGE_SIZE, LEVEL_4K);
@@ -761,7 +761,7 @@ int main(void)
 		cmocka_unit_test(a_run_settles_with_what_is_there),
 		cmocka_unit_test(a_run_stops_at_a_table_where_a_block_is_to_be),
 		cmocka_unit_test(a_run_asks_in_every_step_whether_it_is_stale),
-		cmocka_unit_test(a_run_pays_what_it_owes_before_it_is_there),
+		cmocka_unit_test(m2_a_run_pays_what_it_owes_before_it_is_there),
 		cmocka_unit_test(a_run_without_memory_keeps_what_it_did),
 		cmocka_unit_test(unmapping_takes_exactly_the_range_in_bounded_steps),
 		cmocka_unit_test(unmapping_a_gigabyte_costs_one_range_tlbi),
