@@ -37,6 +37,7 @@ help:
 	@echo 'make coverage   lines and branches of engine/ and host/ that the native tests reach'
 	@echo 'make bench      boot time and instruction counts beside those of Linux'
 	@echo 'make fuzz       fuzzes the memory engine and its ioctls for SECONDS=60 (tests/fuzz)'
+	@echo 'make bench-engine  instructions of the engine'\''s table code, beside Linux'\''s and Hafnium'\''s'
 	@echo 'make format     formats the sources'
 	@echo 'make clean      removes $(O)/'
 	@echo

@@ -70,10 +70,18 @@ void tlb_flush_range(struct stage2 *s2, u64 start, u64 end, int level)
 	port_tlbi_leave(s2->port, &t);
 }
 
-void tlb_flush_local(struct stage2 *s2, u64 ipa, int level)
+void tlb_flush_leaf(struct stage2 *s2, u64 ipa, int level)
 {
-	port_tlbi_ipa_local(s2->port, &s2->vttbr, IPA(ipa), level);
-	stat_inc(s2, STAT_tlbi_local);
+	struct port_tlbi t;
+
+	if (!tlb_may_hold(s2))
+		return;
+	port_tlbi_enter(s2->port, &t, &s2->vttbr);
+	port_tlbi_ipa(s2->port, &t, IPA(ipa), level);
+	port_tlbi_stage1(s2->port, &t);
+	port_tlbi_leave(s2->port, &t);
+	stat_inc(s2, STAT_tlbi_ipa);
+	stat_inc(s2, STAT_tlbi_stage1);
 }
 
 void gather_table(struct tlb_gather *g, struct stage2 *s2, u64 *table)
@@ -109,7 +117,7 @@ bool bbm_break(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level)
 	if (!port_desc_cas(s2->port, entry, old, DESC_BUSY))
 		return false;
 	stat_inc(s2, STAT_desc_write);
-	tlb_flush_range(s2, ipa, ipa + level_size(level), level);
+	tlb_flush_leaf(s2, ipa, level);
 	return true;
 }
 

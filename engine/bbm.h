@@ -50,8 +50,14 @@ void gather_free(struct tlb_gather *g, struct stage2 *s2);
 /* Invalidates [@start, @end) on all CPUs, complete on return. @level: of all leaves, or
  * LEVEL_MIXED, also if tables were unlinked. */
 void tlb_flush_range(struct stage2 *s2, u64 start, u64 end, int level);
+/* The same for one leaf at @level that was @ipa's, on all CPUs. */
+void tlb_flush_leaf(struct stage2 *s2, u64 ipa, int level);
 /* The same on this CPU for one leaf that gained permissions. */
-void tlb_flush_local(struct stage2 *s2, u64 ipa, int level);
+static inline void tlb_flush_local(struct stage2 *s2, u64 ipa, int level)
+{
+	port_tlbi_ipa_local(s2->port, &s2->vttbr, IPA(ipa), level);
+	stat_inc(s2, STAT_tlbi_local);
+}
 
 /* False: the entry was no longer EMPTY. */
 static inline bool bbm_install(struct stage2 *s2, u64 *entry, u64 new_value)
@@ -60,6 +66,20 @@ static inline bool bbm_install(struct stage2 *s2, u64 *entry, u64 new_value)
 		return false;
 	stat_inc(s2, STAT_desc_write);
 	return true;
+}
+
+/* @count neighbouring entries, each value @stride above the one before it. Returns how many were
+ * made: the first that is no longer EMPTY ends it. */
+static inline u64 bbm_install_run(struct stage2 *s2, u64 *entry, u64 count, u64 value, u64 stride)
+{
+	u64 n = 0;
+
+	while (n < count && port_desc_cas(s2->port, &entry[n], DESC_EMPTY, value)) {
+		value += stride;
+		n++;
+	}
+	stat_add(s2, STAT_desc_write, n);
+	return n;
 }
 
 /* @new_value differs from @old only in DESC_SOFT bits, and allows more. False: @old is gone. */

@@ -39,6 +39,11 @@
 
 enum { TABLE_ENTRIES = 512 };
 
+/* Permissions and the Access flag, without what the log has to do with. */
+#define DESC_PLAIN (DESC_READ | DESC_WRITE | DESC_XN | DESC_AF)
+/* What allows something where it is set; XN does where it is clear. */
+#define DESC_GRANTS (DESC_PLAIN | DESC_DBM)
+
 static inline bool desc_is_valid(u64 d)
 {
 	return (d & DESC_VALID) != 0;
@@ -78,11 +83,9 @@ static inline u64 desc_memattr(enum s2_type type, bool fwb)
 
 static inline enum s2_type desc_type(u64 d)
 {
-	u64 attr = (d & DESC_MEMATTR) >> 2;
+	static const u8 type[16] = { [0x5] = S2_NORMAL_NC, [0x1] = S2_DEVICE }; /* else NORMAL */
 
-	if (attr == 0x5)
-		return S2_NORMAL_NC;
-	return attr == 0x1 ? S2_DEVICE : S2_NORMAL;
+	return (enum s2_type)type[d >> 2 & 0xf];
 }
 
 /* S2_R and S2_W lie as S2AP does, S2_X is the inverse of XN: no branches on a path this hot. */
@@ -95,30 +98,36 @@ static inline u8 desc_perms(u64 d)
 	return (u8)((d >> 6 & (S2_R | S2_W)) | (~d >> 52 & S2_X) | (d >> 48 & S2_DBM));
 }
 
+#define DESC_PERMS(p)                                                                              \
+	(((p) & (S2_R | S2_W) * 1UL) << 6 | (~(p)&S2_X * 1UL) << 52 | ((p)&S2_DBM * 1UL) << 48)
+#define DESC_PERMS_4(p) DESC_PERMS(p), DESC_PERMS(p + 1), DESC_PERMS(p + 2), DESC_PERMS(p + 3)
+
 static inline u64 desc_perm_bits(u8 perms)
 {
-	return (u64)(perms & (S2_R | S2_W)) << 6 | (u64)(~perms & S2_X) << 52 |
-	       (u64)(perms & S2_DBM) << 48;
+	static const u64 bits[] = { DESC_PERMS_4(0), DESC_PERMS_4(4), DESC_PERMS_4(8),
+				    DESC_PERMS_4(12) };
+
+	return bits[perms & (ARRAY_SIZE(bits) - 1)];
 }
 
-_Static_assert(DESC_WRITE << 44 == DESC_DBM && DESC_WRITE << 48 == DESC_LOGGED,
-	       "what a writable leaf need not have is shifted into place");
-
-/* The permissions of @d that @old lacks, and the Access flag if it does; as bits of @d, XN
- * inverted. To a leaf that is writable, DBM adds nothing. */
-static inline u64 desc_lacks(u64 old, u64 d)
+/* Of two leaves that differ in what DESC_PLAIN names only: what either allows. */
+static inline u64 desc_union(u64 a, u64 b)
 {
-	u64 adds = d & ~old & ~(old << 44 & DESC_DBM);
-
-	return (adds & (DESC_READ | DESC_WRITE | DESC_AF | DESC_DBM)) | (old & ~d & DESC_XN);
+	return ((a ^ DESC_XN) | (b ^ DESC_XN)) ^ DESC_XN;
 }
 
-/* @old with what @d allows added. */
+/* @old with what leaf @d allows added: equal to @old if it lacks nothing. To a leaf that is
+ * writable DBM adds nothing. */
 static inline u64 desc_relaxed(u64 old, u64 d)
 {
-	u64 adds = d & ~(old << 44 & DESC_DBM) & (DESC_READ | DESC_WRITE | DESC_AF | DESC_DBM);
+	u64 grants = d ^ DESC_XN, relaxed;
 
-	return (old | adds) & ~(~d & DESC_XN) & ~(d << 48 & DESC_LOGGED);
+	if ((grants & DESC_DBM) && (old & DESC_WRITE))
+		grants &= ~DESC_DBM;
+	relaxed = ((old ^ DESC_XN) | (grants & DESC_GRANTS)) ^ DESC_XN;
+	if ((relaxed & DESC_LOGGED) && (relaxed & DESC_WRITE))
+		relaxed &= ~DESC_LOGGED;
+	return relaxed;
 }
 
 /* Was the leaf written since it lost DESC_WRITE, and only hardware can tell? */
@@ -134,11 +143,17 @@ static inline pa_t desc_pa(u64 d)
 	return PA(d & DESC_ADDR);
 }
 
-/* The leaf that @leaf asks for, accessed. */
-static inline u64 desc_leaf(const struct s2_leaf *leaf, bool fwb)
+/* What all leaves of a type have in common: s2->leaf_bits. */
+static inline u64 desc_type_bits(enum s2_type type, bool fwb)
 {
-	return leaf->pa.v | desc_leaf_bits(leaf->level) | desc_memattr(leaf->type, fwb) |
-	       desc_perm_bits(leaf->perms) | DESC_SH_INNER | DESC_AF;
+	return desc_memattr(type, fwb) | DESC_SH_INNER | DESC_AF;
+}
+
+/* The leaf that @leaf asks for, accessed. */
+static inline u64 desc_leaf(const struct stage2 *s2, const struct s2_leaf *leaf)
+{
+	return leaf->pa.v | desc_leaf_bits(leaf->level) | s2->leaf_bits[leaf->type] |
+	       desc_perm_bits(leaf->perms);
 }
 
 static inline u64 desc_table(pa_t table)

@@ -44,7 +44,7 @@ static void account_outcome(struct guest_mem *m, const struct fault_outcome *o)
 		stat_inc(&m->s2, (enum stat_id)by_kind[o->kind]);
 }
 
-static void account_limit(struct guest_mem *m, enum limit bound_by)
+static void account_limit(struct guest_mem *m, enum limit bound_by, u64 leaves)
 {
 	static const enum stat_id by_limit[LIMIT_COUNT] = {
 		[LIMIT_NONE] = STAT_limit_none,	      [LIMIT_HOST] = STAT_limit_host,
@@ -52,7 +52,7 @@ static void account_limit(struct guest_mem *m, enum limit bound_by)
 		[LIMIT_LOGGING] = STAT_limit_logging,
 	};
 
-	stat_inc(&m->s2, by_limit[bound_by]);
+	stat_add(&m->s2, by_limit[bound_by], leaves);
 }
 
 /* ---- the path */
@@ -80,9 +80,18 @@ struct fault_outcome fault_map(struct guest_mem *m, const struct fault_req *req,
 		o.why = WHY_RACED;
 		stat_inc(&m->s2, STAT_fault_retry);
 	} else if (o.done == S2_DONE_INSTALL) {
-		account_limit(m, plan->bound_by);
+		account_limit(m, plan->bound_by, 1);
 	}
 	return o;
+}
+
+u64 fault_map_run(struct guest_mem *m, const struct slot_view *slot,
+		  const struct fault_backing *backing, const struct fault_plan *plan, u64 size)
+{
+	struct s2_map_result r = fault_commit_run(m, slot, backing, plan, size);
+
+	account_limit(m, plan->bound_by, r.installed);
+	return r.done;
 }
 
 /* DC IVAC on a read-only slot, done as DC CIVAC: by page, as the line is not known here. */

@@ -151,6 +151,14 @@ void fault_resolve_present(struct guest_mem *m, ipa_t ipa, const struct slot_vie
 enum s2_result fault_commit(struct guest_mem *m, const struct slot_view *slot,
 			    const struct fault_backing *backing, const struct fault_plan *plan,
 			    struct dirty_ring *ring, int *error);
+/* The same for @size bytes of leaves that follow @plan's, with equal plans; @backing's sample was
+ * taken before the first was read from the host. None is a write to be logged. May sleep. */
+struct s2_map_result fault_commit_run(struct guest_mem *m, const struct slot_view *slot,
+				      const struct fault_backing *backing,
+				      const struct fault_plan *plan, u64 size);
+/* fault_commit_run(), accounted: bytes that are mapped now, maybe none. */
+u64 fault_map_run(struct guest_mem *m, const struct slot_view *slot,
+		  const struct fault_backing *backing, const struct fault_plan *plan, u64 size);
 /* decide and commit: what a fault does once the host's leaf is known (@backing->error is ERR_OK).
  * @plan tells how far the mapping reaches. May sleep before it locks. */
 struct fault_outcome fault_map(struct guest_mem *m, const struct fault_req *req,

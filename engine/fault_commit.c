@@ -23,6 +23,16 @@ static bool slot_changed(struct guest_mem *m, const struct slot_view *slot, u64 
 	return !slot_look_up(&m->slots, gfn, &now) || !same_slot(slot, &now);
 }
 
+static bool has_raced(struct guest_mem *m, const struct slot_view *slot,
+		      const struct fault_backing *backing, ipa_t ipa, u64 size)
+{
+	u64 hva = slot_hva_of(slot, ipa);
+	struct hva_range r = { hva, hva + size };
+
+	return slot_changed(m, slot, ipa.v >> PAGE_SHIFT) ||
+	       invalidate_raced(&m->inv, backing->sample, r);
+}
+
 static struct hva_range host_range(const struct slot_view *slot, const struct fault_plan *plan)
 {
 	u64 start = slot_hva_of(slot, plan->ipa);
@@ -63,6 +73,16 @@ static void tell_write(struct guest_mem *m, const struct slot_view *slot,
 		dirty_mark(m, gfn);
 }
 
+static struct s2_leaf leaf_of(const struct fault_plan *plan)
+{
+	return (struct s2_leaf){
+		.pa = plan->pa,
+		.type = plan->type,
+		.perms = plan->perms,
+		.level = plan->level,
+	};
+}
+
 /* Under the table lock. A page is marked after its descriptor grants the write, and before a change
  * of its slot can get in between (docs/invariants.md). */
 static enum s2_result commit_locked(struct guest_mem *m, const struct slot_view *slot,
@@ -70,17 +90,10 @@ static enum s2_result commit_locked(struct guest_mem *m, const struct slot_view 
 				    const struct fault_plan *plan, struct dirty_ring *ring,
 				    struct table_cache *cache)
 {
-	struct s2_leaf leaf = {
-		.pa = plan->pa,
-		.type = plan->type,
-		.perms = plan->perms,
-		.level = plan->level,
-	};
+	struct s2_leaf leaf = leaf_of(plan);
 	enum s2_result result;
 
-	if (slot_changed(m, slot, plan->ipa.v >> PAGE_SHIFT))
-		return S2_RACED;
-	if (invalidate_raced(&m->inv, backing->sample, host_range(slot, plan)))
+	if (has_raced(m, slot, backing, plan->ipa, level_size(plan->level)))
 		return S2_RACED;
 	if (is_logged_write(plan) && ring && dirty_ring_is_full(ring))
 		return S2_RACED;
@@ -121,4 +134,35 @@ enum s2_result fault_commit(struct guest_mem *m, const struct slot_view *slot,
 	}
 	table_cache_drain(&cache, m->s2.port);
 	return result == S2_NEEDS_COLLAPSE ? collapse(m, slot, plan) : result;
+}
+
+/* What a run's leaves were planned from. */
+struct run_basis {
+	struct guest_mem *m;
+	const struct slot_view *slot;
+	const struct fault_backing *backing;
+};
+
+static bool run_is_stale(void *arg, ipa_t ipa, u64 size)
+{
+	const struct run_basis *b = arg;
+
+	return has_raced(b->m, b->slot, b->backing, ipa, size);
+}
+
+struct s2_map_result fault_commit_run(struct guest_mem *m, const struct slot_view *slot,
+				      const struct fault_backing *backing,
+				      const struct fault_plan *plan, u64 size)
+{
+	struct run_basis basis = { m, slot, backing };
+	struct s2_map map = {
+		.ipa = plan->ipa,
+		.size = size,
+		.leaf = leaf_of(plan),
+		.owed = plan->owed,
+		.is_stale = run_is_stale,
+		.arg = &basis,
+	};
+
+	return stage2_map_range(&m->s2, &map);
 }

@@ -129,9 +129,10 @@ static inline void port_tlbi_stage1(struct port *p, struct port_tlbi *t);
 /* All entries of the VMID, both stages (VMALLS12E1IS). */
 static inline void port_tlbi_vmid(struct port *p, struct port_tlbi *t);
 static inline void port_tlbi_leave(struct port *p, struct port_tlbi *t);
-/* On this CPU only, complete on return, no enter and leave: stage-2 entries for the leaf at @level
- * that holds @ipa, and combined entries (IPAS2E1, DSB NSH, VMALLE1, DSB NSH). For a leaf that
- * gained permissions: another CPU with the old entry faults once more and does the same. */
+/* On this CPU only, complete on return, no enter and leave: makes earlier descriptor stores visible
+ * to its walker (DSB ISHST), then drops stage-2 entries for the leaf at @level that holds @ipa, and
+ * combined entries (IPAS2E1, DSB NSH, VMALLE1, DSB NSH). For a leaf that gained permissions:
+ * another CPU with the old entry faults once more and does the same. */
 static inline void port_tlbi_ipa_local(struct port *p, const u64 *vttbr, ipa_t ipa, int level);
 /* All entries of all VMIDs on all CPUs, complete on return (ALLE1IS); for VMID rollover. */
 static inline void port_tlbi_all_vmids(struct port *p);

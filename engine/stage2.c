@@ -57,8 +57,12 @@ int stage2_init(struct stage2 *s2, struct port *p, struct vmid_pool *vmids, unsi
 		.step = S2_STEP_DEFAULT,
 		.hw_dirty = caps->hw_dbm,
 	};
-	start_bits = level_shift(s2->start_level) + 9;
+	s2->ipa_limit = 1UL << ipa_bits;
+	s2->start_shift = (u8)level_shift(s2->start_level);
+	start_bits = s2->start_shift + 9U;
 	s2->root_order = (u8)(ipa_bits > start_bits ? ipa_bits - start_bits : 0);
+	for (int type = 0; type < S2_TYPE_COUNT; type++)
+		s2->leaf_bits[type] = desc_type_bits((enum s2_type)type, caps->fwb);
 	port_rwlock_init(p, &s2->lock);
 
 	s2->stats = port_alloc(p, caps->cpus * sizeof(*s2->stats));
@@ -105,7 +109,7 @@ bool stage2_lookup(struct stage2 *s2, ipa_t ipa, struct s2_leaf *leaf)
 	if (ipa.v >= stage2_ipa_limit(s2))
 		return false;
 	pos = walk_to(s2, ipa.v, LEVEL_4K);
-	if (!desc_is_leaf(pos.old, pos.level))
+	if (!desc_is_valid(pos.old)) /* a table is walked through */
 		return false;
 	desc_decode(pos.old, pos.level, leaf);
 	return true;

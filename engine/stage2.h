@@ -52,8 +52,11 @@ struct stage2 {
 	u64 *root;     /* immutable after init */
 	u8 root_order; /* log2 of the concatenated root tables */
 	s8 start_level;
+	u8 start_shift; /* level_shift(start_level) */
 	u8 ipa_bits;
-	u16 step;	   /* descriptors per lock hold; default 512 */
+	u64 ipa_limit;		      /* 1 << ipa_bits: the first IPA beyond the tables */
+	u64 leaf_bits[S2_TYPE_COUNT]; /* of a descriptor, by type (engine/desc.h); constant */
+	u16 step;		      /* descriptors per lock hold; default 512 */
 	bool hw_dirty;	   /* pages that lose S2_W to the log get DBM; constant once a vCPU ran */
 	struct s2_log log; /* set once, after init */
 	u64 vmid;	   /* generation and number; renewed at entry */
@@ -102,6 +105,34 @@ enum s2_result stage2_commit(struct stage2 *s2, struct table_cache *cache, ipa_t
 /* Table pages a commit at @ipa needs as things stand, and at most. */
 unsigned int stage2_tables_missing(struct stage2 *s2, ipa_t ipa, int level);
 unsigned int stage2_tables_max(const struct stage2 *s2);
+
+/* A run of leaves to be made, neighbours whose output addresses follow each other. */
+struct s2_map {
+	ipa_t ipa; /* aligned to the level */
+	u64 size;
+	struct s2_leaf leaf; /* the first; the others follow it */
+	unsigned int owed;   /* CMO_*, for all of it */
+	/* Asked in every hold of the lock: has [@ipa, @ipa + @size) changed since the leaves were
+	   read from the host? NULL: nothing can. */
+	bool (*is_stale)(void *arg, ipa_t ipa, u64 size);
+	void *arg;
+};
+
+/* How far stage2_map_range() came. */
+struct s2_map_result {
+	u64 done;      /* bytes from the start that are mapped as asked */
+	u64 installed; /* leaves of these that were not there */
+	int error; /* ERR_OK at the end; ERR_NOMEM; ERR_AGAIN: raced, or a table is in the way */
+	enum s2_result why; /* with ERR_AGAIN: S2_RACED or S2_NEEDS_COLLAPSE */
+};
+
+/*
+ * Makes the tables give all of @map, as stage2_commit() does for each leaf, in steps of at most
+ * `step` descriptors a hold of the table lock, for reading; tables are taken before it. What is
+ * owed is paid before the leaves of a step become valid. Not for a page whose write is logged.
+ * Resumable at ipa + done. May sleep.
+ */
+struct s2_map_result stage2_map_range(struct stage2 *s2, const struct s2_map *map);
 
 /* The leaf at @ipa. Takes nothing; the caller is in a walk section or holds the lock. False: no
  * valid leaf. */
@@ -191,7 +222,7 @@ static inline void stat_inc(struct stage2 *s2, enum stat_id s)
 
 static inline u64 stage2_ipa_limit(const struct stage2 *s2)
 {
-	return 1UL << s2->ipa_bits;
+	return s2->ipa_limit;
 }
 
 #endif

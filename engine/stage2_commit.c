@@ -35,6 +35,12 @@ static bool larger_agrees(const struct s2_pos *pos, const struct want *w)
 	return pa == desc_pa(w->desc).v && !((pos->old ^ w->desc) & DESC_MEMATTR);
 }
 
+/* Of the planned level, output address and type? */
+static bool is_same_leaf(u64 old, const struct want *w)
+{
+	return !((old ^ w->desc) & ~DESC_SOFT);
+}
+
 static enum entry_class classify(const struct s2_pos *pos, const struct want *w)
 {
 	if (pos->old == DESC_EMPTY)
@@ -45,7 +51,7 @@ static enum entry_class classify(const struct s2_pos *pos, const struct want *w)
 		return larger_agrees(pos, w) ? ENTRY_LARGER : ENTRY_LARGER_OTHER;
 	if (desc_is_table(pos->old, pos->level))
 		return ENTRY_TABLE;
-	return (pos->old ^ w->desc) & ~DESC_SOFT ? ENTRY_OTHER : ENTRY_SAME;
+	return is_same_leaf(pos->old, w) ? ENTRY_SAME : ENTRY_OTHER;
 }
 
 /* A larger leaf that was not accessed for long gets its Access flag by its own fault; the planned
@@ -56,7 +62,7 @@ static enum entry_perms perms_class(const struct s2_pos *pos, const struct want 
 
 	if (pos->old == DESC_EMPTY)
 		return PERMS_MISSING;
-	lacks = desc_lacks(pos->old, w->desc);
+	lacks = desc_relaxed(pos->old, w->desc) ^ pos->old;
 	if (pos->level < w->level)
 		lacks &= ~(DESC_AF | DESC_DBM);
 	return lacks ? PERMS_MISSING : PERMS_ENOUGH;
@@ -68,6 +74,18 @@ static unsigned int owed_on_relax(const struct stage2 *s2, u64 old, u64 relaxed,
 	if (!(old & ~relaxed & DESC_XN))
 		return 0;
 	return s2->caps->idc ? owed & ~(unsigned int)CMO_DCACHE : owed;
+}
+
+static inline enum s2_result install_leaf(struct stage2 *s2, u64 *entry, const struct want *w)
+{
+	if (w->owed)
+		cmo_pay(s2, desc_pa(w->desc), level_size(w->level), w->owed);
+	if (!bbm_install(s2, entry, w->desc))
+		return S2_RACED;
+	port_desc_publish(s2->port);
+	account_mapped(s2, w->level, w->type, level_size(w->level));
+	stat_inc(s2, STAT_install);
+	return S2_DONE_INSTALL;
 }
 
 static enum s2_result do_install(struct stage2 *s2, struct table_cache *cache,
@@ -84,14 +102,17 @@ static enum s2_result do_install(struct stage2 *s2, struct table_cache *cache,
 		stat_inc(s2, STAT_table_alloc);
 		entry = table + desc_index(w->ipa, level + 1);
 	}
-	if (w->owed)
-		cmo_pay(s2, desc_pa(w->desc), level_size(w->level), w->owed);
-	if (!bbm_install(s2, entry, w->desc))
+	return install_leaf(s2, entry, w);
+}
+
+static inline enum s2_result relax_leaf(struct stage2 *s2, const struct s2_pos *pos,
+					const struct want *w, u64 relaxed)
+{
+	if (!bbm_relax(s2, pos->entry, pos->old, relaxed))
 		return S2_RACED;
-	port_desc_publish(s2->port);
-	account_mapped(s2, w->level, w->type, level_size(w->level));
-	stat_inc(s2, STAT_install);
-	return S2_DONE_INSTALL;
+	tlb_flush_local(s2, w->ipa, pos->level);
+	stat_inc(s2, STAT_relax);
+	return S2_DONE_RELAX;
 }
 
 static enum s2_result do_relax(struct stage2 *s2, const struct s2_pos *pos, const struct want *w)
@@ -101,12 +122,7 @@ static enum s2_result do_relax(struct stage2 *s2, const struct s2_pos *pos, cons
 
 	if (owed)
 		cmo_pay(s2, desc_pa(w->desc), level_size(w->level), owed);
-	if (!bbm_relax(s2, pos->entry, pos->old, relaxed))
-		return S2_RACED;
-	port_desc_publish(s2->port);
-	tlb_flush_local(s2, w->ipa, pos->level);
-	stat_inc(s2, STAT_relax);
-	return S2_DONE_RELAX;
+	return relax_leaf(s2, pos, w, relaxed);
 }
 
 /* After bbm_break(): what the old leaf owes, then nothing of it is left. */
@@ -224,10 +240,16 @@ static bool lacks_tables(const struct table_cache *cache, const struct s2_pos *p
 	       (action == SETTLE_INSTALL || action == SETTLE_SPLIT);
 }
 
-enum s2_result stage2_commit(struct stage2 *s2, struct table_cache *cache, ipa_t ipa,
+static struct want want_of(const struct stage2 *s2, ipa_t ipa, const struct s2_leaf *leaf,
+			   unsigned int owed)
+{
+	return (struct want){ desc_leaf(s2, leaf), ipa.v, leaf->level, owed, leaf->type };
+}
+
+enum s2_result stage2_settle(struct stage2 *s2, struct table_cache *cache, ipa_t ipa,
 			     const struct s2_leaf *leaf, unsigned int owed)
 {
-	struct want w = { desc_leaf(leaf, s2->caps->fwb), ipa.v, leaf->level, owed, leaf->type };
+	struct want w = want_of(s2, ipa, leaf, owed);
 	bool has_split = false;
 
 	for (;;) {
@@ -252,4 +274,25 @@ enum s2_result stage2_commit(struct stage2 *s2, struct table_cache *cache, ipa_t
 		case SETTLE_COUNT: return S2_RACED;
 		}
 	}
+}
+
+/* A leaf over an empty entry of its level, or one that is there and lacks permissions, nothing
+ * owed: nearly every fault comes to that. It goes straight through, as settle's table says of both.
+ */
+enum s2_result stage2_commit(struct stage2 *s2, struct table_cache *cache, ipa_t ipa,
+			     const struct s2_leaf *leaf, unsigned int owed)
+{
+	s8 level = leaf->level;
+	struct s2_pos pos = walk_to(s2, ipa.v, level);
+	struct want w;
+
+	if (pos.level != level || owed)
+		return stage2_settle(s2, cache, ipa, leaf, owed);
+
+	w = want_of(s2, ipa, leaf, 0);
+	if (pos.old == DESC_EMPTY)
+		return install_leaf(s2, pos.entry, &w);
+	if (!((pos.old ^ w.desc) & ~DESC_PLAIN) && desc_union(pos.old, w.desc) != pos.old)
+		return relax_leaf(s2, &pos, &w, desc_union(pos.old, w.desc));
+	return stage2_settle(s2, cache, ipa, leaf, owed);
 }

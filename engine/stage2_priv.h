@@ -58,6 +58,11 @@ static inline bool extent_covers(const struct extent *x, u64 base, int level)
 	return base >= x->start && base + level_size(level) <= x->end;
 }
 
+/* ---- unmap */
+
+/* All of it, in steps; stage2_unmap() apart from its short cut. */
+void unmap_extent(struct stage2 *s2, struct extent x);
+
 /* ---- the dirty log */
 
 /* What a leaf that loses write permission to the log is marked with. */
@@ -71,9 +76,15 @@ static inline u64 protect_mark(const struct stage2 *s2, u64 d, int level)
 /* Leaf @old of @ipa is gone: if hardware had marked it, the log learns of it. */
 static inline void log_taken(struct stage2 *s2, u64 ipa, u64 old)
 {
-	if (desc_is_written(old) && s2->log.mark)
+	if (__builtin_expect(desc_is_written(old), 0) && s2->log.mark)
 		s2->log.mark(s2->log.arg, ipa >> PAGE_SHIFT);
 }
+
+/* ---- commit */
+
+/* stage2_commit() without its short cuts. */
+enum s2_result stage2_settle(struct stage2 *s2, struct table_cache *cache, ipa_t ipa,
+			     const struct s2_leaf *leaf, unsigned int owed);
 
 /* ---- split */
 

@@ -17,28 +17,46 @@ struct sweep {
 	struct tlb_gather gather;
 };
 
-/* @count entries of one table at @level. */
-static void sweep_entries(struct sweep *w, u64 *entry, u64 ipa, u64 count, int level)
+/* Counts, of @count entries, those that have all of @match. */
+static u64 count_entries(struct stage2 *s2, const u64 *entry, u64 count, u64 match)
+{
+	u64 hits = 0;
+
+	for (u64 i = 0; i < count; i++)
+		hits += (port_desc_load(s2->port, &entry[i]) & match) == match;
+	return hits;
+}
+
+/* @count entries of one table at @level lose what the sweep clears. Returns how many had it. */
+static u64 clear_entries(struct sweep *w, u64 *entry, u64 ipa, u64 count, int level)
 {
 	struct stage2 *s2 = w->s2;
-	u64 match = w->bits | DESC_VALID, hits = 0, first = count, last = 0;
+	u64 match = w->bits | DESC_VALID, clear = w->clear, hits = 0, first = 0, last = 0;
+	bool marks = w->logs && s2->hw_dirty;
 
-	for (u64 i = 0; i < count; i++) {
+	while (first < count && (port_desc_load(s2->port, &entry[first]) & match) != match)
+		first++;
+	for (u64 i = first; i < count; i++) {
 		u64 d = port_desc_load(s2->port, &entry[i]);
 
 		if ((d & match) != match)
 			continue;
-		if (w->clear)
-			bbm_restrict(s2, &entry[i], d, w->clear,
-				     w->logs ? protect_mark(s2, d, level) : 0);
+		bbm_restrict(s2, &entry[i], d, clear, marks ? protect_mark(s2, d, level) : 0);
 		hits++;
-		first = min(first, i);
 		last = i;
 	}
-	if (hits && w->clear)
+	if (hits)
 		gather_range(&w->gather, ipa + first * level_size(level),
 			     ipa + (last + 1) * level_size(level), level);
-	w->hits += hits;
+	return hits;
+}
+
+static void sweep_entries(struct sweep *w, u64 *entry, u64 ipa, u64 count, int level)
+{
+	if (w->clear)
+		w->hits += clear_entries(w, entry, ipa, count, level);
+	else
+		w->hits += count_entries(w->s2, entry, count, w->bits | DESC_VALID);
 }
 
 static u64 sweep_step(struct sweep *w, u64 from)

@@ -56,7 +56,7 @@ enum s2_recover stage2_recover(struct stage2 *s2, ipa_t ipa, const struct s2_lea
 			       unsigned int owed)
 {
 	struct s2_pos pos = walk_to(s2, ipa.v, leaf->level);
-	u64 block = desc_leaf(leaf, s2->caps->fwb);
+	u64 block = desc_leaf(s2, leaf);
 	struct agreement a;
 	u64 *table;
 

@@ -25,34 +25,53 @@ static void unmap_outsized(struct unmap *u, u64 *entry, u64 base, int level)
 	bbm_settle(s2, entry, DESC_EMPTY);
 }
 
+static void account_taken(struct stage2 *s2, u64 d, u64 pages)
+{
+	account_unmapped(s2, LEVEL_4K, desc_type(d), pages << PAGE_SHIFT);
+	stat_add(s2, STAT_unmap_leaf, pages);
+	stat_add(s2, STAT_desc_write, pages);
+}
+
+/* What is left of a leaf that is taken: nothing, or what the second pass needs. */
+static u64 left_of(struct unmap *u, u64 d)
+{
+	if (!cmo_owed_after(u->s2, d))
+		return DESC_EMPTY;
+	u->drains = true;
+	return desc_draining_leaf(d);
+}
+
 /* The entries of a level 3 table that the range meets. Pages never stick out. */
 static void unmap_pages(struct unmap *u, u64 *entry, u64 ipa, u64 count)
 {
 	struct stage2 *s2 = u->s2;
-	u64 taken[S2_TYPE_COUNT] = { 0 }, first = count, last = 0;
+	u64 *end = entry + count, *first = entry, *last;
+	u64 like = 0, taken = 0; /* pages of one type, that of @like */
+	bool drains = cmo_ever_owed_after(s2);
 
-	for (u64 i = 0; i < count; i++) {
-		u64 d = port_desc_load(s2->port, &entry[i]);
-		bool drains = cmo_owed_after(s2, d);
+	while (first < end && !desc_is_valid(port_desc_load(s2->port, first)))
+		first++;
+	if (first == end)
+		return;
+	last = first;
+	for (u64 *e = first; e < end; e++) {
+		u64 d = port_desc_load(s2->port, e);
 
 		if (!desc_is_valid(d))
 			continue;
-		log_taken(s2, ipa + (i << PAGE_SHIFT),
-			  bbm_take(s2, &entry[i], drains ? desc_draining_leaf(d) : DESC_EMPTY));
-		u->drains |= drains;
-		taken[desc_type(d)]++;
-		first = min(first, i);
-		last = i;
+		if ((d ^ like) & DESC_MEMATTR) {
+			account_taken(s2, like, taken);
+			like = d;
+			taken = 0;
+		}
+		d = bbm_take(s2, e, drains ? left_of(u, d) : DESC_EMPTY);
+		log_taken(s2, ipa + ((u64)(e - entry) << PAGE_SHIFT), d);
+		taken++;
+		last = e;
 	}
-	if (first == count)
-		return;
-	gather_range(&u->gather, ipa + (first << PAGE_SHIFT), ipa + ((last + 1) << PAGE_SHIFT),
-		     LEVEL_4K);
-	for (int t = 0; t < S2_TYPE_COUNT; t++) {
-		account_unmapped(s2, LEVEL_4K, (enum s2_type)t, taken[t] << PAGE_SHIFT);
-		stat_add(s2, STAT_unmap_leaf, taken[t]);
-		stat_add(s2, STAT_desc_write, taken[t]);
-	}
+	account_taken(s2, like, taken);
+	gather_range(&u->gather, ipa + ((u64)(first - entry) << PAGE_SHIFT),
+		     ipa + ((u64)(last - entry + 1) << PAGE_SHIFT), LEVEL_4K);
 }
 
 static void unmap_block(struct unmap *u, const struct cursor *c, u64 d)
@@ -62,12 +81,8 @@ static void unmap_block(struct unmap *u, const struct cursor *c, u64 d)
 
 	if (!extent_covers(&u->whole, base, c->level)) {
 		unmap_outsized(u, c->entry, base, c->level);
-	} else if (cmo_owed_after(s2, d)) {
-		bbm_take(s2, c->entry, desc_draining_leaf(d));
-		gather_add(&u->gather, base, c->level);
-		u->drains = true;
 	} else {
-		bbm_take(s2, c->entry, DESC_EMPTY);
+		bbm_take(s2, c->entry, left_of(u, d));
 		gather_add(&u->gather, base, c->level);
 	}
 	account_unmapped(s2, c->level, desc_type(d), level_size(c->level));
@@ -194,9 +209,30 @@ static u64 drain_step(struct unmap *u, u64 from)
 	return ev == CURSOR_END ? u->whole.end : c.ipa;
 }
 
-void stage2_unmap(struct stage2 *s2, ipa_t ipa, u64 size)
+/* One page, in a table that stays: what the host asks for most (copy on write, swapping). False: it
+ * takes more than that, and nothing was done. */
+static bool unmap_page(struct stage2 *s2, u64 ipa)
 {
-	struct unmap u = { .s2 = s2, .whole = extent_of(s2, ipa, size) };
+	struct s2_pos pos;
+	bool is_mapped, is_simple;
+
+	hold_begin(s2);
+	pos = walk_to(s2, ipa, LEVEL_4K);
+	is_mapped = desc_is_valid(pos.old);
+	is_simple = pos.level == LEVEL_4K && !cmo_owed_after(s2, pos.old);
+	if (is_mapped && is_simple) {
+		log_taken(s2, ipa, bbm_take(s2, pos.entry, DESC_EMPTY));
+		account_taken(s2, pos.old, 1);
+	}
+	hold_end(s2, 1);
+	if (is_mapped && is_simple)
+		tlb_flush_leaf(s2, ipa, LEVEL_4K);
+	return is_simple || !is_mapped;
+}
+
+void unmap_extent(struct stage2 *s2, struct extent x)
+{
+	struct unmap u = { .s2 = s2, .whole = x };
 
 	for (u64 at = u.whole.start; at < u.whole.end;) {
 		at = unmap_step(&u, at);
@@ -208,4 +244,12 @@ void stage2_unmap(struct stage2 *s2, ipa_t ipa, u64 size)
 		port_relax_point(s2->port);
 	}
 	gather_free(&u.gather, s2);
+}
+
+void stage2_unmap(struct stage2 *s2, ipa_t ipa, u64 size)
+{
+	struct extent x = extent_of(s2, ipa, size);
+
+	if (x.end - x.start != PAGE_SIZE || !unmap_page(s2, x.start))
+		unmap_extent(s2, x);
 }

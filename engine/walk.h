@@ -26,7 +26,7 @@ struct s2_pos {
 static inline struct s2_pos walk_to(const struct stage2 *s2, u64 ipa, int level)
 {
 	int l = s2->start_level;
-	unsigned int shift = level_shift(l);
+	unsigned int shift = s2->start_shift;
 	u64 *entry = s2->root + (ipa >> shift);
 	u64 d = port_desc_load(s2->port, entry);
 

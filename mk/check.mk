@@ -3,7 +3,7 @@
 # tools/run-tests runs it. `make check` runs all parts as one plan.
 CHECK := $(O)/check
 TABLES := tests/target/tests.tbl tests/target/run.tbl
-SOURCES := $(wildcard $(foreach dir,abi bench check cli engine examples examples/* host kernel kvm port/* port/*/* tests/* user \
+SOURCES := $(wildcard $(foreach dir,abi bench bench/* check cli engine examples examples/* host kernel kvm port/* port/*/* tests/* user \
 	vmm tools,$(dir)/*.[ch]))
 tab := $(shell printf '\t')
 
@@ -35,7 +35,9 @@ $(TIDY_CLI:%=$(O)/tidy/%): TIDY_FLAGS = $(CLI_FLAGS)
 $(TIDY_TARGET:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu -std=gnu11 -I. \
 	-isystem $(ARM64_INCLUDE)
 
-TIDY_ALL := $(TIDY_NATIVE) $(TIDY_KERNEL) $(TIDY_CLI) $(TIDY_TARGET)
+TIDY_BENCH := $(wildcard bench/engine/*.c)
+$(TIDY_BENCH:%=$(O)/tidy/%): TIDY_FLAGS = $(BENCH_ENGINE_FLAGS)
+TIDY_ALL := $(TIDY_BENCH) $(TIDY_NATIVE) $(TIDY_KERNEL) $(TIDY_CLI) $(TIDY_TARGET)
 $(TIDY_ALL:%=$(O)/tidy/%): $(O)/tidy/%: % .clang-tidy $(filter %.h,$(SOURCES)) $(uapi)
 	@mkdir -p $(@D)
 	$(Q)clang-tidy --quiet $< -- $(TIDY_FLAGS) 2>$@.err || { cat $@.err; exit 1; }
@@ -62,6 +64,7 @@ $(CHECK)/plan-unit: FORCE
 	$(call plan,unit/engine_threads,120,$(THREAD_TEST))
 	$(call plan,unit/scenarios,300,$(O)/native/catwalk check --subjects tests/scenario)
 	$(call plan,unit/engine_library,60,tools/check-engine $(O))
+	$(call plan,bench/engine,60,tools/bench-engine $(O))
 	$(call plan,unit/coverage,300,$(MAKE) -s O=$(O) coverage)
 	$(foreach name,$(FUZZ_NAMES),$(call plan,unit/$(name),120,tools/fuzz check $(O) 5 $(name)))
 
@@ -87,7 +90,8 @@ clang: | $(setup)
 
 # --- running them ---------------------------------------------------------------------------------
 CHECK_PARTS := static unit cli target
-check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(FUZZERS) $(O)/native/catwalk engine
+check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(FUZZERS) $(O)/native/catwalk engine \
+	$(O)/bench-engine/costs $(O)/bench-engine/events
 check-cli-needs    := $(O)/native/catwalk
 check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang port-test-image
 

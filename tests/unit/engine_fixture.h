@@ -41,6 +41,7 @@ enum { HOST_GRANULES = 8192 };
 struct fake_host {
 	u64 start, end; /* host addresses */
 	u64 pa;		/* of start */
+	u64 jump; /* from here on the memory lies a page further: it does not go on; 0: nowhere */
 	enum mem_type type;
 	enum mem_reach reach;
 	enum mem_owner owner;
@@ -82,7 +83,8 @@ static int host_leaf(void *host, hva_t hva, struct host_leaf *out)
 	if (!h->present[i])
 		return ERR_NOENT;
 	*out = (struct host_leaf){
-		.pa = PA(h->pa + (hva.v - h->start)),
+		.pa = PA(h->pa + (hva.v - h->start) +
+			 (h->jump && hva.v >= h->jump ? PAGE_SIZE : 0)),
 		.type = h->type,
 		.reach = h->reach,
 		.owner = h->owner,

@@ -177,6 +177,93 @@ static void m13_prefault_maps_nothing_that_is_being_invalidated(void **state)
 	fx_delete(f);
 }
 
+/* ---- runs of leaves */
+
+static void populate(struct fx *f, u64 pages)
+{
+	for (u64 i = 0; i < pages; i++)
+		f->host.present[i] = 1;
+}
+
+static void m9_leaves_that_follow_each_other_are_mapped_in_one_step(void **state)
+{
+	struct fx *f = begin(1200 * PAGE_SIZE);
+	u64 publishes = machine_counts(f->p)->dsb;
+	struct prefault_result r;
+
+	(void)state;
+	populate(f, 1100);
+	r = go(f, PAGE_SIZE, 1150 * PAGE_SIZE, PREFAULT_PRESENT);
+	assert_int_equal(r.error, ERR_OK);
+	assert_int_equal(r.done, 1150 * PAGE_SIZE);
+	assert_int_equal(r.skipped, 51 * PAGE_SIZE);
+	assert_int_equal(mapped(f), 1099 * PAGE_SIZE);
+	assert_int_equal(fx_stat(f, STAT_install), 1099);
+	assert_int_equal(fx_stat(f, STAT_limit_host), 1099);
+	/* Not one for each page. */
+	assert_true(machine_counts(f->p)->dsb - publishes < 32);
+	fx_check_stats(f);
+	fx_delete(f);
+}
+
+static void m9_a_run_ends_where_range_and_slot_end(void **state)
+{
+	struct fx *f = begin(8 * PAGE_SIZE);
+
+	(void)state;
+	populate(f, 16);
+	assert_int_equal(go(f, 0, 3 * PAGE_SIZE, PREFAULT_PRESENT).done, 3 * PAGE_SIZE);
+	assert_int_equal(mapped(f), 3 * PAGE_SIZE);
+	assert_int_equal(guest_mem_prefault(&f->m, IPA(FX_IPA), 16 * PAGE_SIZE).done,
+			 8 * PAGE_SIZE);
+	assert_int_equal(mapped(f), 8 * PAGE_SIZE);
+	fx_delete(f);
+}
+
+static void m9_a_run_ends_where_the_host_does_not_go_on(void **state)
+{
+	struct fx *f = begin(16 * PAGE_SIZE);
+	struct s2_leaf leaf;
+
+	(void)state;
+	populate(f, 16);
+	f->host.jump = FX_HVA + 5 * PAGE_SIZE; /* other memory follows */
+	for (u64 i = 0; i < 16; i++)
+		f->host.writable[i] = i != 9;
+	assert_int_equal(go(f, 0, 16 * PAGE_SIZE, PREFAULT_PRESENT).done, 16 * PAGE_SIZE);
+	for (u64 i = 0; i < 16; i++) {
+		u64 pa = f->host.pa + (i < 5 ? i : i + 1) * PAGE_SIZE;
+
+		assert_true(stage2_lookup(&f->m.s2, IPA(FX_IPA + i * PAGE_SIZE), &leaf));
+		assert_int_equal(leaf.pa.v, pa);
+		assert_int_equal(leaf.perms & S2_W, i == 9 ? 0 : S2_W);
+	}
+	fx_check_stats(f);
+	fx_delete(f);
+}
+
+static void m13_a_run_maps_nothing_that_is_being_invalidated(void **state)
+{
+	struct fx *f = begin(4 * PAGE_SIZE);
+	struct open_range range = { f, HVA(FX_HVA + 2 * PAGE_SIZE), HVA(FX_HVA + 3 * PAGE_SIZE) };
+	struct prefault_result r;
+	struct s2_leaf leaf;
+
+	(void)state;
+	populate(f, 4);
+	f->host.after_leaf = open_range;
+	f->host.after_leaf_arg = &range;
+	r = go(f, 0, 4 * PAGE_SIZE, PREFAULT_PRESENT);
+	assert_int_equal(r.error, ERR_AGAIN);
+	assert_int_equal(r.done, 2 * PAGE_SIZE);
+	assert_false(stage2_lookup(&f->m.s2, IPA(FX_IPA + 2 * PAGE_SIZE), &leaf));
+	guest_mem_invalidate_end(&f->m, range.start, range.end);
+	r = go(f, 2 * PAGE_SIZE, 2 * PAGE_SIZE, PREFAULT_PRESENT);
+	assert_int_equal(r.error, ERR_OK);
+	assert_int_equal(mapped(f), 4 * PAGE_SIZE);
+	fx_delete(f);
+}
+
 static void m9_a_span_must_lie_in_the_slot(void **state)
 {
 	static const struct slot_span bad[] = {
@@ -214,6 +301,10 @@ int main(void)
 		cmocka_unit_test(m9_prefault_stops_and_is_resumed_where_it_stopped),
 		cmocka_unit_test(m9_a_host_that_keeps_changing_is_not_counted_as_done),
 		cmocka_unit_test(m13_prefault_maps_nothing_that_is_being_invalidated),
+		cmocka_unit_test(m9_leaves_that_follow_each_other_are_mapped_in_one_step),
+		cmocka_unit_test(m9_a_run_ends_where_range_and_slot_end),
+		cmocka_unit_test(m9_a_run_ends_where_the_host_does_not_go_on),
+		cmocka_unit_test(m13_a_run_maps_nothing_that_is_being_invalidated),
 		cmocka_unit_test(m9_a_span_must_lie_in_the_slot),
 	};
 

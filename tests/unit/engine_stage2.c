@@ -95,6 +95,172 @@ static void ipa_sizes_out_of_range_are_refused(void **state)
 	fx_delete(f);
 }
 
+/* ---- runs of leaves */
+
+static struct s2_map run_of(u64 ipa, u64 offset, u64 size, s8 level)
+{
+	return (struct s2_map){
+		.ipa = IPA(ipa),
+		.size = size,
+		.leaf = { PA(ram.v + offset), S2_NORMAL, S2_R | S2_W, level, true },
+	};
+}
+
+/* Every leaf of @map is there, with its own address. */
+static void expect_run(struct fx *f, const struct s2_map *map)
+{
+	u64 step = level_size(map->leaf.level);
+
+	for (u64 at = 0; at < map->size; at += step) {
+		struct s2_leaf leaf;
+
+		assert_true(stage2_lookup(&f->m.s2, IPA(map->ipa.v + at), &leaf));
+		assert_int_equal(leaf.pa.v, map->leaf.pa.v + at);
+		assert_int_equal(leaf.level, map->leaf.level);
+		assert_int_equal(leaf.perms, map->leaf.perms);
+	}
+	assert_false(is_mapped(f, map->ipa.v - 1));
+	assert_false(is_mapped(f, map->ipa.v + map->size));
+}
+
+static void a_run_is_mapped_by_one_write_a_leaf(void **state)
+{
+	static const s8 levels[] = { LEVEL_4K, LEVEL_2M };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		struct fx *f = begin(&caps_fwb, 40);
+		u64 leaf = level_size(levels[i]), base = FX_IPA + 100 * leaf;
+		struct s2_map map = run_of(base, 100 * leaf, 700 * leaf, levels[i]);
+		u64 writes = machine_counts(f->p)->desc_writes, tables;
+		struct s2_map_result r;
+
+		if (levels[i] == LEVEL_2M)
+			map.size = 300 * leaf;
+		tables = stage2_count_tables(&f->m.s2);
+		r = stage2_map_range(&f->m.s2, &map);
+		assert_int_equal(r.error, ERR_OK);
+		assert_int_equal(r.done, map.size);
+		assert_int_equal(r.installed, map.size / leaf);
+		tables = stage2_count_tables(&f->m.s2) - tables;
+		assert_int_equal(machine_counts(f->p)->desc_writes - writes,
+				 map.size / leaf + tables);
+		expect_run(f, &map);
+		fx_check_stats(f);
+		fx_delete(f);
+	}
+}
+
+/* What stands in a run's way is settled as a fault would: kept, relaxed, replaced, split. */
+static void a_run_settles_with_what_is_there(void **state)
+{
+	struct fx *f = begin(&caps_fwb, 40);
+	struct s2_map run = run_of(FX_IPA, 0, 4 * SZ_2M, LEVEL_4K);
+	struct s2_map_result r;
+
+	(void)state;
+	map(f, FX_IPA + 7 * PAGE_SIZE, 7 * PAGE_SIZE, LEVEL_4K, S2_R | S2_W, S2_NORMAL);
+	map(f, FX_IPA + 8 * PAGE_SIZE, 8 * PAGE_SIZE, LEVEL_4K, S2_R, S2_NORMAL);
+	map(f, FX_IPA + 9 * PAGE_SIZE, SZ_1G, LEVEL_4K, S2_R, S2_NORMAL);
+	map(f, FX_IPA + SZ_2M, SZ_2M, LEVEL_2M, S2_R, S2_NORMAL);
+	map(f, FX_IPA + 2 * SZ_2M, SZ_1G, LEVEL_2M, S2_R, S2_NORMAL);
+	r = stage2_map_range(&f->m.s2, &run);
+	assert_int_equal(r.error, ERR_OK);
+	assert_int_equal(r.done, run.size);
+	assert_int_equal(r.installed, 3 * 512 - 3);
+	expect_run(f, &run);
+	fx_check_stats(f);
+	fx_delete(f);
+}
+
+static void a_run_stops_at_a_table_where_a_block_is_to_be(void **state)
+{
+	struct fx *f = begin(&caps_fwb, 40);
+	struct s2_map run = run_of(FX_IPA, 0, 3 * SZ_2M, LEVEL_2M);
+	struct s2_map_result r;
+
+	(void)state;
+	map(f, FX_IPA + SZ_2M + PAGE_SIZE, SZ_2M + PAGE_SIZE, LEVEL_4K, S2_R, S2_NORMAL);
+	r = stage2_map_range(&f->m.s2, &run);
+	assert_int_equal(r.error, ERR_AGAIN);
+	assert_int_equal(r.why, S2_NEEDS_COLLAPSE);
+	assert_int_equal(r.done, SZ_2M);
+	assert_false(is_mapped(f, FX_IPA + 2 * SZ_2M));
+	fx_check_stats(f);
+	fx_delete(f);
+}
+
+static bool is_stale_behind(void *arg, ipa_t ipa, u64 size)
+{
+	return ipa.v + size > FX_IPA && ipa.v >= *(u64 *)arg;
+}
+
+static void a_run_asks_in_every_step_whether_it_is_stale(void **state)
+{
+	struct fx *f = begin(&caps_fwb, 40);
+	struct s2_map run = run_of(FX_IPA, 0, 1024 * PAGE_SIZE, LEVEL_4K);
+	u64 limit = FX_IPA + 300 * PAGE_SIZE;
+	struct s2_map_result r;
+
+	(void)state;
+	f->m.s2.step = 64;
+	run.is_stale = is_stale_behind;
+	run.arg = &limit;
+	r = stage2_map_range(&f->m.s2, &run);
+	assert_int_equal(r.error, ERR_AGAIN);
+	assert_int_equal(r.why, S2_RACED);
+	assert_int_equal(r.done, 320 * PAGE_SIZE);
+	assert_true(is_mapped(f, FX_IPA + 319 * PAGE_SIZE));
+	assert_false(is_mapped(f, FX_IPA + 320 * PAGE_SIZE));
+	/* It goes on from there. */
+	limit = ~0UL;
+	run = run_of(FX_IPA + r.done, r.done, run.size - r.done, LEVEL_4K);
+	assert_int_equal(stage2_map_range(&f->m.s2, &run).error, ERR_OK);
+	run = run_of(FX_IPA, 0, 1024 * PAGE_SIZE, LEVEL_4K);
+	expect_run(f, &run);
+	fx_check_stats(f);
+	fx_delete(f);
+}
+
+static void m2_a_run_pays_what_it_owes_before_it_is_there(void **state)
+{
+	struct fx *f = begin(&caps_plain, 40);
+	struct s2_map run = run_of(FX_IPA, 0, 600 * PAGE_SIZE, LEVEL_4K);
+
+	(void)state;
+	run.owed = CMO_DCACHE | CMO_ICACHE;
+	machine_host_writes(f->p, ram, run.size);
+	assert_int_equal(stage2_map_range(&f->m.s2, &run).error, ERR_OK);
+	assert_int_equal(fx_stat(f, STAT_dcache_bytes), 600 * PAGE_SIZE);
+	assert_int_equal(fx_stat(f, STAT_icache_bytes), 600 * PAGE_SIZE);
+	stage2_unmap(&f->m.s2, run.ipa, run.size);
+	machine_host_takes(f->p, ram, run.size);
+	fx_delete(f);
+}
+
+static void a_run_without_memory_keeps_what_it_did(void **state)
+{
+	(void)state;
+	for (u64 n = 1;; n++) {
+		struct fx *f = begin(&caps_fwb, 40);
+		struct s2_map run = run_of(FX_IPA, 0, 1024 * PAGE_SIZE, LEVEL_4K);
+		struct s2_map_result r;
+
+		machine_fail_alloc(f->p, n);
+		r = stage2_map_range(&f->m.s2, &run);
+		machine_fail_alloc(f->p, 0);
+		assert_int_equal(r.done, r.installed * PAGE_SIZE);
+		assert_int_equal(r.error, r.done == run.size ? ERR_OK : ERR_NOMEM);
+		run.size = r.done;
+		if (r.done)
+			expect_run(f, &run);
+		fx_check_stats(f);
+		fx_delete(f);
+		if (!r.error)
+			break;
+	}
+}
+
 static void unmap_range(const struct port_caps *caps)
 {
 	struct fx *f = begin(caps, 40);
@@ -591,6 +757,12 @@ int main(void)
 		cmocka_unit_test(a_page_is_mapped_by_one_descriptor_write),
 		cmocka_unit_test(every_ipa_size_maps_its_first_and_last_page),
 		cmocka_unit_test(ipa_sizes_out_of_range_are_refused),
+		cmocka_unit_test(a_run_is_mapped_by_one_write_a_leaf),
+		cmocka_unit_test(a_run_settles_with_what_is_there),
+		cmocka_unit_test(a_run_stops_at_a_table_where_a_block_is_to_be),
+		cmocka_unit_test(a_run_asks_in_every_step_whether_it_is_stale),
+		cmocka_unit_test(m2_a_run_pays_what_it_owes_before_it_is_there),
+		cmocka_unit_test(a_run_without_memory_keeps_what_it_did),
 		cmocka_unit_test(unmapping_takes_exactly_the_range_in_bounded_steps),
 		cmocka_unit_test(unmapping_a_gigabyte_costs_one_range_tlbi),
 		cmocka_unit_test(without_range_tlbi_a_large_range_costs_one_vmid_tlbi),
