@@ -123,7 +123,7 @@ static void compare_end(struct world *w, char *before, int error)
 
 	free(before);
 	free(after);
-	if (differs || (error && w->sabotage == SABOTAGE_CHANGE_REFUSED))
+	if (differs)
 		machine_stop(w->port, "M18: a call that was refused (%s) changed something",
 			     err_name(error));
 }
@@ -229,7 +229,7 @@ static void slot_record(struct world *w, struct wvm *v, const struct slot_reques
 	s->r = *r;
 	s->used = r->size != 0;
 	if (logs && !logged)
-		oracle_start_log(w, s);
+		oracle_start_log(w, s, v->m.policy.dirty_initially);
 }
 
 static int slot_change(struct world *w, struct wvm *v, const struct slot_request *r)
@@ -275,6 +275,8 @@ struct world_result world_slot(struct world *w, unsigned int vm, const struct sl
 	result.error = slot_change(w, v, r);
 	if (result.error)
 		result.outcome.why = v->m.refusal.why;
+	if (result.error && w->sabotage == SABOTAGE_CHANGE_REFUSED)
+		guest_mem_unmap_all(&v->m);
 	compare_end(w, state, result.error);
 	stage_mutex_unlock(w->stage, &v->slots_lock);
 	vm_unuse(v);
@@ -293,8 +295,11 @@ static u64 bits_in(const u64 *words, u64 count)
 	return n;
 }
 
-static void sabotage_log(struct world *w, u64 *words)
+/* In what user space was given, which is the slot's own copy. */
+static void sabotage_log(struct world *w, struct wvm *v, u32 slot)
 {
+	u64 *words = slot_by_id(&v->m.slots, slot)->dirty_copy;
+
 	if (w->sabotage == SABOTAGE_LOSE_DIRTY)
 		words[0] &= words[0] - 1;
 	if (w->sabotage == SABOTAGE_MARK_DIRTY)
@@ -317,13 +322,9 @@ struct world_result world_dirty_get(struct world *w, unsigned int vm, u32 slot)
 	began = w->clock;
 	r.error = dirty_log_get(&v->m, slot, &log);
 	if (!r.error) {
-		u64 *words = world_must(calloc(log.count, sizeof(*words)));
-
-		memcpy(words, log.words, log.count * sizeof(*words));
-		sabotage_log(w, words);
-		r.count = bits_in(words, log.count);
-		oracle_told(w, &v->slot[slot], words, began, v->m.policy.dirty_protect);
-		free(words);
+		sabotage_log(w, v, slot);
+		r.count = bits_in(log.words, log.count);
+		oracle_told(w, &v->slot[slot], log.words, began, v->m.policy.dirty_protect);
 	}
 	stage_mutex_unlock(w->stage, &v->slots_lock);
 	vm_unuse(v);

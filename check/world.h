@@ -120,7 +120,7 @@ enum world_sabotage {
 	SABOTAGE_MARK_DIRTY,	 /* user space is told of a page that nobody wrote */
 	SABOTAGE_CHANGE_REFUSED, /* a refused call changes something */
 	SABOTAGE_LEAK,		 /* a VM's end forgets an allocation */
-	SABOTAGE_OLD_CONTENTS,	 /* a new page keeps what its former owner left */
+	SABOTAGE_OLD_CONTENTS,	 /* a new page is cleared past the caches, which keep what was */
 	SABOTAGE_NO_CLEAN,	 /* the VMM does not clean what it writes for an uncached reader */
 };
 void world_misbehave(struct world *w, enum world_sabotage how);

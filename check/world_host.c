@@ -110,10 +110,12 @@ static void page_cmo(struct world *w, u64 pa, enum machine_cmo op)
 /* A new owner gets zeroes. Memory out of reach is the device's: it is not cleared. */
 static void page_clear(struct world *w, const struct mapping *m, const struct leaf *l)
 {
-	if (m->conf.reach == REACH_NONE || w->sabotage == SABOTAGE_OLD_CONTENTS)
+	enum machine_attr attr = w->sabotage == SABOTAGE_OLD_CONTENTS ? ATTR_NC : ATTR_WB;
+
+	if (m->conf.reach == REACH_NONE)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(looked_at); i++)
-		(void)machine_line_write(w->port, PA(l->pa + looked_at[i]), ATTR_WB);
+		(void)machine_line_write(w->port, PA(l->pa + looked_at[i]), attr);
 	if (l->type != MEM_WB)
 		page_cmo(w, l->pa, CMO_CLEAN_INVAL);
 	machine_hand_over(w->port, PA(l->pa), PAGE_SIZE, m->name);

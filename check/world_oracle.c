@@ -173,13 +173,15 @@ void oracle_guest_access(void *arg, const struct machine_used *u)
 
 /* ---- the dirty log */
 
-void oracle_start_log(struct world *w, struct wslot *s)
+void oracle_start_log(struct world *w, struct wslot *s, enum slot_initially initially)
 {
+	bool unmarked = initially == SLOT_DIRTY_CLEAR && sequential(w) && !w->config.caps.hw_dbm;
+
 	s->pages = s->r.size >> PAGE_SHIFT;
 	s->written = world_must(calloc(s->pages, sizeof(*s->written)));
 	s->marked = world_must(calloc(s->pages, sizeof(*s->marked)));
-	/* A log may begin with all pages marked, and slots may log from their creation. */
-	for (u64 i = 0; i < s->pages; i++)
+	/* A log may begin with all pages marked, and hardware or others may just be writing. */
+	for (u64 i = 0; !unmarked && i < s->pages; i++)
 		s->marked[i] = ++w->clock;
 }
 

@@ -128,7 +128,7 @@ void oracle_forget_log(struct wslot *s);
 void oracle_log_begins(struct wslot *s);
 /* A slot changed while guests ran: any page may have got a mark under the slot as it was. */
 void oracle_marks_unknown(struct world *w, struct wslot *s);
-void oracle_start_log(struct world *w, struct wslot *s);
+void oracle_start_log(struct world *w, struct wslot *s, enum slot_initially initially);
 /* Is anything mapped at @hva's page in any VM now? */
 bool oracle_is_mapped(struct world *w, u64 hva);
 enum s2_type oracle_type(const struct world *w, const struct leaf *leaf, const struct mapping *map,
