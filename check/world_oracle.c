@@ -148,6 +148,7 @@ void oracle_guest_access(void *arg, const struct machine_used *u)
 	struct wvm *v = vm_of_vttbr(w, u->vttbr);
 	const struct claim c = { u->ipa.v, u->pa.v, u->op, u->type };
 	const char *why = "M13: the guest reaches memory where it has no slot";
+	const struct leaf *leaf;
 	struct wslot *s;
 
 	if (!v)
@@ -164,10 +165,9 @@ void oracle_guest_access(void *arg, const struct machine_used *u)
 					       : "fetch",
 		       (unsigned long)u->ipa.v, (unsigned long)u->pa.v,
 		       u->stale ? ", by a stale translation" : "");
-	if (u->op == MACHINE_WRITE && u->type == MACHINE_WB)
-		note_write(w, s, u->ipa.v);
-	else if (u->op == MACHINE_WRITE && s && s->written &&
-		 host_leaf_at(w, hva_of(s, u->ipa.v))->type == MEM_WB)
+	/* A page is logged for what stage 2 says of it, whatever stage 1 makes of that. */
+	leaf = s ? host_leaf_at(w, hva_of(s, u->ipa.v)) : NULL;
+	if (u->op == MACHINE_WRITE && (u->type == MACHINE_WB || (leaf && leaf->type == MEM_WB)))
 		note_write(w, s, u->ipa.v);
 }
 
