@@ -219,6 +219,8 @@ struct fault_plan decide_fault(const struct decide_req *req, const struct slot_v
 
 	if (a->verdict != VERDICT_MAP)
 		return refuse(a->verdict, a->why, req);
+	if (req->is_walk && a->type == S2_DEVICE)
+		return refuse(VERDICT_INJECT_SEA, WHY_WALK_DEVICE, req);
 	if (req->access == MEM_WRITE && !leaf->writable)
 		return refuse(VERDICT_REFUSE, WHY_NOT_WRITABLE, req);
 

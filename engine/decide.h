@@ -18,6 +18,7 @@ struct decide_req {
 	ipa_t ipa;
 	enum mem_access access;
 	bool is_cmo;   /* cache maintenance: a refusal is skipped (M12) */
+	bool is_walk;  /* by a stage-1 walk, which Device memory does not allow (HCR_EL2.PTW) */
 	bool hw_dirty; /* hardware may mark pages as written (M17) */
 	s8 top_level;  /* the largest block the tables can hold */
 };

@@ -101,6 +101,7 @@ static inline struct decide_req decide_req_of(const struct fault_req *req,
 		.ipa = req->ipa,
 		.access = req->access,
 		.is_cmo = req->is_cmo,
+		.is_walk = req->is_walk,
 		.hw_dirty = vm->hw_dirty,
 		.top_level = vm->top_level,
 	};

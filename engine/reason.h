@@ -19,6 +19,7 @@
 	X(NC_OWNER, 5, "the owner allows any uncached type: Normal non-cacheable")                 \
 	X(DEVICE, 5, "the owner did not allow Normal non-cacheable: Device-nGnRE")                 \
 	X(FETCH_UNCACHED, 5, "instruction fetch from memory that is not write-back")               \
+	X(WALK_DEVICE, 5, "stage-1 table in memory mapped Device: external abort injected")        \
 	X(TLB_CONFLICT, 6, "a TLB held one address in two sizes: flushed, and retried")            \
 	X(NO_VMA, 8, "no host mapping behind the slot at this address")                            \
 	X(NOT_WRITABLE, 8, "write to a writable slot whose host mapping cannot be written")        \

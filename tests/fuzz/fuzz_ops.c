@@ -85,15 +85,6 @@ static struct hva_span any_span(struct input *in)
 /* ---- operations; @vcpu is the actor's own */
 typedef void op_fn(struct input *in, unsigned int vcpu);
 
-/* Guests keep their stage-1 tables in the last mapping, which stays write-back: those in Device
- * memory are a known defect (docs/caveats.md). */
-enum { TABLES_MAP = MAPS - 1 };
-
-static ipa_t any_table(struct input *in)
-{
-	return IPA(IPA_BASE + TABLES_MAP * MAP_SIZE + take(in) * PAGE_SIZE);
-}
-
 static struct machine_guest_op guest_op(struct input *in)
 {
 	struct machine_guest_op op = { .ipa = any_ipa(in) };
@@ -102,7 +93,7 @@ static struct machine_guest_op guest_op(struct input *in)
 	op.op = (enum machine_op)(what % 3);
 	op.s1 = what & 0x10 ? S1_WB : S1_OFF;
 	if (op.s1 != S1_OFF && (what & 0x20))
-		op.table[0] = any_table(in);
+		op.table[0] = any_ipa(in);
 	op.updates_af = op.table[0].v && (what & 0x40);
 	return op;
 }
@@ -139,8 +130,6 @@ static void op_slot(struct input *in, unsigned int vcpu)
 	};
 
 	(void)vcpu;
-	if (r.ipa.v + r.size > IPA_BASE + TABLES_MAP * MAP_SIZE)
-		return;
 	r.flags = (what & 1 ? SLOT_LOG_DIRTY : 0) | (what & 2 ? SLOT_READONLY : 0) |
 		  (what & 4 ? SLOT_WRITE_BACK : 0);
 	(void)world_slot(world, what & 16 ? 1 : 0, &r);
@@ -215,9 +204,7 @@ static void op_retype(struct input *in, unsigned int vcpu)
 	struct hva_span s = any_span(in);
 
 	(void)vcpu;
-	if (s.hva.v < HVA_BASE + TABLES_MAP * MAP_SIZE)
-		(void)world_host_retype(world, s.hva, s.size,
-					(enum mem_type)(take(in) % MEM_TYPE_COUNT));
+	(void)world_host_retype(world, s.hva, s.size, (enum mem_type)(take(in) % MEM_TYPE_COUNT));
 }
 
 static void op_migrate(struct input *in, unsigned int vcpu)
@@ -309,7 +296,7 @@ static struct world_config config_of(u8 byte)
 static void make_map(unsigned int i, u8 what)
 {
 	static const char *const names[MAPS] = { "a", "b", "c", "d" };
-	bool is_special = (what & 0x40) && i != TABLES_MAP;
+	bool is_special = what & 0x40;
 	struct host_map m = {
 		.hva = HVA(HVA_BASE + i * MAP_SIZE),
 		.size = MAP_SIZE,

@@ -12,7 +12,7 @@ struct facts {
 	bool fwb, dic;
 	enum mem_access access;
 	u32 flags; /* of the slot */
-	bool logging, writable, cmo;
+	bool logging, writable, cmo, walk;
 };
 
 #define EACH(var, count) for (int var = 0; var < (count); var++)
@@ -26,7 +26,7 @@ static u64 for_each(void (*check)(const struct facts *f))
 	EACH(owner, OWNER_COUNT)
 	EACH(cpu, 4)
 	EACH(access, MEM_ACCESS_COUNT)
-	EACH(bits, 32)
+	EACH(bits, 64)
 	{
 		struct facts f = {
 			.type = (enum mem_type)type,
@@ -39,6 +39,7 @@ static u64 for_each(void (*check)(const struct facts *f))
 			.logging = bits & 4,
 			.writable = bits & 8,
 			.cmo = bits & 16,
+			.walk = bits & 32,
 		};
 
 		check(&f);
@@ -81,6 +82,7 @@ static struct fault_plan decide(const struct facts *f)
 		.ipa = IPA(0x40000000),
 		.access = f->access,
 		.is_cmo = f->cmo,
+		.is_walk = f->walk,
 		.top_level = LEVEL_1G,
 	};
 	struct slot_view slot = slot_of(f);
@@ -107,9 +109,19 @@ static bool m4_refuses(const struct facts *f)
 	return f->type == MEM_WB && f->reach == REACH_NONE && !f->fwb;
 }
 
+static bool is_device(const struct facts *f)
+{
+	bool nc = f->owner == OWNER_ANY_UNCACHED || (f->type == MEM_NC && f->reach == REACH_ALIAS);
+
+	return is_uncached(f) && !nc;
+}
+
+/* A fetch from what is not write-back; a stage-1 table in Device memory (HCR_EL2.PTW). */
 static bool m5_injects(const struct facts *f)
 {
-	return is_uncached(f) && f->access == MEM_EXEC && !m10_refuses(f);
+	bool fetches = is_uncached(f) && f->access == MEM_EXEC;
+
+	return (fetches || (is_device(f) && f->walk)) && !m10_refuses(f);
 }
 
 static bool m8_refuses(const struct facts *f)
@@ -132,6 +144,7 @@ static void check_verdict(const struct facts *f)
 		assert_int_equal(plan.verdict, VERDICT_SKIP);
 	} else if (m5_injects(f)) {
 		assert_int_equal(plan.verdict, VERDICT_INJECT_SEA);
+		assert_int_equal(reason_rule(plan.why), 5);
 	} else {
 		assert_int_equal(plan.verdict, VERDICT_REFUSE);
 	}
@@ -144,7 +157,7 @@ static void every_combination_has_the_verdict_of_the_rules(void **state)
 
 	(void)state;
 	print_message("decide: %lu combinations\n", (unsigned long)n);
-	assert_int_equal(n, 3 * 2 * 2 * 4 * 3 * 32);
+	assert_int_equal(n, 3 * 2 * 2 * 4 * 3 * 64);
 }
 
 static void check_m2_m3(const struct facts *f)
@@ -190,12 +203,10 @@ static void m4_unreachable_write_back_without_fwb_is_refused(void **state)
 static void check_m5(const struct facts *f)
 {
 	struct fault_plan plan = decide(f);
-	bool nc;
 
 	if (!maps(f) || !is_uncached(f))
 		return;
-	nc = f->owner == OWNER_ANY_UNCACHED || (f->type == MEM_NC && f->reach == REACH_ALIAS);
-	assert_int_equal(plan.type, nc ? S2_NORMAL_NC : S2_DEVICE);
+	assert_int_equal(plan.type, is_device(f) ? S2_DEVICE : S2_NORMAL_NC);
 	assert_int_equal(plan.perms & S2_X, 0);
 	/* The linear alias is cleaned, FWB or not. */
 	assert_int_equal(plan.owed, f->reach == REACH_ALIAS ? CMO_DCACHE : 0);
@@ -385,7 +396,7 @@ static void check_m7(const struct facts *f)
 	bool kept = !create(f, KNOWN, KNOWN).error;
 	bool log_refuses = f->logging && f->type != MEM_WB;
 
-	if (f->cmo || f->access != MEM_READ)
+	if (f->cmo || f->walk || f->access != MEM_READ)
 		return;
 	/* What creation refuses no read fault maps; what it keeps a read fault maps. */
 	if (!log_refuses)

@@ -247,15 +247,32 @@ static bool breaks_guarantee(const struct combo *c)
 	       !cannot_be_cleaned(c);
 }
 
+static enum s2_type type_in_words(const struct combo *c)
+{
+	const struct host_leaf *l = &c->f.host.leaf;
+
+	if (is_wb(c))
+		return S2_NORMAL;
+	if (l->owner == OWNER_ANY_UNCACHED || (l->type == MEM_NC && l->reach == REACH_ALIAS))
+		return S2_NORMAL_NC;
+	return S2_DEVICE;
+}
+
 static bool fetches_uncached(const struct combo *c)
 {
 	return c->f.req.access == MEM_EXEC && !is_wb(c) && !breaks_guarantee(c);
 }
 
+/* With HCR_EL2.PTW = 1 the CPU does not. */
+static bool walks_device(const struct combo *c)
+{
+	return c->f.req.is_walk && type_in_words(c) == S2_DEVICE && !breaks_guarantee(c);
+}
+
 static bool writes_read_only(const struct combo *c)
 {
 	return c->f.req.access == MEM_WRITE && !c->f.host.leaf.writable && !cannot_be_cleaned(c) &&
-	       !breaks_guarantee(c);
+	       !breaks_guarantee(c) && !walks_device(c);
 }
 
 static bool is_refused(const struct combo *c)
@@ -265,7 +282,7 @@ static bool is_refused(const struct combo *c)
 
 static bool maps(const struct combo *c)
 {
-	return has_leaf(c) && !is_refused(c) && !fetches_uncached(c);
+	return has_leaf(c) && !is_refused(c) && !fetches_uncached(c) && !walks_device(c);
 }
 
 static bool m6_tlb_conflict(const struct combo *c)
@@ -382,6 +399,14 @@ static bool m5_fetch(const struct combo *c)
 {
 	return has_leaf(c) && fetches_uncached(c);
 }
+static bool m5_walk(const struct combo *c)
+{
+	return has_leaf(c) && walks_device(c) && !c->f.req.is_fetch;
+}
+static bool m5_walk_of_fetch(const struct combo *c)
+{
+	return has_leaf(c) && walks_device(c) && c->f.req.is_fetch;
+}
 static bool m17_unlogged(const struct combo *c)
 {
 	return maps(c) && c->f.slot->logging && !is_wb(c);
@@ -438,6 +463,9 @@ static const struct rule {
 	{ "M10", m10, 10, ANSWER_EXIT, OUTCOME_MEMORY_FAULT, NO_ABORT, ERR_FAULT },
 	{ "M8", m8, 8, ANSWER_EXIT, OUTCOME_MEMORY_FAULT, NO_ABORT, ERR_FAULT },
 	{ "M5 fetch", m5_fetch, 5, ANSWER_INJECT, OUTCOME_INJECT, INJECT_SEA_FETCH, 0 },
+	{ "M5 walk", m5_walk, 5, ANSWER_INJECT, OUTCOME_INJECT, INJECT_SEA_DATA, 0 },
+	{ "M5 walk of a fetch", m5_walk_of_fetch, 5, ANSWER_INJECT, OUTCOME_INJECT,
+	  INJECT_SEA_FETCH, 0 },
 	{ "M17", m17_unlogged, 17, ANSWER_MAP, OUTCOME_RESUME, NO_ABORT, 0 },
 	{ "M2", m2, 2, ANSWER_MAP, OUTCOME_RESUME, NO_ABORT, 0 },
 	{ "M3", m3, 3, ANSWER_MAP, OUTCOME_RESUME, NO_ABORT, 0 },
@@ -494,17 +522,6 @@ static void every_combination_has_exactly_one_answer(void **state)
 }
 
 /* ---- what a mapping is */
-
-static enum s2_type type_in_words(const struct combo *c)
-{
-	const struct host_leaf *l = &c->f.host.leaf;
-
-	if (is_wb(c))
-		return S2_NORMAL;
-	if (l->owner == OWNER_ANY_UNCACHED || (l->type == MEM_NC && l->reach == REACH_ALIAS))
-		return S2_NORMAL_NC;
-	return S2_DEVICE;
-}
 
 static u8 perms_in_words(const struct combo *c)
 {

@@ -981,6 +981,32 @@ static void m15_page_tables_may_lie_in_a_read_only_slot(void **state)
 	fx_delete(f);
 }
 
+/* HCR_EL2.PTW = 1: each walk of a table in Device memory is a permission fault, for ever. */
+static void m5_a_walk_in_device_memory_is_aborted(void **state)
+{
+	struct fx *f = fx_new(&caps_fwb, 40);
+	struct machine_guest_op op = { .ipa = IPA(FX_IPA + 8 * PAGE_SIZE),
+				       .s1 = S1_WB,
+				       .table = { IPA(FX_IPA) } };
+	struct machine_guest_result r;
+	struct fault_outcome o;
+
+	(void)state;
+	f->host.type = MEM_DEVICE;
+	f->host.reach = REACH_NONE;
+	f->host.special = true;
+	assert_int_equal(fx_slot(f, 0, 0, FX_IPA, 4 * MIB, FX_HVA), ERR_OK);
+	guest_touch(f, FX_IPA, MACHINE_READ); /* mapped, so that only the walk is in the way */
+	r = machine_guest(f->p, &op);
+	assert_int_equal(r.access.fault, MF_PERMISSION);
+	assert_true(r.on_walk);
+	o = fault(f, ESR_DABT | ESR_WALK | 0x0f, FX_IPA);
+	assert_int_equal(o.kind, OUTCOME_INJECT);
+	assert_true(o.inject_on_walk);
+	assert_int_equal(o.why, WHY_WALK_DEVICE);
+	fx_delete(f);
+}
+
 static void host_errors_have_their_outcome(void **state)
 {
 	static const struct {
@@ -1218,6 +1244,7 @@ int main(void)
 		cmocka_unit_test(m17_eager_split_leaves_no_block_to_split_at_a_fault),
 		cmocka_unit_test(m17_no_write_is_lost_between_get_and_flush),
 		cmocka_unit_test(m15_outcomes_outside_memory),
+		cmocka_unit_test(m5_a_walk_in_device_memory_is_aborted),
 		cmocka_unit_test(m15_page_tables_may_lie_in_a_read_only_slot),
 		cmocka_unit_test(host_errors_have_their_outcome),
 		cmocka_unit_test(a_fault_without_memory_is_an_error_and_can_be_repeated),

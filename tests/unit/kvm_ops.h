@@ -306,7 +306,9 @@ static inline void log_check(unsigned int vm, struct slot_ref *s)
 	if (ops.manual_log[vm])
 		return;
 	memset(s->written, 0, sizeof(s->written));
-	*vague = false;
+	/* Marks that hardware made may have been collected, by a leaf that went, after their words
+	 * were taken: the next log has them. */
+	*vague = world.raced;
 }
 
 static inline void logs_are_vague(unsigned int vm)
