@@ -130,6 +130,12 @@ static inline u64 desc_relaxed(u64 old, u64 d)
 	return relaxed;
 }
 
+/* Is @old what leaf @d asks for, or allows more of the same? */
+static inline bool desc_allows(u64 old, u64 d)
+{
+	return !((old ^ d) & ~DESC_SOFT) && desc_relaxed(old, d) == old;
+}
+
 /* Was the leaf written since it lost DESC_WRITE, and only hardware can tell? */
 static inline bool desc_is_written(u64 d)
 {

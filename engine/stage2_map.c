@@ -63,6 +63,22 @@ static u64 install_run(struct run *r, const struct s2_pos *pos, u64 most)
 	return max(n, 1UL);
 }
 
+/* Steps over leaves from @pos on that are there as asked, at most @most. No fault was taken on
+ * them, so no TLB is behind. Returns how many. */
+static u64 keep_run(struct run *r, const struct s2_pos *pos, u64 most)
+{
+	struct s2_leaf leaf = run_leaf(r);
+	u64 size = level_size(leaf.level), ahead = leaves_ahead(r, most), n = 0;
+	u64 want = desc_leaf(r->s2, &leaf);
+
+	while (n < ahead && desc_allows(port_desc_load(r->s2->port, &pos->entry[n]), want)) {
+		want += size;
+		n++;
+	}
+	r->done += n * size;
+	return n;
+}
+
 /* One leaf where there is a table to make or something else to settle. Returns how many
  * descriptors that visits. */
 static u64 commit_one(struct run *r)
@@ -103,11 +119,14 @@ static void map_locked(struct run *r)
 	r->result = S2_DONE_KEEP;
 	for (u64 visited = 0; visited < r->s2->step && r->done < map->size && !stops(r->result);) {
 		struct s2_pos pos = walk_to(r->s2, run_ipa(r), level);
+		u64 most = r->s2->step - visited, kept;
 
-		if (pos.level == level && pos.old == DESC_EMPTY)
-			visited += install_run(r, &pos, r->s2->step - visited);
-		else
-			visited += commit_one(r);
+		if (pos.level == level && pos.old == DESC_EMPTY) {
+			visited += install_run(r, &pos, most);
+			continue;
+		}
+		kept = pos.level == level ? keep_run(r, &pos, most) : 0;
+		visited += kept ? kept : commit_one(r);
 	}
 	port_desc_publish(r->s2->port);
 }

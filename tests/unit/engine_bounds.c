@@ -103,6 +103,12 @@ static void ranges_give_way(const struct port_caps *caps)
 	begin_count(f);
 	guest_mem_unmap_all(&f->m);
 	end_count(f, "unmap of everything", BOUND, steps);
+	begin_count(f);
+	assert_int_equal(guest_mem_prefault(&f->m, IPA(FX_IPA), PAGES * PAGE_SIZE).error, ERR_OK);
+	end_count(f, "prefault", BOUND, steps);
+	begin_count(f);
+	assert_int_equal(guest_mem_prefault(&f->m, IPA(FX_IPA), PAGES * PAGE_SIZE).error, ERR_OK);
+	end_count(f, "prefault of what is there", BOUND, steps);
 	fx_delete(f);
 }
 

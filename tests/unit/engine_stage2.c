@@ -152,7 +152,7 @@ static void a_run_is_mapped_by_one_write_a_leaf(void **state)
 }
 
 /* What stands in a run's way is settled as a fault would: kept, relaxed, replaced, split. */
-static void a_run_settles_with_what_is_there(void **state)
+static void m13_a_run_settles_with_what_is_there(void **state)
 {
 	struct fx *f = begin(&caps_fwb, 40);
 	struct s2_map run = run_of(FX_IPA, 0, 4 * SZ_2M, LEVEL_4K);
@@ -758,7 +758,7 @@ int main(void)
 		cmocka_unit_test(every_ipa_size_maps_its_first_and_last_page),
 		cmocka_unit_test(ipa_sizes_out_of_range_are_refused),
 		cmocka_unit_test(a_run_is_mapped_by_one_write_a_leaf),
-		cmocka_unit_test(a_run_settles_with_what_is_there),
+		cmocka_unit_test(m13_a_run_settles_with_what_is_there),
 		cmocka_unit_test(a_run_stops_at_a_table_where_a_block_is_to_be),
 		cmocka_unit_test(a_run_asks_in_every_step_whether_it_is_stale),
 		cmocka_unit_test(m2_a_run_pays_what_it_owes_before_it_is_there),
