@@ -16,14 +16,17 @@ struct explore_run {
 
 /*
  * Which pairs of program points were visited: one actor passing a point while another stands at a
- * point. A pair that the table lock forbids (one of both holds it for writing) cannot be visited.
+ * point. A pair that a lock forbids (both hold it, one of them for writing) cannot be visited. Of
+ * the rest those must be that lie on the actors' own ways, which each goes when it runs first;
+ * where an actor comes only because of what another has done, most pairs cannot be: the other is
+ * past them.
  */
 struct explore_report {
 	u64 runs;
 	u64 states;    /* different combinations of the actors' places */
 	u64 pairs;     /* pairs of program points that were visited */
 	u64 forbidden; /* not visited: locks exclude them */
-	u64 missed;    /* not visited, though nothing excludes them */
+	u64 missed;    /* not visited, on both actors' own ways, though nothing excludes them */
 	bool complete; /* all runs within the bounds were had */
 	bool stopped;  /* by a run that returned false; its answers are in the chooser */
 	bool diverged;

@@ -12,7 +12,9 @@
 #include "port/model/fiber.h"
 #include "port/model/machine.h"
 
-enum { STACK_SIZE = 256 << 10, RELAX_TURNS = 2 };
+/* RELAX_TURNS: how often an actor may go on by itself where it lets others go first. SKIPS: how
+ * often one that waits may be passed over where somebody else has to go on. */
+enum { STACK_SIZE = 256 << 10, RELAX_TURNS = 2, SKIPS = 3 };
 
 enum actor_state {
 	ACTOR_READY,
@@ -29,6 +31,7 @@ struct actor {
 	const char *where;    /* the last point it passed */
 	bool looked;	      /* it waited, was woken, and has done nothing since */
 	unsigned int relaxed; /* relax points at which it went on since others last ran */
+	unsigned int skipped; /* times it was passed over since it last ran */
 	u64 left;	      /* when it last stopped running; who waits longest comes first */
 	struct fiber fiber;
 };
@@ -143,6 +146,7 @@ static void actor_prepare(struct actor *a)
 {
 	a->state = ACTOR_READY;
 	a->relaxed = 0;
+	a->skipped = 0;
 	a->left = 0;
 	a->looked = false;
 	a->where = NULL;
@@ -164,6 +168,7 @@ static void switch_to(struct stage *s, int from, int to)
 	if (from >= 0)
 		s->actor[from].left = ++s->turns;
 	s->current = to;
+	s->actor[to].skipped = 0;
 	machine_cpu(s->p, s->actor[to].cpu);
 	starting = s;
 	fiber_switch(from < 0 ? &s->home : &s->actor[from].fiber, &s->actor[to].fiber);
@@ -246,6 +251,23 @@ static void observe(struct stage *s, const char *where)
 		s->observer->at_point(s->observer, s, s->current, s->p->site ? s->p->site : where);
 }
 
+/* Who goes on, of the candidates from @first on, where the present actor gives way. Who waits
+ * longest
+ * (@oldest) is not passed over for ever: a schedule that starves an actor is none that a machine
+ * has. */
+static int pick(struct stage *s, const struct candidates *c, unsigned int first,
+		unsigned int oldest)
+{
+	int to;
+
+	if (oldest < c->count && s->actor[c->actor[oldest]].skipped >= SKIPS)
+		return c->actor[oldest];
+	to = c->actor[first + ask(s, CHOICE_YIELD, 0, c->count - first)];
+	for (unsigned int i = oldest; i < c->count; i++)
+		s->actor[c->actor[i]].skipped += c->actor[i] != to;
+	return to;
+}
+
 /* The present actor has come to @where. What it did may be what others wait for. */
 static void pass(struct stage *s, const char *where)
 {
@@ -280,10 +302,7 @@ static void give_way(struct stage *s, const char *where)
 	a = &s->actor[s->current];
 	pass(s, where);
 	c = candidates_of(s);
-	if (c.count > 1 && a->relaxed >= RELAX_TURNS)
-		to = c.actor[1 + ask(s, CHOICE_YIELD, 0, c.count - 1)];
-	else
-		to = c.actor[ask(s, CHOICE_YIELD, 0, c.count)];
+	to = pick(s, &c, c.count > 1 && a->relaxed >= RELAX_TURNS, 1);
 	a->relaxed++;
 	switch_to(s, s->current, to);
 }
@@ -305,7 +324,7 @@ void stage_wait(struct stage *s, const char *where)
 	c = candidates_of(s);
 	if (!c.count)
 		stop(s, STAGE_DEADLOCK);
-	switch_to(s, s->current, c.actor[ask(s, CHOICE_YIELD, 0, c.count)]);
+	switch_to(s, s->current, pick(s, &c, 0, 0));
 	a->state = ACTOR_READY;
 }
 
