@@ -265,6 +265,14 @@ int vm_get_refusal(struct vm_memory *m, hva_t arg)
 
 /* ---- the dirty log */
 
+/* Under the slots lock: is there a bitmap to ask for? */
+static int log_check(const struct vm_memory *m, u32 slot)
+{
+	if (m->guest.policy.dirty_to == TO_RING)
+		return -ENXIO;
+	return AS_ID(slot) || SLOT_ID(slot) >= SLOT_ID_MAX ? -EINVAL : 0;
+}
+
 /* Under the slots lock; others get their turn between the steps. */
 static int get_log(struct vm_memory *m, u32 slot, struct dirty_log *log)
 {
@@ -287,10 +295,10 @@ int vm_get_dirty_log(struct vm_memory *m, hva_t arg)
 
 	if (copy_from_user(&request, arg, sizeof(request)))
 		return -EFAULT;
-	if (AS_ID(request.slot) || SLOT_ID(request.slot) >= SLOT_ID_MAX)
-		return -EINVAL;
 	mutex_lock(&m->slots_lock);
-	error = get_log(m, SLOT_ID(request.slot), &log);
+	error = log_check(m, request.slot);
+	if (!error)
+		error = get_log(m, SLOT_ID(request.slot), &log);
 	if (!error)
 		error = copy_to_user(HVA((u64)request.dirty_bitmap), log.words,
 				     log.count * sizeof(u64));
@@ -304,8 +312,11 @@ enum { CLEAR_WORDS = PAGE_SIZE / sizeof(u64) };
 static int clear_check(struct vm_memory *m, const struct kvm_clear_dirty_log *r)
 {
 	struct slot *slot;
+	int error = log_check(m, r->slot);
 
-	if (AS_ID(r->slot) || SLOT_ID(r->slot) >= SLOT_ID_MAX || (r->first_page & 63))
+	if (error)
+		return error;
+	if (r->first_page & 63)
 		return -EINVAL;
 	slot = slot_by_id(&m->guest.slots, SLOT_ID(r->slot));
 	if (!slot || !slot->dirty)
