@@ -4,11 +4,11 @@
  * invalidation a change owes (Arm ARM D8.13 break-before-make, D8.14).
  *
  *	EMPTY -> valid			bbm_install; owes nothing
- *	valid -> valid, more allowed	bbm_relax; the faulting CPU flushes its own entry
- *	valid -> valid, less allowed	bbm_restrict; owes an invalidation before anyone relies on
- *it valid -> other valid		bbm_break, which invalidates, then bbm_make valid -> invalid
- *bbm_take; owes an invalidation, gathered for a whole range
- *	block <-> equal table		bbm_resize, which invalidates; FEAT_BBM level 2 only
+ *	valid -> valid, more allowed	bbm_relax; the faulting CPU flushes its own
+ *	valid -> valid, less allowed	bbm_restrict; owes an invalidation
+ *	valid -> other valid		bbm_break, which invalidates; bbm_make
+ *	valid -> invalid		bbm_take; owes an invalidation, gathered
+ *	block <-> equal table		bbm_resize, which invalidates
  */
 #ifndef ENGINE_BBM_H
 #define ENGINE_BBM_H

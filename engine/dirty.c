@@ -2,6 +2,9 @@
 /* The dirty log: marking, reading, clearing. */
 #include "engine/dirty.h"
 
+/* Looked at between two relax points; the table lock is held for one at a time. */
+enum { WORDS_PER_STEP = 8 };
+
 static u64 words_of(const struct slot *s)
 {
 	return (s->npages + 63) / 64;
@@ -105,7 +108,7 @@ static void get_word(struct guest_mem *m, struct dirty_get *get)
 bool dirty_log_get_step(struct guest_mem *m, struct dirty_get *get)
 {
 	u64 words = words_of(get->slot);
-	u64 stop = min(get->word + max(m->s2.step / 64, 1), words);
+	u64 stop = min(get->word + WORDS_PER_STEP, words);
 
 	while (get->word < stop)
 		get_word(m, get);
@@ -133,9 +136,6 @@ int dirty_log_get(struct guest_mem *m, u32 slot_id, struct dirty_log *log)
 	return ERR_OK;
 }
 
-/* Looked at between two relax points. */
-enum { CLEAR_WORDS = 8 };
-
 int dirty_log_clear(struct guest_mem *m, u32 slot_id, u64 first_page, u64 npages, const u64 *mask)
 {
 	struct slot *s = slot_by_id(&m->slots, slot_id);
@@ -155,7 +155,7 @@ int dirty_log_clear(struct guest_mem *m, u32 slot_id, u64 first_page, u64 npages
 		bits = mask[i] & __atomic_fetch_and(&s->dirty[word], ~mask[i], __ATOMIC_ACQ_REL);
 		if (bits)
 			stage2_write_protect_mask(&m->s2, word_ipa(s, word), bits);
-		if (i % CLEAR_WORDS == CLEAR_WORDS - 1)
+		if (i % WORDS_PER_STEP == WORDS_PER_STEP - 1)
 			port_relax_point(m->s2.port);
 	}
 	return ERR_OK;

@@ -133,7 +133,7 @@ static void the_bitmap_gives_way(const struct port_caps *caps, enum dirty_protec
 	fill(f, MACHINE_WRITE);
 	begin_count(f);
 	assert_int_equal(dirty_log_get(&f->m, 0, &log), ERR_OK);
-	end_count(f, "dirty log get", BOUND, PAGES / STEP);
+	end_count(f, "dirty log get", 4 * 512, PAGES / 512);
 	memset(all, 0xff, sizeof(all));
 	begin_count(f);
 	assert_int_equal(dirty_log_clear(&f->m, 0, 0, PAGES, all), ERR_OK);
