@@ -91,6 +91,16 @@ static inline bool bbm_relax(struct stage2 *s2, u64 *entry, u64 old, u64 new_val
 	return true;
 }
 
+/* @new_value differs from @old in DESC_CONT, for which FEAT_BBM is at level 1 at least, and perhaps
+ * in having DESC_WRITE for DESC_DBM. False: @old is gone. */
+static inline bool bbm_hint(struct stage2 *s2, u64 *entry, u64 old, u64 new_value)
+{
+	if (!port_desc_cas(s2->port, entry, old, new_value))
+		return false;
+	stat_inc(s2, STAT_desc_write);
+	return true;
+}
+
 /* Clears bits of @mask (DESC_WRITE, DESC_AF) in a valid leaf that was @old a moment ago, and sets
  * @mark (DESC_DBM, DESC_LOGGED, or 0); only hardware may have changed it since. Returns what was
  * there. The table lock is held for writing.

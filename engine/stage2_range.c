@@ -107,6 +107,8 @@ static u64 sweep_step(struct sweep *w, u64 from)
 
 static void sweep(struct sweep *w)
 {
+	if (w->logs && w->s2->has_hints)
+		hint_clear_edges(w->s2, w->x.start, w->x.end);
 	for (u64 at = w->x.start; at < w->x.end;) {
 		at = sweep_step(w, at);
 		port_relax_point(w->s2->port);
@@ -121,7 +123,7 @@ u64 stage2_write_protect(struct stage2 *s2, ipa_t ipa, u64 size)
 		.s2 = s2,
 		.x = extent_of(s2, ipa, size),
 		.bits = DESC_WRITE,
-		.clear = DESC_WRITE,
+		.clear = DESC_WRITE | DESC_CONT, /* hardware marks one page at a time */
 		.logs = true,
 	};
 
@@ -153,7 +155,9 @@ static u64 protect_entry(struct stage2 *s2, u64 *entry, int level)
 
 	if (!desc_is_leaf(d, level) || !(d & DESC_WRITE))
 		return 0;
-	bbm_restrict(s2, entry, d, DESC_WRITE, protect_mark(s2, d, level));
+	if (desc_has_hint(d))
+		hint_clear(s2, entry);
+	bbm_restrict(s2, entry, d & ~DESC_CONT, DESC_WRITE, protect_mark(s2, d, level));
 	return 1;
 }
 

@@ -234,6 +234,8 @@ void unmap_extent(struct stage2 *s2, struct extent x)
 {
 	struct unmap u = { .s2 = s2, .whole = x };
 
+	if (s2->has_hints)
+		hint_clear_edges(s2, u.whole.start, u.whole.end);
 	for (u64 at = u.whole.start; at < u.whole.end;) {
 		at = unmap_step(&u, at);
 		port_relax_point(s2->port);

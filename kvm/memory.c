@@ -5,6 +5,7 @@
  */
 #include "kvm/memory.h"
 
+#include "engine/recover.h"
 #include "host/page.h"
 #include "host/string.h"
 #include "host/task.h"
@@ -383,19 +384,34 @@ static int pre_fault_step(struct vm_memory *m, struct kvm_pre_fault_memory *r)
 	return res.error == ERR_AGAIN ? 0 : res.error;
 }
 
+/* What was mapped page by page may share TLB entries now, or be blocks. */
+static void pre_fault_finish(struct vm_memory *m, u64 gpa, u64 end)
+{
+	struct recovery r;
+
+	mutex_lock(&m->slots_lock);
+	for (; gpa < end && !recovery_begin_at(&m->guest, &r, IPA(gpa), end - gpa); gpa = r.end) {
+		while (recovery_step(&m->guest, &r))
+			sched_point();
+	}
+	mutex_unlock(&m->slots_lock);
+}
+
 int vm_pre_fault(struct vm_memory *m, hva_t arg)
 {
 	struct kvm_pre_fault_memory r;
 	int error = 0;
-	u64 size;
+	u64 start, size;
 
 	if (copy_from_user(&r, arg, sizeof(r)))
 		return -EFAULT;
 	if (r.flags || ((r.gpa | r.size) & ~PAGE_MASK) || r.gpa + r.size <= r.gpa)
 		return -EINVAL;
+	start = r.gpa;
 	size = r.size;
 	while (r.size && !error)
 		error = task_signal_pending(port_current()) ? -EINTR : pre_fault_step(m, &r);
+	pre_fault_finish(m, start, r.gpa);
 	if (copy_to_user(arg, &r, sizeof(r)))
 		return -EFAULT;
 	return r.size != size ? 0 : error;
