@@ -68,7 +68,7 @@ void stage2_hint(struct stage2 *s2, ipa_t ipa, u64 size)
 
 	if (s2->caps->bbm < 1 || pos.level != LEVEL_4K)
 		return;
-	s2->has_hints = true;
+	__atomic_store_n(&s2->has_hints, true, __ATOMIC_RELAXED);
 	for (u64 *group = pos.entry + ((at - ipa.v) >> PAGE_SHIFT); at < end; at += HINT_SIZE) {
 		if (may_share(s2, group))
 			hint_set(s2, group);

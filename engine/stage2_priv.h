@@ -94,6 +94,12 @@ void hint_clear(struct stage2 *s2, u64 *entry);
 /* The same where [@start, @end), which is to change, cuts a group in two; what lies in it as a
  * whole changes alike. Takes the lock. */
 void hint_clear_edges(struct stage2 *s2, u64 start, u64 end);
+/* Has any page of the VM a hint? Ordered by the table lock, which whoever opens a range has taken.
+ */
+static inline bool has_hints(const struct stage2 *s2)
+{
+	return __atomic_load_n(&s2->has_hints, __ATOMIC_RELAXED);
+}
 
 /* ---- split */
 

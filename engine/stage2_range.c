@@ -107,7 +107,7 @@ static u64 sweep_step(struct sweep *w, u64 from)
 
 static void sweep(struct sweep *w)
 {
-	if (w->logs && w->s2->has_hints)
+	if (w->logs && has_hints(w->s2))
 		hint_clear_edges(w->s2, w->x.start, w->x.end);
 	for (u64 at = w->x.start; at < w->x.end;) {
 		at = sweep_step(w, at);

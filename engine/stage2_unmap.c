@@ -234,7 +234,7 @@ void unmap_extent(struct stage2 *s2, struct extent x)
 {
 	struct unmap u = { .s2 = s2, .whole = x };
 
-	if (s2->has_hints)
+	if (has_hints(s2))
 		hint_clear_edges(s2, u.whole.start, u.whole.end);
 	for (u64 at = u.whole.start; at < u.whole.end;) {
 		at = unmap_step(&u, at);
