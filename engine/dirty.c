@@ -15,12 +15,10 @@ static ipa_t word_ipa(const struct slot *s, u64 word)
 	return IPA((s->gfn + word * 64) << PAGE_SHIFT);
 }
 
-/* Those of word @word's 64 pages that the slot has. */
+/* How many of word @word's 64 pages the slot has. */
 static u64 word_pages(const struct slot *s, u64 word)
 {
-	u64 left = s->npages - word * 64;
-
-	return left < 64 ? BIT(left) - 1 : ~0UL;
+	return min(s->npages - word * 64, 64UL);
 }
 
 /* The slot that holds @gfn, or held it until just now. In a walk section. */

@@ -154,9 +154,9 @@ u64 stage2_write_protect(struct stage2 *s2, ipa_t ipa, u64 size);
 /* Write-protects those pages of 64 at @ipa whose bit in @mask is set, without the TLB invalidation:
  * the caller ends with stage2_flush(). */
 u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask);
-/* Which of the pages of @mask, of 64 at @ipa, did hardware mark as written? Lock-free, changes
- * nothing. */
-u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 mask);
+/* Which of the @count pages at @ipa, 64 at most, did hardware mark as written? One bit each.
+ * Lock-free, changes nothing. */
+u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count);
 /* Invalidates the TLB for the range: earlier descriptor changes by this thread take effect. */
 void stage2_flush(struct stage2 *s2, ipa_t ipa, u64 size);
 

@@ -187,26 +187,30 @@ u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask)
 	return hits;
 }
 
-u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 mask)
+/* The same of the first @count pages at @ipa, which lie in one table, if there is one of pages. */
+static u64 written_in_table(struct stage2 *s2, u64 ipa, u64 count)
 {
-	struct s2_pos pos = { .entry = NULL };
-	u64 walked = 0, written = 0;
+	struct s2_pos pos = walk_to(s2, ipa, LEVEL_4K);
+	u64 written = 0;
+
+	if (pos.level != LEVEL_4K)
+		return 0;
+	for (u64 i = 0; i < count; i++)
+		written |= (u64)desc_is_written(port_desc_load(s2->port, &pos.entry[i])) << i;
+	return written;
+}
+
+u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count)
+{
+	u64 first = min(count, TABLE_ENTRIES - desc_index(ipa.v, LEVEL_4K)), written;
 
 	if (!s2->hw_dirty)
 		return 0;
 	port_walk_enter(s2->port);
-	for (u64 left = mask; left; left &= left - 1) {
-		u64 bit = (u64)__builtin_ctzl(left), page = ipa.v + (bit << PAGE_SHIFT);
-
-		if (!pos.entry || (page ^ walked) >> level_shift(LEVEL_2M)) {
-			pos = walk_to(s2, page, LEVEL_4K);
-			walked = page;
-		}
-		if (pos.level == LEVEL_4K &&
-		    desc_is_written(
-			    port_desc_load(s2->port, pos.entry + ((page - walked) >> PAGE_SHIFT))))
-			written |= BIT(bit);
-	}
+	written = written_in_table(s2, ipa.v, first);
+	if (count > first)
+		written |= written_in_table(s2, ipa.v + (first << PAGE_SHIFT), count - first)
+			   << first;
 	port_walk_leave(s2->port);
 	return written;
 }

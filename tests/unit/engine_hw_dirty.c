@@ -186,6 +186,24 @@ static void the_log_ends_with_the_slot(void **state)
 	fx_delete(f);
 }
 
+/* 64 pages of the log need not begin where 64 entries of a table do. */
+static void the_log_crosses_tables(void **state)
+{
+	struct fx *f = begin(LEVEL_4K);
+
+	(void)state;
+	assert_int_equal(fx_slot(f, 0, SLOT_LOG_DIRTY, page_ipa(500), 1000 * PAGE_SIZE, FX_HVA),
+			 ERR_OK);
+	for (u64 i = 0; i < 1000; i++)
+		guest_touch(f, page_ipa(500 + i), MACHINE_READ);
+	for (u64 i = 0; i < 1000; i += 2) {
+		write_without_fault(f, 500 + i);
+		write_without_fault(f, 500 + i + 1);
+		expect_log(f, i, i + 1);
+	}
+	fx_delete(f);
+}
+
 /* Over every combination of facts: only DBM depends on whether hardware marks, and DBM is exactly
  * where a write would otherwise fault to be told. */
 static void the_plan_leaves_to_hardware_what_would_fault(void **state)
@@ -622,6 +640,7 @@ int main(void)
 		cmocka_unit_test(a_block_that_no_longer_logs_is_written_as_a_whole),
 		cmocka_unit_test(what_may_not_be_written_is_not_left_to_hardware),
 		cmocka_unit_test(the_log_ends_with_the_slot),
+		cmocka_unit_test(the_log_crosses_tables),
 		cmocka_unit_test(the_plan_leaves_to_hardware_what_would_fault),
 		cmocka_unit_test(an_unmapped_page_stays_in_the_log),
 		cmocka_unit_test(a_slot_that_moves_takes_its_marks_along),
