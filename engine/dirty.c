@@ -54,12 +54,11 @@ static bool logs(const struct slot *s)
 /* Takes the bits of one word and write-protects their pages. */
 static u64 take_word(struct guest_mem *m, struct slot *s, u64 word)
 {
-	u64 bits = __atomic_load_n(&s->dirty[word], __ATOMIC_RELAXED);
+	/* First: a mark whose leaf goes after this look is in the bitmap by then, or here. */
+	u64 bits = stage2_written(&m->s2, word_ipa(s, word), word_pages(s, word));
 
-	if (bits)
-		bits = __atomic_exchange_n(&s->dirty[word], 0, __ATOMIC_ACQ_REL);
-	/* What hardware marks after this look stays marked, for the next time. */
-	bits |= stage2_written(&m->s2, word_ipa(s, word), word_pages(s, word));
+	if (__atomic_load_n(&s->dirty[word], __ATOMIC_RELAXED))
+		bits |= __atomic_exchange_n(&s->dirty[word], 0, __ATOMIC_ACQ_REL);
 	if (bits)
 		stage2_write_protect_mask(&m->s2, word_ipa(s, word), bits);
 	return bits;
@@ -78,7 +77,11 @@ static u64 read_word(struct guest_mem *m, struct slot *s, u64 word)
 int dirty_log_get_begin(struct guest_mem *m, struct dirty_get *get, u32 slot_id)
 {
 	*get = (struct dirty_get){ .slot = slot_by_id(&m->slots, slot_id) };
-	return logs(get->slot) ? ERR_OK : ERR_NOENT;
+	if (!logs(get->slot))
+		return ERR_NOENT;
+	/* Another vCPU may have written through a leaf whose page is about to be marked. */
+	stage2_settle(&m->s2);
+	return ERR_OK;
 }
 
 /*

@@ -154,9 +154,15 @@ u64 stage2_write_protect(struct stage2 *s2, ipa_t ipa, u64 size);
 /* Write-protects those pages of 64 at @ipa whose bit in @mask is set, without the TLB invalidation:
  * the caller ends with stage2_flush(). */
 u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask);
-/* Which of the @count pages at @ipa, 64 at most, did hardware mark as written? One bit each.
- * Lock-free, changes nothing. */
+/*
+ * Which of the @count pages at @ipa, 64 at most, did hardware mark as written? One bit each;
+ * changes nothing. Takes the table lock for reading: what is not found because its leaf is gone has
+ * been told to the log (struct s2_log) before this returns.
+ */
 u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count);
+/* Returns when every hold of the table lock that began before has ended, and all that it did is
+ * seen. */
+void stage2_settle(struct stage2 *s2);
 /* Invalidates the TLB for the range: earlier descriptor changes by this thread take effect. */
 void stage2_flush(struct stage2 *s2, ipa_t ipa, u64 size);
 

@@ -206,12 +206,12 @@ u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count)
 
 	if (!s2->hw_dirty)
 		return 0;
-	port_walk_enter(s2->port);
+	port_read_lock(s2->port, &s2->lock);
 	written = written_in_table(s2, ipa.v, first);
 	if (count > first)
 		written |= written_in_table(s2, ipa.v + (first << PAGE_SHIFT), count - first)
 			   << first;
-	port_walk_leave(s2->port);
+	port_read_unlock(s2->port, &s2->lock);
 	return written;
 }
 
