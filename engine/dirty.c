@@ -80,7 +80,7 @@ int dirty_log_get_begin(struct guest_mem *m, struct dirty_get *get, u32 slot_id)
 	if (!logs(get->slot))
 		return ERR_NOENT;
 	/* Another vCPU may have written through a leaf whose page is about to be marked. */
-	stage2_settle(&m->s2);
+	stage2_quiesce(&m->s2);
 	return ERR_OK;
 }
 

@@ -162,7 +162,7 @@ u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask);
 u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count);
 /* Returns when every hold of the table lock that began before has ended, and all that it did is
  * seen. */
-void stage2_settle(struct stage2 *s2);
+void stage2_quiesce(struct stage2 *s2);
 /* Invalidates the TLB for the range: earlier descriptor changes by this thread take effect. */
 void stage2_flush(struct stage2 *s2, ipa_t ipa, u64 size);
 

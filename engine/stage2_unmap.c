@@ -234,8 +234,6 @@ void unmap_extent(struct stage2 *s2, struct extent x)
 {
 	struct unmap u = { .s2 = s2, .whole = x };
 
-	if (has_hints(s2))
-		hint_clear_edges(s2, u.whole.start, u.whole.end);
 	for (u64 at = u.whole.start; at < u.whole.end;) {
 		at = unmap_step(&u, at);
 		port_relax_point(s2->port);
@@ -252,6 +250,8 @@ void stage2_unmap(struct stage2 *s2, ipa_t ipa, u64 size)
 {
 	struct extent x = extent_of(s2, ipa, size);
 
+	if (has_hints(s2))
+		hint_clear_edges(s2, x.start, x.end);
 	if (x.end - x.start != PAGE_SIZE || !unmap_page(s2, x.start))
 		unmap_extent(s2, x);
 }
