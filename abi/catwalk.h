@@ -52,6 +52,12 @@ struct kvm_smccc_filter {
 #define KVM_ARM_VCPU_HAS_EL2	 7
 #endif
 
+/* Page of a vCPU's mapping; 0 in headers of an arm64 that has no rings yet. */
+#if KVM_DIRTY_LOG_PAGE_OFFSET == 0
+#undef KVM_DIRTY_LOG_PAGE_OFFSET
+#define KVM_DIRTY_LOG_PAGE_OFFSET 64
+#endif
+
 #ifndef KVM_CAP_USER_MEMORY2
 #define KVM_CAP_USER_MEMORY2	  231
 #define KVM_CAP_MEMORY_FAULT_INFO 232

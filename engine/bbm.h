@@ -4,11 +4,11 @@
  * invalidation a change owes (Arm ARM D8.13 break-before-make, D8.14).
  *
  *	EMPTY -> valid			bbm_install; owes nothing
- *	valid -> valid, more allowed	bbm_relax; the faulting CPU flushes its own entry
- *	valid -> valid, less allowed	bbm_restrict; owes an invalidation before anyone relies on
- *it valid -> other valid		bbm_break, which invalidates, then bbm_make valid -> invalid
- *bbm_take; owes an invalidation, gathered for a whole range
- *	block <-> equal table		bbm_resize, which invalidates; FEAT_BBM level 2 only
+ *	valid -> valid, more allowed	bbm_relax; the faulting CPU flushes its own
+ *	valid -> valid, less allowed	bbm_restrict; owes an invalidation
+ *	valid -> other valid		bbm_break, which invalidates; bbm_make
+ *	valid -> invalid		bbm_take; owes an invalidation, gathered
+ *	block <-> equal table		bbm_resize, which invalidates
  */
 #ifndef ENGINE_BBM_H
 #define ENGINE_BBM_H
@@ -84,6 +84,16 @@ static inline u64 bbm_install_run(struct stage2 *s2, u64 *entry, u64 count, u64 
 
 /* @new_value differs from @old only in DESC_SOFT bits, and allows more. False: @old is gone. */
 static inline bool bbm_relax(struct stage2 *s2, u64 *entry, u64 old, u64 new_value)
+{
+	if (!port_desc_cas(s2->port, entry, old, new_value))
+		return false;
+	stat_inc(s2, STAT_desc_write);
+	return true;
+}
+
+/* @new_value differs from @old in DESC_CONT, for which FEAT_BBM is at level 1 at least, and perhaps
+ * in having DESC_WRITE for DESC_DBM. False: @old is gone. */
+static inline bool bbm_hint(struct stage2 *s2, u64 *entry, u64 old, u64 new_value)
 {
 	if (!port_desc_cas(s2->port, entry, old, new_value))
 		return false;

@@ -24,6 +24,7 @@
 #define DESC_SH_INNER GENMASK(9, 8)
 #define DESC_AF	      BIT(10)
 #define DESC_DBM      BIT(51) /* with VTCR_EL2.HD, hardware sets DESC_WRITE at the first write */
+#define DESC_CONT     BIT(52)
 #define DESC_XN	      BIT(54)
 #define DESC_LOGGED   BIT(55) /* software: a block that lost DESC_WRITE to the dirty log only */
 #define DESC_ADDR     GENMASK(47, 12)
@@ -34,8 +35,9 @@
 #define DESC_DRAINING_TABLE BIT(61)
 
 /* What may change in a valid leaf without a break: permissions, the Access flag, dirty state and
- * what hardware ignores (D8.13.1). */
-#define DESC_SOFT (DESC_READ | DESC_WRITE | DESC_XN | DESC_AF | DESC_DBM | DESC_LOGGED)
+ * what hardware ignores (D8.13.1); the contiguous hint only where it is ever set (stage2_hint.c).
+ */
+#define DESC_SOFT (DESC_READ | DESC_WRITE | DESC_XN | DESC_AF | DESC_DBM | DESC_CONT | DESC_LOGGED)
 
 enum { TABLE_ENTRIES = 512 };
 
@@ -142,6 +144,12 @@ static inline bool desc_is_written(u64 d)
 	const u64 all = DESC_VALID | DESC_WRITE | DESC_DBM;
 
 	return (d & all) == all;
+}
+
+/* Does the page's TLB entry speak for its 15 neighbours too? */
+static inline bool desc_has_hint(u64 d)
+{
+	return (d & (DESC_VALID | DESC_CONT)) == (DESC_VALID | DESC_CONT);
 }
 
 static inline pa_t desc_pa(u64 d)

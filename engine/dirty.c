@@ -2,6 +2,9 @@
 /* The dirty log: marking, reading, clearing. */
 #include "engine/dirty.h"
 
+/* Looked at between two relax points; the table lock is held for one at a time. */
+enum { WORDS_PER_STEP = 8 };
+
 static u64 words_of(const struct slot *s)
 {
 	return (s->npages + 63) / 64;
@@ -12,12 +15,10 @@ static ipa_t word_ipa(const struct slot *s, u64 word)
 	return IPA((s->gfn + word * 64) << PAGE_SHIFT);
 }
 
-/* Those of word @word's 64 pages that the slot has. */
+/* How many of word @word's 64 pages the slot has. */
 static u64 word_pages(const struct slot *s, u64 word)
 {
-	u64 left = s->npages - word * 64;
-
-	return left < 64 ? BIT(left) - 1 : ~0UL;
+	return min(s->npages - word * 64, 64UL);
 }
 
 /* The slot that holds @gfn, or held it until just now. In a walk section. */
@@ -53,12 +54,11 @@ static bool logs(const struct slot *s)
 /* Takes the bits of one word and write-protects their pages. */
 static u64 take_word(struct guest_mem *m, struct slot *s, u64 word)
 {
-	u64 bits = __atomic_load_n(&s->dirty[word], __ATOMIC_RELAXED);
+	/* First: a mark whose leaf goes after this look is in the bitmap by then, or here. */
+	u64 bits = stage2_written(&m->s2, word_ipa(s, word), word_pages(s, word));
 
-	if (bits)
-		bits = __atomic_exchange_n(&s->dirty[word], 0, __ATOMIC_ACQ_REL);
-	/* What hardware marks after this look stays marked, for the next time. */
-	bits |= stage2_written(&m->s2, word_ipa(s, word), word_pages(s, word));
+	if (__atomic_load_n(&s->dirty[word], __ATOMIC_RELAXED))
+		bits |= __atomic_exchange_n(&s->dirty[word], 0, __ATOMIC_ACQ_REL);
 	if (bits)
 		stage2_write_protect_mask(&m->s2, word_ipa(s, word), bits);
 	return bits;
@@ -77,7 +77,11 @@ static u64 read_word(struct guest_mem *m, struct slot *s, u64 word)
 int dirty_log_get_begin(struct guest_mem *m, struct dirty_get *get, u32 slot_id)
 {
 	*get = (struct dirty_get){ .slot = slot_by_id(&m->slots, slot_id) };
-	return logs(get->slot) ? ERR_OK : ERR_NOENT;
+	if (!logs(get->slot))
+		return ERR_NOENT;
+	/* Another vCPU may have written through a leaf whose page is about to be marked. */
+	stage2_quiesce(&m->s2);
+	return ERR_OK;
 }
 
 /*
@@ -105,7 +109,7 @@ static void get_word(struct guest_mem *m, struct dirty_get *get)
 bool dirty_log_get_step(struct guest_mem *m, struct dirty_get *get)
 {
 	u64 words = words_of(get->slot);
-	u64 stop = min(get->word + max(m->s2.step / 64, 1), words);
+	u64 stop = min(get->word + WORDS_PER_STEP, words);
 
 	while (get->word < stop)
 		get_word(m, get);
@@ -133,9 +137,6 @@ int dirty_log_get(struct guest_mem *m, u32 slot_id, struct dirty_log *log)
 	return ERR_OK;
 }
 
-/* Looked at between two relax points. */
-enum { CLEAR_WORDS = 8 };
-
 int dirty_log_clear(struct guest_mem *m, u32 slot_id, u64 first_page, u64 npages, const u64 *mask)
 {
 	struct slot *s = slot_by_id(&m->slots, slot_id);
@@ -155,7 +156,7 @@ int dirty_log_clear(struct guest_mem *m, u32 slot_id, u64 first_page, u64 npages
 		bits = mask[i] & __atomic_fetch_and(&s->dirty[word], ~mask[i], __ATOMIC_ACQ_REL);
 		if (bits)
 			stage2_write_protect_mask(&m->s2, word_ipa(s, word), bits);
-		if (i % CLEAR_WORDS == CLEAR_WORDS - 1)
+		if (i % WORDS_PER_STEP == WORDS_PER_STEP - 1)
 			port_relax_point(m->s2.port);
 	}
 	return ERR_OK;

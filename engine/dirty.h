@@ -30,16 +30,12 @@ struct dirty_get {
 
 /*
  * KVM_GET_DIRTY_LOG in bounded steps, all under the slots lock, between which the caller may give
- *way:
+ * way: begin, then step until it says false, then end.
  *
- *	error = dirty_log_get_begin(m, &get, slot_id)
- *	while (dirty_log_get_step(m, &get)) ...
- *	dirty_log_get_end(m, &get, &log)
- *
- * @log stays valid until the slots lock is released. With DIRTY_PROTECT_ON_GET the bits returned
- *are cleared and their pages write-protected, TLB invalidation included. begin: ERR_NOENT: no such
- *slot, or it has no bitmap. step looks at stage2.step pages (64 at least) and holds the table lock
- *for 64 at a time; false: it was the last one.
+ * begin fails with ERR_NOENT: no such slot, or it has no bitmap. A step looks at 512 pages and
+ * holds the table lock for 64 at a time; false: it was the last one. What end puts into @log stays
+ * valid until the slots lock is released. With DIRTY_PROTECT_ON_GET the bits returned are cleared
+ * and their pages write-protected, TLB invalidation included.
  */
 int __must_check dirty_log_get_begin(struct guest_mem *m, struct dirty_get *get, u32 slot_id);
 bool dirty_log_get_step(struct guest_mem *m, struct dirty_get *get);

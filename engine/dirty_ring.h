@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Dirty rings (KVM_CAP_DIRTY_LOG_RING_ACQ_REL): each vCPU tells the pages it writes in a ring of
- *its own, in memory that user space maps. An entry's life is
+ * its own, in memory that user space maps. The life of an entry:
  *
- *	0 -> DIRTY		the vCPU: dirty_ring_push(), after its leaf grants the write (E20)
- *	DIRTY -> DIRTY|RESET	user space has read it
- *	-> 0			dirty_ring_reset: the page is write-protected again
+ *	0 -> DIRTY		the vCPU, after its leaf grants the write (E20)
+ *	DIRTY -> RESET set		user space has read it
+ *	RESET -> 0		the page is write-protected again
  *
  * User space may write whatever it likes into the ring, at any time: an entry's flags are loaded
- *with acquire, its fields once, and believed only as far as a slot has such a page.
+ * with acquire, its fields once, and believed only as far as a slot has such a page.
  */
 #ifndef ENGINE_DIRTY_RING_H
 #define ENGINE_DIRTY_RING_H
@@ -34,7 +34,7 @@ struct dirty_ring {
 	u32 reset;  /* same; written under the slots lock, read by the vCPU's thread */
 };
 
-/* @entries: zeroed memory of @size entries, the caller's. */
+/* Over zeroed memory of @size entries, which is the caller's. */
 void dirty_ring_init(struct dirty_ring *r, struct dirty_entry *entries, u32 size);
 /*
  * Must the vCPU leave for user space (KVM_EXIT_DIRTY_RING_FULL) before it enters the guest? Faults

@@ -18,6 +18,18 @@ int recovery_begin(struct guest_mem *m, struct recovery *r, u32 slot_id)
 	return ERR_OK;
 }
 
+int recovery_begin_at(struct guest_mem *m, struct recovery *r, ipa_t ipa, u64 size)
+{
+	const struct slot *s = slot_find(&m->slots, ipa.v >> PAGE_SHIFT);
+	int error = s ? recovery_begin(m, r, s->id) : ERR_NOENT;
+
+	if (error)
+		return error;
+	r->at = ipa.v;
+	r->end = min(r->end, ipa.v + size);
+	return ERR_OK;
+}
+
 /* What stands at @ipa, down to where a table of pages is referred to. */
 static struct s2_pos look(struct guest_mem *m, u64 ipa, int level)
 {
@@ -95,6 +107,24 @@ static bool recover_table(struct guest_mem *m, struct recovery *r, u64 ipa, int 
 	return false;
 }
 
+/* Pages stay pages: those of the slot in the table of @ipa. A range that is being taken down relies
+ * on hints not coming back. */
+static void hint_table(struct guest_mem *m, struct recovery *r, u64 ipa)
+{
+	u64 slot_start = r->slot.gfn << PAGE_SHIFT;
+	u64 slot_end = slot_start + (r->slot.npages << PAGE_SHIFT);
+	u64 start = max(ALIGN_DOWN(ipa, SZ_2M), slot_start);
+	u64 size = min(ALIGN_DOWN(ipa, SZ_2M) + SZ_2M, slot_end) - start;
+	u64 hva = slot_hva_of(&r->slot, IPA(start));
+
+	port_write_lock(m->s2.port, &m->s2.lock);
+	if (!invalidate_raced(&m->inv, invalidate_sample(&m->inv),
+			      (struct hva_range){ hva, hva + size }))
+		stage2_hint(&m->s2, IPA(start), size);
+	stat_inc(&m->s2, STAT_lock_holds);
+	port_write_unlock(m->s2.port, &m->s2.lock);
+}
+
 /* Was that the last 2 MiB of a table that may be a block of 1 GiB? */
 static void recover_upper(struct guest_mem *m, struct recovery *r, u64 ipa)
 {
@@ -112,8 +142,9 @@ bool recovery_step(struct guest_mem *m, struct recovery *r)
 	if (r->at >= r->end)
 		return false;
 	pos = look(m, r->at, LEVEL_2M);
-	if (pos.level == LEVEL_2M && desc_is_table(pos.old, LEVEL_2M))
-		recover_table(m, r, r->at, LEVEL_2M);
+	if (pos.level == LEVEL_2M && desc_is_table(pos.old, LEVEL_2M) &&
+	    !recover_table(m, r, r->at, LEVEL_2M) && !r->slot.logging)
+		hint_table(m, r, r->at);
 	if (pos.level == LEVEL_2M)
 		recover_upper(m, r, r->at);
 	r->at = next_after(r->at, pos.level);

@@ -3,6 +3,7 @@
  * Blocks come back in place: where a slot no longer logs, a table whose 512 leaves agree with what
  * the host has and the policy says becomes a block again (M6, M7). Sparse tables are left alone:
  * the next fault on them makes the block.
+ * Pages that stay pages get the contiguous hint where they can share it.
  */
 #ifndef ENGINE_RECOVER_H
 #define ENGINE_RECOVER_H
@@ -25,6 +26,8 @@ struct recovery {
  * table at most, for no more than stage2.step descriptors under the table lock; false: done.
  */
 int __must_check recovery_begin(struct guest_mem *m, struct recovery *r, u32 slot_id);
+/* The same for the part of [@ipa, @ipa + @size) that lies in the slot that holds @ipa. */
+int __must_check recovery_begin_at(struct guest_mem *m, struct recovery *r, ipa_t ipa, u64 size);
 bool recovery_step(struct guest_mem *m, struct recovery *r);
 
 #endif

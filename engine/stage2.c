@@ -137,6 +137,12 @@ void stage2_flush(struct stage2 *s2, ipa_t ipa, u64 size)
 	tlb_flush_range(s2, ipa.v, ipa.v + size, LEVEL_MIXED);
 }
 
+void stage2_quiesce(struct stage2 *s2)
+{
+	port_write_lock(s2->port, &s2->lock);
+	port_write_unlock(s2->port, &s2->lock);
+}
+
 void stage2_flush_vmid(struct stage2 *s2)
 {
 	struct port_tlbi t;

@@ -57,6 +57,7 @@ struct stage2 {
 	u64 ipa_limit;		      /* 1 << ipa_bits: the first IPA beyond the tables */
 	u64 leaf_bits[S2_TYPE_COUNT]; /* of a descriptor, by type (engine/desc.h); constant */
 	u16 step;		      /* descriptors per lock hold; default 512 */
+	bool has_hints;	   /* some page has, or had, the contiguous hint; set under the lock */
 	bool hw_dirty;	   /* pages that lose S2_W to the log get DBM; constant once a vCPU ran */
 	struct s2_log log; /* set once, after init */
 	u64 vmid;	   /* generation and number; renewed at entry */
@@ -153,9 +154,15 @@ u64 stage2_write_protect(struct stage2 *s2, ipa_t ipa, u64 size);
 /* Write-protects those pages of 64 at @ipa whose bit in @mask is set, without the TLB invalidation:
  * the caller ends with stage2_flush(). */
 u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask);
-/* Which of the pages of @mask, of 64 at @ipa, did hardware mark as written? Lock-free, changes
- * nothing. */
-u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 mask);
+/*
+ * Which of the @count pages at @ipa, 64 at most, did hardware mark as written? One bit each;
+ * changes nothing. Takes the table lock for reading: what is not found because its leaf is gone has
+ * been told to the log (struct s2_log) before this returns.
+ */
+u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count);
+/* Returns when every hold of the table lock that began before has ended, and all that it did is
+ * seen. */
+void stage2_quiesce(struct stage2 *s2);
 /* Invalidates the TLB for the range: earlier descriptor changes by this thread take effect. */
 void stage2_flush(struct stage2 *s2, ipa_t ipa, u64 size);
 
@@ -172,6 +179,12 @@ u64 stage2_age(struct stage2 *s2, ipa_t ipa, u64 size, enum s2_age how);
  * with ERR_NOMEM, all done so far kept. May sleep between steps.
  */
 int stage2_split(struct stage2 *s2, ipa_t ipa, u64 size);
+/*
+ * Gives each group of 16 pages in [@ipa, @ipa + @size), which lies in 2 MiB, the contiguous hint if
+ * all 16 say the same and the CPU's BBM level is 1 or more. The caller holds the table lock for
+ * writing; no range operation on these pages is under way, and writes to them are not logged.
+ */
+void stage2_hint(struct stage2 *s2, ipa_t ipa, u64 size);
 /* What became of a table. */
 enum s2_recover {
 	S2_RECOVERED,

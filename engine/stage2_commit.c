@@ -233,6 +233,13 @@ static enum s2_result do_keep(struct stage2 *s2, const struct s2_pos *pos, const
 	return S2_DONE_KEEP;
 }
 
+/* The page is to differ from those it shares TLB entries with. */
+static void part_from_group(struct stage2 *s2, const struct s2_pos *pos, const struct want *w)
+{
+	hint_clear(s2, pos->entry);
+	tlb_flush_range(s2, w->ipa, w->ipa + PAGE_SIZE, LEVEL_4K);
+}
+
 static bool lacks_tables(const struct table_cache *cache, const struct s2_pos *pos,
 			 const struct want *w, enum settle action)
 {
@@ -260,9 +267,17 @@ enum s2_result stage2_settle(struct stage2 *s2, struct table_cache *cache, ipa_t
 			return S2_NEEDS_TABLES;
 		switch (action) {
 		case SETTLE_INSTALL: return do_install(s2, cache, &pos, &w);
-		case SETTLE_RELAX: return do_relax(s2, &pos, &w);
+		case SETTLE_RELAX:
+			if (!desc_has_hint(pos.old))
+				return do_relax(s2, &pos, &w);
+			part_from_group(s2, &pos, &w);
+			break;
 		case SETTLE_KEEP: return has_split ? S2_DONE_SPLIT : do_keep(s2, &pos, &w);
-		case SETTLE_REPLACE: return do_replace(s2, &pos, &w);
+		case SETTLE_REPLACE:
+			if (!desc_has_hint(pos.old))
+				return do_replace(s2, &pos, &w);
+			part_from_group(s2, &pos, &w);
+			break;
 		case SETTLE_BREAK: return do_break(s2, &pos, &w);
 		case SETTLE_COLLAPSE: return S2_NEEDS_COLLAPSE;
 		case SETTLE_SPLIT:

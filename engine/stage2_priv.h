@@ -86,6 +86,21 @@ static inline void log_taken(struct stage2 *s2, u64 ipa, u64 old)
 enum s2_result stage2_settle(struct stage2 *s2, struct table_cache *cache, ipa_t ipa,
 			     const struct s2_leaf *leaf, unsigned int owed);
 
+/* ---- the contiguous hint (stage2_hint.c); the table lock is held, for reading at least */
+
+/* Takes the hint from the group of @entry, whose page has it; then the page may change by itself.
+ */
+void hint_clear(struct stage2 *s2, u64 *entry);
+/* The same where [@start, @end), which is to change, cuts a group in two; what lies in it as a
+ * whole changes alike. Takes the lock. */
+void hint_clear_edges(struct stage2 *s2, u64 start, u64 end);
+/* Has any page of the VM a hint? Ordered by the table lock, which whoever opens a range has taken.
+ */
+static inline bool has_hints(const struct stage2 *s2)
+{
+	return __atomic_load_n(&s2->has_hints, __ATOMIC_RELAXED);
+}
+
 /* ---- split */
 
 /* One entry of a split that differs from the block. */

@@ -107,6 +107,8 @@ static u64 sweep_step(struct sweep *w, u64 from)
 
 static void sweep(struct sweep *w)
 {
+	if (w->logs && has_hints(w->s2))
+		hint_clear_edges(w->s2, w->x.start, w->x.end);
 	for (u64 at = w->x.start; at < w->x.end;) {
 		at = sweep_step(w, at);
 		port_relax_point(w->s2->port);
@@ -121,7 +123,7 @@ u64 stage2_write_protect(struct stage2 *s2, ipa_t ipa, u64 size)
 		.s2 = s2,
 		.x = extent_of(s2, ipa, size),
 		.bits = DESC_WRITE,
-		.clear = DESC_WRITE,
+		.clear = DESC_WRITE | DESC_CONT, /* hardware marks one page at a time */
 		.logs = true,
 	};
 
@@ -153,7 +155,9 @@ static u64 protect_entry(struct stage2 *s2, u64 *entry, int level)
 
 	if (!desc_is_leaf(d, level) || !(d & DESC_WRITE))
 		return 0;
-	bbm_restrict(s2, entry, d, DESC_WRITE, protect_mark(s2, d, level));
+	if (desc_has_hint(d))
+		hint_clear(s2, entry);
+	bbm_restrict(s2, entry, d & ~DESC_CONT, DESC_WRITE, protect_mark(s2, d, level));
 	return 1;
 }
 
@@ -183,27 +187,31 @@ u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask)
 	return hits;
 }
 
-u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 mask)
+/* The same of the first @count pages at @ipa, which lie in one table, if there is one of pages. */
+static u64 written_in_table(struct stage2 *s2, u64 ipa, u64 count)
 {
-	struct s2_pos pos = { .entry = NULL };
-	u64 walked = 0, written = 0;
+	struct s2_pos pos = walk_to(s2, ipa, LEVEL_4K);
+	u64 written = 0;
+
+	if (pos.level != LEVEL_4K)
+		return 0;
+	for (u64 i = 0; i < count; i++)
+		written |= (u64)desc_is_written(port_desc_load(s2->port, &pos.entry[i])) << i;
+	return written;
+}
+
+u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count)
+{
+	u64 first = min(count, TABLE_ENTRIES - desc_index(ipa.v, LEVEL_4K)), written;
 
 	if (!s2->hw_dirty)
 		return 0;
-	port_walk_enter(s2->port);
-	for (u64 left = mask; left; left &= left - 1) {
-		u64 bit = (u64)__builtin_ctzl(left), page = ipa.v + (bit << PAGE_SHIFT);
-
-		if (!pos.entry || (page ^ walked) >> level_shift(LEVEL_2M)) {
-			pos = walk_to(s2, page, LEVEL_4K);
-			walked = page;
-		}
-		if (pos.level == LEVEL_4K &&
-		    desc_is_written(
-			    port_desc_load(s2->port, pos.entry + ((page - walked) >> PAGE_SHIFT))))
-			written |= BIT(bit);
-	}
-	port_walk_leave(s2->port);
+	port_read_lock(s2->port, &s2->lock);
+	written = written_in_table(s2, ipa.v, first);
+	if (count > first)
+		written |= written_in_table(s2, ipa.v + (first << PAGE_SHIFT), count - first)
+			   << first;
+	port_read_unlock(s2->port, &s2->lock);
 	return written;
 }
 

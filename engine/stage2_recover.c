@@ -11,17 +11,16 @@ struct agreement {
 
 static struct agreement table_agreement(struct stage2 *s2, const u64 *table, u64 block, int level)
 {
-	const u64 soft = DESC_SOFT;
-	struct agreement a = { true, true, 0 };
+	u64 child = desc_child(block, level, 0), size = level_size(level + 1);
+	u64 differs = 0, accessed = 0;
 
-	for (u64 i = 0; i < TABLE_ENTRIES && a.in_place; i++) {
-		u64 d = port_desc_load(s2->port, &table[i]), child = desc_child(block, level, i);
+	for (u64 i = 0; i < TABLE_ENTRIES && !(differs & ~DESC_SOFT); i++, child += size) {
+		u64 d = port_desc_load(s2->port, &table[i]);
 
-		a.in_place = !((d ^ child) & ~soft);
-		a.exact &= d == child;
-		a.accessed |= d & DESC_AF;
+		differs |= d ^ child;
+		accessed |= d & DESC_AF;
 	}
-	return a;
+	return (struct agreement){ !(differs & ~DESC_SOFT), !differs, accessed };
 }
 
 /* No walk reaches the table any more: what hardware marked last is final. */

@@ -250,6 +250,8 @@ void stage2_unmap(struct stage2 *s2, ipa_t ipa, u64 size)
 {
 	struct extent x = extent_of(s2, ipa, size);
 
+	if (has_hints(s2))
+		hint_clear_edges(s2, x.start, x.end);
 	if (x.end - x.start != PAGE_SIZE || !unmap_page(s2, x.start))
 		unmap_extent(s2, x);
 }

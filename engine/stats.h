@@ -26,6 +26,7 @@
 	X(split, "blocks split into tables")                                                       \
 	X(collapse, "tables taken down by a fault that finds a block")                             \
 	X(recover, "tables recovered as blocks, in place")                                         \
+	X(hint, "groups of 16 pages given the contiguous hint")                                    \
 	X(resize, "changes of size without break (BBM level 2)")                                   \
 	X(wp_leaf, "leaves write-protected")                                                       \
 	X(unmap_leaf, "leaves unmapped")                                                           \

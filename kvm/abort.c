@@ -77,6 +77,7 @@ int abort_handle(struct vcpu *v)
 		.esr = v->cpu.esr,
 		.far = v->cpu.far,
 		.hpfar = v->cpu.hpfar,
+		.ring = v->ring.size ? &v->ring : NULL,
 	};
 	outcome = fault_handle(&v->vm->memory.guest, &trap);
 	return carry_out(v, &outcome);

@@ -13,6 +13,8 @@ static const struct {
 	u32 cap;
 	s32 value;
 } constant_caps[] = {
+	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, DIRTY_RING_MAX * sizeof(struct dirty_entry) },
+	{ KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP, 1 },
 	{ KVM_CAP_COALESCED_MMIO, KVM_COALESCED_MMIO_PAGE_OFFSET },
 	{ KVM_CAP_ONE_REG, 1 },
 	{ KVM_CAP_MP_STATE, 1 },
@@ -76,6 +78,8 @@ int caps_enable(struct vm *vm, hva_t arg)
 	switch (cap.cap) {
 	case KVM_CAP_ARM_NISV_TO_USER: vm->nisv_to_user = true; return 0;
 	case KVM_CAP_ARM_SYSTEM_SUSPEND: vm->system_suspend = true; return 0;
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL: return ring_enable(vm, cap.args[0]);
+	case KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP: return ring_enable_bitmap(vm);
 	}
 	return memory_cap_enable(&vm->memory, &cap);
 }

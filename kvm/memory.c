@@ -5,6 +5,7 @@
  */
 #include "kvm/memory.h"
 
+#include "engine/recover.h"
 #include "host/page.h"
 #include "host/string.h"
 #include "host/task.h"
@@ -265,6 +266,14 @@ int vm_get_refusal(struct vm_memory *m, hva_t arg)
 
 /* ---- the dirty log */
 
+/* Under the slots lock: is there a bitmap to ask for? */
+static int log_check(const struct vm_memory *m, u32 slot)
+{
+	if (m->guest.policy.dirty_to == TO_RING)
+		return -ENXIO;
+	return AS_ID(slot) || SLOT_ID(slot) >= SLOT_ID_MAX ? -EINVAL : 0;
+}
+
 /* Under the slots lock; others get their turn between the steps. */
 static int get_log(struct vm_memory *m, u32 slot, struct dirty_log *log)
 {
@@ -287,10 +296,10 @@ int vm_get_dirty_log(struct vm_memory *m, hva_t arg)
 
 	if (copy_from_user(&request, arg, sizeof(request)))
 		return -EFAULT;
-	if (AS_ID(request.slot) || SLOT_ID(request.slot) >= SLOT_ID_MAX)
-		return -EINVAL;
 	mutex_lock(&m->slots_lock);
-	error = get_log(m, SLOT_ID(request.slot), &log);
+	error = log_check(m, request.slot);
+	if (!error)
+		error = get_log(m, SLOT_ID(request.slot), &log);
 	if (!error)
 		error = copy_to_user(HVA((u64)request.dirty_bitmap), log.words,
 				     log.count * sizeof(u64));
@@ -304,8 +313,11 @@ enum { CLEAR_WORDS = PAGE_SIZE / sizeof(u64) };
 static int clear_check(struct vm_memory *m, const struct kvm_clear_dirty_log *r)
 {
 	struct slot *slot;
+	int error = log_check(m, r->slot);
 
-	if (AS_ID(r->slot) || SLOT_ID(r->slot) >= SLOT_ID_MAX || (r->first_page & 63))
+	if (error)
+		return error;
+	if (r->first_page & 63)
 		return -EINVAL;
 	slot = slot_by_id(&m->guest.slots, SLOT_ID(r->slot));
 	if (!slot || !slot->dirty)
@@ -372,19 +384,34 @@ static int pre_fault_step(struct vm_memory *m, struct kvm_pre_fault_memory *r)
 	return res.error == ERR_AGAIN ? 0 : res.error;
 }
 
+/* What was mapped page by page may share TLB entries now, or be blocks. */
+static void pre_fault_finish(struct vm_memory *m, u64 gpa, u64 end)
+{
+	struct recovery r;
+
+	mutex_lock(&m->slots_lock);
+	for (; gpa < end && !recovery_begin_at(&m->guest, &r, IPA(gpa), end - gpa); gpa = r.end) {
+		while (recovery_step(&m->guest, &r))
+			sched_point();
+	}
+	mutex_unlock(&m->slots_lock);
+}
+
 int vm_pre_fault(struct vm_memory *m, hva_t arg)
 {
 	struct kvm_pre_fault_memory r;
 	int error = 0;
-	u64 size;
+	u64 start, size;
 
 	if (copy_from_user(&r, arg, sizeof(r)))
 		return -EFAULT;
 	if (r.flags || ((r.gpa | r.size) & ~PAGE_MASK) || r.gpa + r.size <= r.gpa)
 		return -EINVAL;
+	start = r.gpa;
 	size = r.size;
 	while (r.size && !error)
 		error = task_signal_pending(port_current()) ? -EINTR : pre_fault_step(m, &r);
+	pre_fault_finish(m, start, r.gpa);
 	if (copy_to_user(arg, &r, sizeof(r)))
 		return -EFAULT;
 	return r.size != size ? 0 : error;

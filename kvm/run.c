@@ -218,6 +218,8 @@ static int run_loop(struct vcpu *v, struct task *me)
 		timer_sync(v);
 		if (timer_user_must_know(v))
 			return interrupted(v);
+		if (ring_is_full(v))
+			return ring_full_exit(v);
 		result = enter_once(v, me);
 	} while (result > 0);
 	return result;

@@ -34,14 +34,27 @@ static int run_fault(struct vma *vma, hva_t addr, enum host_access access)
 	else if (index == KVM_COALESCED_MMIO_PAGE_OFFSET)
 		page = v->vm->coalesced_page;
 	else
+		page = ring_page(v, index);
+	if (!page)
 		return -EIO;
 	return vma_insert_page(vma, HVA(ALIGN_DOWN(addr.v, PAGE_SIZE)), page_get(page), access);
 }
 
 static const struct vma_ops run_vma_ops = { .fault = run_fault };
 
+/* Does the mapping reach into the ring? */
+static bool maps_ring(const struct vcpu *v, const struct vma *vma)
+{
+	u64 first = vma->offset >> PAGE_SHIFT;
+	u64 last = first + ((vma->end.v - vma->start.v) >> PAGE_SHIFT) - 1;
+
+	return ring_page(v, first) || ring_page(v, last);
+}
+
 static int vcpu_mmap(struct file *f, struct vma *vma)
 {
+	if (maps_ring(f->priv, vma) && (vma->flags & (VM_SHARED | VM_EXEC)) != VM_SHARED)
+		return -EINVAL;
 	vma->ops = &run_vma_ops;
 	vma->priv = f->priv;
 	return 0;
@@ -268,6 +281,7 @@ static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
 
 void vcpu_free(struct vcpu *v)
 {
+	ring_destroy(v);
 	page_put(v->run_page);
 	kfree(v);
 }
@@ -295,6 +309,12 @@ struct file *vcpu_create(struct vm *vm, u64 id)
 		file_put(f); /* drops the VM, not the vCPU */
 		vcpu_free(v);
 		return ERR_PTR(-EEXIST);
+	}
+	if (ring_create(v, vm->ring_entries)) {
+		mutex_unlock(&vm->lock);
+		file_put(f);
+		vcpu_free(v);
+		return ERR_PTR(-ENOMEM);
 	}
 	vm->vcpu_count++;
 	__atomic_store_n(&vm->vcpus[id], v, __ATOMIC_RELEASE);

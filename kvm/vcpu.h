@@ -24,6 +24,7 @@ struct vcpu {
 	struct guest_cpu cpu;
 	struct vm *vm; /* counted by the vCPU's descriptor */
 	u32 id;
+	struct dirty_ring ring; /* size 0: none; its memory is shared with user space */
 	struct page *run_page;
 	struct kvm_run *run; /* shared with user space: read each field once */
 	struct mutex mutex;
@@ -106,6 +107,19 @@ int abort_handle(struct vcpu *v);
 int mmio_begin(struct vcpu *v, const struct fault_outcome *o);
 /* User space has answered: completes the instruction. */
 void mmio_finish(struct vcpu *v);
+
+/* ---- kvm/dirty_ring.c: the vCPU's part */
+/* A ring of @entries, 0: none; its memory. -ENOMEM. */
+int ring_create(struct vcpu *v, u32 entries);
+void ring_destroy(struct vcpu *v);
+/* The page that the vCPU's descriptor maps at page @index, or NULL: it is not the ring's. */
+struct page *ring_page(const struct vcpu *v, u64 index);
+/* Before an entry: has the ring no place left? Then ring_full_exit() ends KVM_RUN. */
+static inline bool ring_is_full(const struct vcpu *v)
+{
+	return v->ring.size && dirty_ring_is_full(&v->ring);
+}
+int ring_full_exit(struct vcpu *v);
 
 /* ---- kvm/inject.c: the vCPU is loaded, or its registers are all in memory */
 void inject_undefined(struct vcpu *v);

@@ -172,6 +172,7 @@ static s64 vm_ioctl(struct file *f, u32 cmd, u64 value)
 	case KVM_CREATE_VCPU: return install(vcpu_create(vm, value));
 	case KVM_CHECK_EXTENSION: return caps_check(vm, value);
 	case KVM_ENABLE_CAP: return caps_enable(vm, arg);
+	case KVM_RESET_DIRTY_RINGS: return ring_reset_all(vm);
 	case KVM_ARM_PREFERRED_TARGET: return preferred_target(arg);
 	case KVM_IRQ_LINE: return irq_line(vm, arg);
 	case KVM_REGISTER_COALESCED_MMIO: return coalesced_register(vm, arg);

@@ -8,6 +8,7 @@
 #ifndef KVM_VM_H
 #define KVM_VM_H
 
+#include "engine/dirty_ring.h"
 #include "kvm/counters.h"
 #include "kvm/idreg.h"
 #include "kvm/memory.h"
@@ -30,6 +31,7 @@ struct vm {
 	struct mutex lock;
 	struct vcpu *vcpus[VM_VCPUS_MAX]; /* by id; set once, with release */
 	u32 vcpu_count;			  /* created; guarded by lock */
+	u32 ring_entries;		  /* of each vCPU's dirty ring, 0: none; guarded by lock */
 	u32 feature_bits;		  /* of every vCPU, once features_set; guarded by lock */
 	bool features_set;
 	bool ran; /* a vCPU was run: the configuration is fixed; set under lock, read without */
@@ -69,6 +71,13 @@ void vm_put(struct vm *vm);
 struct vcpu *vm_vcpu(struct vm *vm, u64 id);
 /* Is the caller of the process that made the VM? KVM's ioctls give EIO to others. */
 bool vm_is_mine(const struct vm *vm);
+
+/* ---- kvm/dirty_ring.c */
+/* KVM_CAP_DIRTY_LOG_RING_ACQ_REL with @bytes for each ring, KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP. */
+int ring_enable(struct vm *vm, u64 bytes);
+int ring_enable_bitmap(struct vm *vm);
+/* KVM_RESET_DIRTY_RINGS: the entries taken back. */
+int ring_reset_all(struct vm *vm);
 
 /* ---- kvm/caps.c */
 /* KVM_CHECK_EXTENSION; @vm NULL: asked of /dev/kvm. */

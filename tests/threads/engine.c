@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "engine/dirty.h"
+#include "engine/dirty_ring.h"
 #include "engine/fault.h"
 
 #define HVA_BASE 0x100000000UL
@@ -112,22 +113,60 @@ static void host_unmaps(u64 page, u64 count)
 	guest_mem_invalidate_end(&mem, start, end);
 }
 
-/* ---- the actors */
-static void *vcpu(void *arg)
-{
-	unsigned int seed = (unsigned int)(u64)arg;
+/* ---- rings: in the second half each vCPU has one */
+enum { RING = 512, COLLECTIONS = 300 };
+static struct dirty_entry entries[VCPUS][RING];
+static struct dirty_ring rings[VCPUS];
+static bool ringing; /* constant while vCPUs run */
 
-	thread_cpu = seed;
-	guest_mem_enter(&mem, seed);
+/* As user space does; the fields are the vCPU's until the flags were seen. */
+static u64 collect(unsigned int vcpu, u32 *next)
+{
+	u64 n = 0;
+
+	for (;; n++, (*next)++) {
+		struct dirty_entry *e = &entries[vcpu][*next % RING];
+
+		if (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) != DIRTY_ENTRY_DIRTY)
+			return n;
+		if (e->slot != 0 || e->offset >= PAGES)
+			fail("an entry nobody pushed", e->offset);
+		__atomic_store_n(&e->flags, DIRTY_ENTRY_DIRTY | DIRTY_ENTRY_RESET,
+				 __ATOMIC_RELEASE);
+	}
+}
+
+static void take_back(struct dirty_reset *reset)
+{
+	for (int i = 0; i < VCPUS; i++) {
+		while (dirty_ring_reset_step(&mem, &rings[i], reset))
+			;
+	}
+	dirty_reset_end(&mem, reset);
+}
+
+/* ---- the actors */
+static void *run_vcpu(void *arg)
+{
+	unsigned int vcpu = (unsigned int)(u64)arg, seed = vcpu;
+
+	thread_cpu = vcpu;
+	guest_mem_enter(&mem, vcpu);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		u64 ipa = IPA_BASE + ((u64)rand_r(&seed) % PAGES << PAGE_SHIFT);
 		u64 write = rand_r(&seed) & 1, fsc = rand_r(&seed) & 1 ? 0x07 : 0x0f;
 		struct fault_trap trap = {
 			.esr = 0x24UL << 26 | 1UL << 24 | write << 6 | fsc,
 			.hpfar = ipa >> 8,
+			.ring = ringing ? &rings[vcpu] : NULL,
 		};
-		struct fault_outcome o = fault_handle(&mem, &trap);
+		struct fault_outcome o;
 
+		if (ringing && dirty_ring_is_full(&rings[vcpu])) {
+			sched_yield();
+			continue;
+		}
+		o = fault_handle(&mem, &trap);
 		if (o.kind != OUTCOME_RESUME && o.kind != OUTCOME_MMIO)
 			fail(reason_text(o.why), (ipa - IPA_BASE) >> PAGE_SHIFT);
 	}
@@ -197,6 +236,51 @@ static void check(void)
 	       (unsigned long)st.count[STAT_invalidations]);
 }
 
+static void start(pthread_t *thread)
+{
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+	for (u64 i = 0; i < VCPUS; i++)
+		pthread_create(&thread[i], NULL, run_vcpu, (void *)i);
+}
+
+static void finish(pthread_t *thread)
+{
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < VCPUS; i++)
+		pthread_join(thread[i], NULL);
+	check();
+}
+
+static void log_by_rings(void)
+{
+	u32 next[VCPUS] = { 0 };
+	u64 collected = 0, taken = 0;
+	pthread_t thread[VCPUS];
+	unsigned int seed = 7;
+
+	change_slot(0, 0);
+	guest_mem_log_to(&mem, TO_RING);
+	change_slot(SLOT_LOG_DIRTY, SIZE);
+	for (int i = 0; i < VCPUS; i++)
+		dirty_ring_init(&rings[i], entries[i], RING);
+	ringing = true;
+	start(thread);
+	for (int i = 0; i < COLLECTIONS; i++) {
+		struct dirty_reset reset = { .count = 0 };
+
+		for (unsigned int k = 0; k < VCPUS; k++)
+			collected += collect(k, &next[k]);
+		take_back(&reset);
+		taken += reset.count;
+		if (i % 8 == 0)
+			host_unmaps((u64)rand_r(&seed) % (PAGES - 64), 64);
+	}
+	finish(thread);
+	if (collected != taken || !taken)
+		fail("entries read and not taken back", collected - taken);
+	printf("%lu entries of rings\n", (unsigned long)taken);
+}
+
 int main(void)
 {
 	struct guest_mem_config config = { 40, &host_ops, NULL };
@@ -209,13 +293,10 @@ int main(void)
 	mem.s2.step = 64;
 	thread_cpu = VCPUS;
 	change_slot(flags, SIZE);
-	for (u64 i = 0; i < VCPUS; i++)
-		pthread_create(&thread[i], NULL, vcpu, (void *)i);
+	start(thread);
 	for (int i = 0; i < ROUNDS; i++)
 		disturb(&seed, &flags);
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	for (int i = 0; i < VCPUS; i++)
-		pthread_join(thread[i], NULL);
-	check();
+	finish(thread);
+	log_by_rings();
 	return 0;
 }

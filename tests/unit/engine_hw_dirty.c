@@ -186,6 +186,74 @@ static void the_log_ends_with_the_slot(void **state)
 	fx_delete(f);
 }
 
+/* 64 pages of the log need not begin where 64 entries of a table do. */
+static void the_log_crosses_tables(void **state)
+{
+	struct fx *f = begin(LEVEL_4K);
+
+	(void)state;
+	assert_int_equal(fx_slot(f, 0, SLOT_LOG_DIRTY, page_ipa(500), 1000 * PAGE_SIZE, FX_HVA),
+			 ERR_OK);
+	for (u64 i = 0; i < 1000; i++)
+		guest_touch(f, page_ipa(500 + i), MACHINE_READ);
+	for (u64 i = 0; i < 1000; i += 2) {
+		write_without_fault(f, 500 + i);
+		write_without_fault(f, 500 + i + 1);
+		expect_log(f, i, i + 1);
+	}
+	fx_delete(f);
+}
+
+/* Over every combination of facts: only DBM depends on whether hardware marks, and DBM is exactly
+ * where a write would otherwise fault to be told. */
+static void the_plan_leaves_to_hardware_what_would_fault(void **state)
+{
+	u64 n = 0, with = 0;
+
+	(void)state;
+	for (unsigned int bits = 0; bits < 1 << 12; bits++) {
+		struct port_caps caps = { .fwb = bits & 1, .dic = bits & 2, .idc = true };
+		struct host_leaf leaf = {
+			.pa = PA(0x80000000),
+			.type = (enum mem_type)((bits >> 2 & 3) % MEM_TYPE_COUNT),
+			.reach = (enum mem_reach)(bits >> 4 & 1),
+			.owner = (enum mem_owner)(bits >> 5 & 1),
+			.writable = bits >> 6 & 1,
+			.level = LEVEL_2M,
+		};
+		struct slot_view slot = {
+			.gfn = FX_IPA >> PAGE_SHIFT,
+			.npages = PAGES,
+			.hva = HVA(FX_HVA),
+			.flags = (bits >> 7 & 1 ? SLOT_READONLY : 0) |
+				 (bits >> 8 & 1 ? SLOT_WRITE_BACK : 0),
+			.logging = bits >> 9 & 1,
+		};
+		struct decide_req req = {
+			.ipa = IPA(FX_IPA),
+			.access = (enum mem_access)((bits >> 10 & 3) % MEM_ACCESS_COUNT),
+			.top_level = LEVEL_1G,
+		};
+		struct fault_plan without = decide_fault(&req, &slot, &leaf, &caps), plan;
+		bool expected;
+
+		req.hw_dirty = true;
+		plan = decide_fault(&req, &slot, &leaf, &caps);
+		expected = plan.verdict == VERDICT_MAP && slot.logging && plan.type == S2_NORMAL &&
+			   leaf.writable && !(slot.flags & SLOT_READONLY);
+		assert_int_equal(without.perms & S2_DBM, 0);
+		assert_int_equal((plan.perms & S2_DBM) != 0, expected);
+		assert_true(!expected || plan.level == LEVEL_4K);
+		plan.perms &= (u8)~S2_DBM;
+		assert_memory_equal(&plan, &without, sizeof(plan));
+		with += expected;
+		n++;
+	}
+	print_message("hardware marks: %lu of %lu combinations\n", (unsigned long)with,
+		      (unsigned long)n);
+	assert_true(with > 0);
+}
+
 /* ---- what changes a leaf tells the log */
 
 static void an_unmapped_page_stays_in_the_log(void **state)
@@ -572,6 +640,8 @@ int main(void)
 		cmocka_unit_test(a_block_that_no_longer_logs_is_written_as_a_whole),
 		cmocka_unit_test(what_may_not_be_written_is_not_left_to_hardware),
 		cmocka_unit_test(the_log_ends_with_the_slot),
+		cmocka_unit_test(the_log_crosses_tables),
+		cmocka_unit_test(the_plan_leaves_to_hardware_what_would_fault),
 		cmocka_unit_test(an_unmapped_page_stays_in_the_log),
 		cmocka_unit_test(a_slot_that_moves_takes_its_marks_along),
 		cmocka_unit_test(a_page_that_is_replaced_stays_in_the_log),

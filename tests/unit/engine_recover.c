@@ -260,6 +260,35 @@ static void a_host_that_changes_meanwhile_wins(void **state)
 	fx_delete(f);
 }
 
+static void unmap_now(void *arg)
+{
+	struct fx *f = arg;
+
+	stage2_unmap(&f->m.s2, IPA(FX_IPA), SZ_2M);
+}
+
+static void a_table_that_went_meanwhile_is_nothing_to_recover(void **state)
+{
+	struct fx *f = begin(&caps_fwb);
+	struct recovery r;
+
+	(void)state;
+	fill_logged(f, MACHINE_WRITE);
+	assert_int_equal(recovery_begin(&f->m, &r, 0), ERR_OK);
+	r.slot.logging = false; /* as if logging had just ended */
+	f->host.after_leaf = unmap_now;
+	f->host.after_leaf_arg = f;
+	assert_true(recovery_step(&f->m, &r));
+	assert_int_equal(r.recovered + r.disagreed + r.raced, 0);
+	assert_int_equal(level_at(f, FX_IPA), -1);
+	while (recovery_step(&f->m, &r))
+		;
+	assert_int_equal(r.recovered, BLOCKS - 1);
+	assert_false(recovery_step(&f->m, &r)); /* done is done */
+	fx_check_stats(f);
+	fx_delete(f);
+}
+
 /* ---- details of the block */
 
 static void the_block_is_as_old_as_its_pages(void **state)
@@ -549,6 +578,7 @@ int main(void)
 		cmocka_unit_test(a_table_that_disagrees_stays),
 		cmocka_unit_test(the_limit_that_bound_it_is_recorded),
 		cmocka_unit_test(a_host_that_changes_meanwhile_wins),
+		cmocka_unit_test(a_table_that_went_meanwhile_is_nothing_to_recover),
 		cmocka_unit_test(the_block_is_as_old_as_its_pages),
 		cmocka_unit_test(marks_of_a_recovered_table_reach_the_log),
 		cmocka_unit_test(level_2_changes_sizes_without_interruption),
