@@ -122,6 +122,7 @@ struct tlb_entry {
 	s8 level;
 	bool is_table;
 	bool used;
+	bool is_orphan;	  /* its VM has another VMID now; then it is in no list of stale ones */
 	bool is_narrow;	  /* of a contiguous set, only the own part may still be held */
 	u32 narrow_going; /* CPUs that issued an invalidation of another part, not complete */
 	int vm;

@@ -153,7 +153,7 @@ void tlb_drop(struct port *p, struct tlb_entry *e)
 	*link = e->next;
 	t->at_level[(int)e->level][e->is_table]--;
 	t->wide_at[(int)e->level] -= m_is_wide(&a);
-	if (e->gone)
+	if (e->gone && !e->is_orphan)
 		stale_leave(p, e);
 	*e = (struct tlb_entry){ .next = t->free };
 	t->free = i;
@@ -368,6 +368,18 @@ bool machine_may_write(struct port *p, u64 vttbr, ipa_t ipa)
 
 /* ---- VMIDs */
 
+/* The VM has another number: nothing is translated by this entry any more, and invalidations do not
+ * name it. It matters only to who is given its VMID. */
+static void orphan_entry(struct port *p, struct tlb_entry *e)
+{
+	if (e->is_orphan)
+		return;
+	if (e->gone)
+		stale_leave(p, e);
+	e->gone = p->machine->writes;
+	e->is_orphan = true;
+}
+
 void tlb_renumber(struct port *p, int vm, u16 vmid)
 {
 	struct tlb *t = &p->machine->tlb;
@@ -380,8 +392,8 @@ void tlb_renumber(struct port *p, int vm, u16 vmid)
 		if (e->vmid == vmid && e->vm != vm && tlb_is_held(e))
 			machine_refuse(p, REFUSED_VMID, e->ipa,
 				       "VMID %u, while a TLB holds entries of its former VM", vmid);
-		if (e->vm == vm && e->vmid != vmid && !e->gone)
-			retire_entry(p, e);
+		if (e->vm == vm && e->vmid != vmid)
+			orphan_entry(p, e);
 	}
 }
 

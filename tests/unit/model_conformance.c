@@ -857,6 +857,28 @@ static void d8_17_after_alle1is_a_vmid_is_free_again(void **state)
 	passes(begin(), vmid_after_flush);
 }
 
+static void renumbered(struct bench *b)
+{
+	write_desc(b, entry3(b, IPA_A), page(b->page[0], WB | RW));
+	for (unsigned int cpu = 0; cpu < 2; cpu++) {
+		machine_cpu(b->p, cpu);
+		machine_guest_leave(b->p);
+	}
+	b->vttbr = port_table_pa(b->p, b->l1).v | 2UL << 48;
+	machine_guest_enter(b->p, b->vttbr, b->vtcr);
+	write_desc(b, entry2(b), 0);
+	tlbi(b, IPA_A, -1);
+	port_table_retire(b->p, b->l3);
+	machine_quiesce(b->p);
+}
+
+/* Entries of a number that the VM has given up translate nothing, so nobody needs to name them. */
+static void d8_17_a_number_given_up_owes_no_tlbi(void **state)
+{
+	(void)state;
+	passes(begin(), renumbered);
+}
+
 /* ================= D8.6: memory types of both stages */
 
 static enum machine_type type_seen(bool fwb, u64 attr, enum machine_s1 s1)
@@ -1495,6 +1517,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(d8_17_a_stale_entry_may_lack_permission),
 	cmocka_unit_test(d8_17_refuses_a_vmid_in_two_vms),
 	cmocka_unit_test(d8_17_after_alle1is_a_vmid_is_free_again),
+	cmocka_unit_test(d8_17_a_number_given_up_owes_no_tlbi),
 	cmocka_unit_test(d8_6_without_fwb_the_weaker_type_wins),
 	cmocka_unit_test(d8_6_fwb_forces_write_back),
 	cmocka_unit_test(d8_6_fwb_leaves_uncached_types_uncached),
