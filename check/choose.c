@@ -15,7 +15,7 @@ static void answers_add(struct answers *a, enum choice_kind kind, unsigned int t
 		if (!a->list)
 			abort();
 	}
-	a->list[a->count++] = (struct answer){ (u8)kind, (u8)taken, (u8)options };
+	a->list[a->count++] = (struct choice){ (u8)kind, (u8)taken, (u8)options };
 }
 
 void answers_free(struct answers *a)
@@ -128,7 +128,7 @@ void search_chooser_init(struct search_chooser *c, const struct search_bounds *b
 	*c = (struct search_chooser){ .chooser = { search_choose }, .bounds = *bounds };
 }
 
-static void count_cost(struct search_chooser *c, const struct answer *a, unsigned int change)
+static void count_cost(struct search_chooser *c, const struct choice *a, unsigned int change)
 {
 	if (!a->taken)
 		return;
@@ -139,7 +139,7 @@ static void count_cost(struct search_chooser *c, const struct answer *a, unsigne
 }
 
 /* May the last answer be another one, at the costs of all before it? */
-static bool may_deviate(const struct search_chooser *c, const struct answer *a)
+static bool may_deviate(const struct search_chooser *c, const struct choice *a)
 {
 	if (a->taken + 1 >= a->options)
 		return false;
@@ -164,7 +164,7 @@ bool search_next(struct search_chooser *c)
 	for (u32 i = 0; i < a->count; i++)
 		count_cost(c, &a->list[i], 1);
 	while (a->count) {
-		struct answer *last = &a->list[a->count - 1];
+		struct choice *last = &a->list[a->count - 1];
 
 		count_cost(c, last, ~0U);
 		if (may_deviate(c, last)) {

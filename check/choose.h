@@ -12,14 +12,14 @@
 #include "port/model/actor.h"
 
 /* The answers of one run, in order. */
-struct answer {
+struct choice {
 	u8 kind; /* enum choice_kind */
 	u8 taken;
 	u8 options;
 };
 
 struct answers {
-	struct answer *list;
+	struct choice *list;
 	u32 count, capacity;
 };
 

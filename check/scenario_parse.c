@@ -303,6 +303,7 @@ struct scenario *scenario_parse(const char *path, const char *text, FILE *errors
 			  .vmid_bits = 8,
 			  .cpus = 2 },
 		.ipa_bits = 40,
+		.compare = 1,
 	};
 	if (parse_text(&p) && check_verdict(&p) &&
 	    (cpu_facts_agree(&s->config.caps) || bad(&p, CPU_FACTS_DISAGREE)))

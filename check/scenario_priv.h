@@ -16,6 +16,7 @@ struct operands {
 	u64 writable, leaf_writable, executable;
 	u64 special, lazy, special_lazily, refuses_mkwrite, poisoned;
 	u64 s1, updates_af, dma, is_write, how;
+	u64 without_fwb, without_dic, anyway;
 	u64 given; /* positional operands so far */
 	const char *name;
 };
@@ -80,6 +81,14 @@ void verb_list(FILE *out);
 bool word_take(const struct verb *v, struct operands *o, char *word);
 void operands_init(struct operands *o);
 bool number_parse(const char *text, u64 *out);
+
+/* ---- verbs that ask (scenario_queries.c) */
+struct world_result run_coherence(struct world *w, const struct operands *o);
+void print_coherence(const struct world_result *r, FILE *out);
+struct world_result run_migrate_to(struct world *w, const struct operands *o);
+void print_migrate_to(const struct world_result *r, FILE *out);
+struct world_result run_trace(struct world *w, const struct operands *o);
+void print_trace(const struct world_result *r, FILE *out);
 
 void result_print(const struct command *c, const struct world_result *r, FILE *out);
 

@@ -292,6 +292,22 @@ static void update_together(struct scenario *s, bool *ran)
 	s->state = state_text(s, &s->state_size);
 }
 
+static void update_step(void *arg)
+{
+	struct scenario *s = arg;
+	const struct command *c = &s->commands[s->next];
+	struct world_result r = perform(s, c);
+	char *told = told_text(s, c, &r);
+
+	for (const char *t = told; *t;) {
+		size_t length = strcspn(t, "\n");
+
+		fprintf(s->update, "    %.*s\n", (int)length, t);
+		t += length + (t[length] != '\0');
+	}
+	free(told);
+}
+
 void scenario_update(struct scenario *s, FILE *out)
 {
 	struct replay_chooser ordinary;
@@ -308,23 +324,12 @@ void scenario_update(struct scenario *s, FILE *out)
 	s->state = state_text(s, &s->state_size);
 	for (s->next = 0; s->next < s->count && s->end == SCENARIO_DONE; s->next++) {
 		const struct command *c = &s->commands[s->next];
-		struct world_result r;
-		char *told;
 
 		copy_source(s, &at, &line, c->line);
-		if (c->actor >= 0) {
+		if (c->actor >= 0)
 			update_together(s, &ran_together);
-			continue;
-		}
-		r = perform(s, c);
-		told = told_text(s, c, &r);
-		for (const char *t = told; *t;) {
-			size_t length = strcspn(t, "\n");
-
-			fprintf(out, "    %.*s\n", (int)length, t);
-			t += length + (t[length] != '\0');
-		}
-		free(told);
+		else if (machine_refuses(world_port(s->world), update_step, s))
+			s->end = SCENARIO_STOPPED; /* what comes after it stays as it is */
 	}
 	copy_source(s, &at, &line, 1 << 30);
 	answers_free(&ordinary.answers);

@@ -25,6 +25,7 @@ enum {
 	WORDS_SABOTAGE = 1 << 13,
 	WORDS_DEAF = 1 << 14,
 	WORDS_RAW = 1 << 15,
+	WORDS_CONTRACT = 1 << 16,
 };
 
 #define PLACE(field) ((u8)(offsetof(struct operands, field) / sizeof(u64)))
@@ -44,6 +45,9 @@ static const struct {
 	{ "1G", LEVEL_1G, WORDS_LEVEL, PLACE(level) },
 	{ "rw", true, WORDS_PERMS, PLACE(writable) },
 	{ "ro", false, WORDS_PERMS, PLACE(writable) },
+	{ "without-fwb", true, WORDS_CONTRACT, PLACE(without_fwb) },
+	{ "without-dic", true, WORDS_CONTRACT, PLACE(without_dic) },
+	{ "anyway", true, WORDS_CONTRACT, PLACE(anyway) },
 	{ "exec", true, WORDS_RAW, PLACE(executable) },
 	{ "leaf-ro", false, WORDS_MAP, PLACE(leaf_writable) },
 	{ "no-alias", REACH_NONE, WORDS_MAP, PLACE(reach) },
@@ -543,6 +547,15 @@ static const struct verb verbs[] = {
 	  WORDS_VM },
 	{ "prefault", "IPA SIZE [vm=N]", run_prefault, print_count, IPA_SIZE, WORDS_VM },
 	{ "split", "IPA SIZE [vm=N]", run_split, print_count, IPA_SIZE, WORDS_VM },
+	{ "coherence", "IPA SIZE [vm=N]", run_coherence, print_coherence, IPA_SIZE, WORDS_VM },
+	{ "migrate-to",
+	  "[without-fwb] [without-dic] [anyway] [vm=N]",
+	  run_migrate_to,
+	  print_migrate_to,
+	  0,
+	  { 0 },
+	  WORDS_VM | WORDS_CONTRACT },
+	{ "trace", "[vm=N]", run_trace, print_trace, 0, { 0 }, WORDS_VM },
 	{ "policy", "NAME VALUE [vm=N]", run_policy, NULL, JUST(value), WORDS_NAME | WORDS_VM },
 	{ "read", GUEST_TEXT, run_read, print_guest, JUST(ipa), GUEST_WORDS },
 	{ "write", GUEST_TEXT, run_write, print_guest, JUST(ipa), GUEST_WORDS },
