@@ -382,22 +382,27 @@ struct world_result world_host_unmap(struct world *w, hva_t hva, u64 size)
 	return r;
 }
 
+/* What mprotect() of a page, or of the whole mapping, changes. */
+enum { PERMIT_WRITE = 1, OF_VMA = 2 };
+
 static void change_permission(struct world *w, struct mapping *m, u64 page, u64 arg)
 {
 	(void)w;
-	m->leaf[page].writable = arg;
+	/* The VMA's permission is that of mprotect() for all of it; a part is the leaves' alone. */
+	if (arg & OF_VMA)
+		m->writable = arg & PERMIT_WRITE;
+	m->leaf[page].writable = arg & PERMIT_WRITE;
 }
 
 struct world_result world_host_protect(struct world *w, hva_t hva, u64 size, enum host_protect how)
 {
-	u64 before = descriptors_now(w);
-	struct world_result r =
-		change_pages(w, hva.v, size, how == HOST_PROTECT_WRITE, change_permission);
-	struct mapping *m = host_mapping(w, hva.v);
+	u64 before = descriptors_now(w), arg = how == HOST_PROTECT_WRITE ? PERMIT_WRITE : 0;
+	const struct mapping *m = host_mapping(w, hva.v);
+	struct world_result r;
 
-	/* The VMA's permission is that of mprotect() for all of it; a part is the leaves' alone. */
-	if (!r.error && m && m->conf.size == size)
-		m->writable = how == HOST_PROTECT_WRITE;
+	if (m && m->conf.size == size)
+		arg |= OF_VMA;
+	r = change_pages(w, hva.v, size, arg, change_permission);
 	r.descriptors = descriptors_now(w) - before;
 	return r;
 }

@@ -29,6 +29,7 @@ struct fuzz_actor {
 
 static struct world *world;
 static struct input input;
+static bool together;	    /* actors run */
 static bool is_block[MAPS]; /* its leaves are of 2 MiB: the host changes them as a whole */
 
 static u8 take(struct input *in)
@@ -224,7 +225,8 @@ static void op_regroup(struct input *in, unsigned int vcpu)
 	(void)vcpu;
 	if (what & 1)
 		hva = HVA(ALIGN_DOWN(hva.v, SZ_2M));
-	if (is_block[map])
+	/* Another actor may be about to change a page of what would become a block. */
+	if (is_block[map] || together)
 		return;
 	is_block[map] = what & 2;
 	(void)world_host_regroup(world, hva, what & 2 ? LEVEL_2M : LEVEL_4K);
@@ -393,7 +395,9 @@ static bool run_actors(void)
 		input.at += length;
 		world_actor(world, names[i], i, act, &actor[i]);
 	}
+	together = true;
 	end = world_run(world, POINTS_MAX);
+	together = false;
 	if (end == STAGE_REFUSED)
 		judge(true, machine_refusal(world_port(world)));
 	else
