@@ -45,10 +45,10 @@ static bool stops_as_told(const struct trial *t)
 	return told && !strncmp(scenario_stopped_by(t->scenario), told, strlen(told));
 }
 
-/* The first run is the ordinary one, for which states are told. */
+/* The first run is the ordinary one, for which states are told; on the CPU for which they are. */
 static enum scenario_compare comparing(const struct trial *t)
 {
-	return t->runs == 0 ? COMPARE_STATE : COMPARE_NOTHING;
+	return t->runs == 0 && !t->request->cpu ? COMPARE_STATE : COMPARE_NOTHING;
 }
 
 /* Again, with an account of what went wrong. */

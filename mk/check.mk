@@ -6,6 +6,7 @@ TABLES := tests/target/tests.tbl tests/target/run.tbl
 SOURCES := $(wildcard $(foreach dir,abi bench bench/* check cli engine examples examples/* host kernel kvm port/* port/*/* tests/* user \
 	vmm tools,$(dir)/*.[ch]))
 tab := $(shell printf '\t')
+comma := ,
 
 # $(call plan,NAME,SECONDS,COMMAND)
 define plan
@@ -63,6 +64,10 @@ $(CHECK)/plan-unit: FORCE
 	$(foreach test,$(UNIT_TESTS),$(call plan,unit/$(notdir $(test)),120,$(test)))
 	$(call plan,unit/engine_threads,120,$(THREAD_TEST))
 	$(call plan,unit/scenarios,300,$(O)/native/catwalk check --subjects tests/scenario)
+	$(call plan,unit/scenarios-fwb-dic,300,$(O)/native/catwalk check --cpu fwb=on$(comma)dic=on tests/scenario)
+	$(call plan,unit/scenarios-plain,300,$(O)/native/catwalk check --cpu range=off$(comma)ttl=off tests/scenario)
+	$(call plan,unit/scenarios-hafdbs,300,$(O)/native/catwalk check --cpu af=on$(comma)dbm=on$(comma)bbm=2 tests/scenario)
+	$(call plan,unit/lives,300,$(O)/native/catwalk check --simulate --seed 1 --runs 40 --operations 2500)
 	$(call plan,unit/engine_library,60,tools/check-engine $(O))
 	$(call plan,bench/engine,60,tools/bench-engine $(O))
 	$(call plan,unit/coverage,300,$(MAKE) -s O=$(O) coverage)
