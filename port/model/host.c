@@ -63,6 +63,7 @@ void (*model_ram_hook)(pa_t pa, u64 size, enum model_written what);
 bool (*model_user_fault)(u64 va, enum model_access access);
 struct model_tlbi_counts model_tlbis;
 unsigned int model_asid_bits = 8;
+int (*model_on_sleep)(u64 deadline_ns);
 
 /* ---- refusals */
 
@@ -470,6 +471,8 @@ void sched_cancel_sleep(void)
 
 int sched_sleep(u64 deadline_ns)
 {
+	if (model_on_sleep)
+		return model_on_sleep(deadline_ns);
 	if (deadline_ns == SCHED_FOREVER)
 		panic("the only thread would sleep for ever");
 	return -ETIMEDOUT;

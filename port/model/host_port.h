@@ -40,6 +40,8 @@ struct model_tlbi_counts {
 	u64 all;
 };
 extern struct model_tlbi_counts model_tlbis;
+/* What other threads do while the only one sleeps, if set: returns what sched_sleep() returns. */
+extern int (*model_on_sleep)(u64 deadline_ns);
 /* ASIDs have this many bits; 8 unless set before the first mm runs. */
 extern unsigned int model_asid_bits;
 
