@@ -4,6 +4,8 @@
 COVERAGE_O     := $(O)/coverage
 COVERAGE_FLAGS := $(UNIT_FLAGS) -O0 -g --coverage
 COVERAGE_SRC   := $(NATIVE_SRC)
+# With scenarios and random lives: what only races reach.
+COVERAGE_CHECK := $(COVERAGE_O)/catwalk
 COVERAGE_TESTS := $(patsubst %.c,$(COVERAGE_O)/%,$(filter-out tests/unit/cli_%,$(wildcard tests/unit/*.c)))
 
 $(COVERAGE_O)/%.o: %.c $(uapi)
@@ -19,8 +21,14 @@ $(COVERAGE_TESTS): %: %.o $(COVERAGE_O)/layers.a
 	$(call say,LINK,$@)
 	$(Q)gcc --coverage -o $@ $^ -lcmocka -lpthread
 
+$(COVERAGE_CHECK): $(CLI_SRC:%.c=$(O)/%.o) $(COVERAGE_O)/layers.a
+	$(call say,LINK,$@)
+	$(Q)gcc --coverage -o $@ $^ $(CLI_LIBS) -lpthread
+
 .PHONY: coverage
-coverage: $(COVERAGE_TESTS)
-	@tools/coverage $(COVERAGE_O) $(COVERAGE_TESTS)
+coverage: $(COVERAGE_TESTS) $(COVERAGE_CHECK)
+	@tools/coverage $(COVERAGE_O) $(COVERAGE_TESTS) \
+		'$(COVERAGE_CHECK) check tests/scenario' \
+		'$(COVERAGE_CHECK) check --simulate --seed 1 --runs 20 --operations 500'
 
 -include $(wildcard $(COVERAGE_O)/*/*.d $(COVERAGE_O)/*/*/*.d)
