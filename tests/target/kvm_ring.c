@@ -126,7 +126,9 @@ static void check_full(struct guest *g)
 		CHECK_EQ(g->vcpu.run->exit_reason, KVM_EXIT_DIRTY_RING_FULL);
 		EXPECT_RING(g, done, ENTRIES - RESERVED);
 		CHECK_EQ(reset(g), ENTRIES - RESERVED);
-		done += ENTRIES - RESERVED;
+		/* The last page was told before its store went through, and is protected again now:
+		 * it is told once more. */
+		done += ENTRIES - RESERVED - 1;
 	}
 	CHECK_EQ(g->vcpu.run->exit_reason, KVM_EXIT_MMIO);
 	EXPECT_RING(g, done, PAGES - done);
