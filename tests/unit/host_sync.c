@@ -10,7 +10,6 @@
 #include <asm/fcntl.h>
 #include <asm/poll.h>
 
-
 #include "host/err.h"
 #include "host/eventfd.h"
 #include "host/sched.h"
