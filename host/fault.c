@@ -35,7 +35,7 @@ static bool pte_is_zero_page(u64 pte)
 
 /* ---- looking */
 
-bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte, struct leaf_sampler *sampler)
+bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte)
 {
 	int level;
 	u64 v;
@@ -44,8 +44,6 @@ bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte, struct leaf_sample
 		return false;
 	spin_lock(&mm->pt_lock);
 	v = port_pte_read(pgt_lookup_locked(mm, addr.v, &level));
-	if (sampler)
-		sampler->sample(sampler);
 	spin_unlock(&mm->pt_lock);
 	if (!pte_is_valid_leaf(v))
 		return false;
@@ -53,6 +51,7 @@ bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte, struct leaf_sample
 	pte->level = level;
 	pte->memtype = pte_memtype(v);
 	pte->writable = pte_is_writable(v);
+	pte->any_uncached = pte_any_uncached(v);
 	pte->is_ram = port_pa_is_ram(pte->pa);
 	return true;
 }
@@ -452,6 +451,12 @@ static unsigned int insert_perms(const struct vma *vma, enum host_access access)
 	return perms;
 }
 
+/* A leaf of @type says what its owner allows, so that who reads it need not look for the VMA. */
+static u64 insert_owner(const struct vma *vma, enum host_memtype type)
+{
+	return type != HOST_WB && (vma->flags & VM_ALLOW_ANY_UNCACHED) ? PTE_SW_ANY_UNCACHED : 0;
+}
+
 int vma_insert_page(struct vma *vma, hva_t addr, struct page *page, enum host_access access)
 {
 	int level = LEVEL_4K - (int)page_order(page) / 9;
@@ -462,7 +467,8 @@ int vma_insert_page(struct vma *vma, hva_t addr, struct page *page, enum host_ac
 	if (page_order(page) % 9 == 0 && base >= vma->start.v &&
 	    base + level_size(level) <= vma->end.v) {
 		u64 pte = pte_make_leaf(page_to_phys(page), level, vma->prot_type,
-					insert_perms(vma, access), PTE_OBJECT_PAGE);
+					insert_perms(vma, access), PTE_OBJECT_PAGE) |
+			  insert_owner(vma, vma->prot_type);
 
 		spin_lock(&vma->mm->pt_lock);
 		error = insert_locked(vma->mm, base, level, pte, &consumed);
@@ -494,7 +500,8 @@ int vma_insert_pfn(struct vma *vma, hva_t addr, pa_t pa, u64 size, enum host_mem
 		return -EINVAL;
 	for (u64 done = 0; done < size;) {
 		int level = pfn_level(addr.v + done, pa.v + done, size - done, max_level);
-		u64 pte = pte_make_leaf(PA(pa.v + done), level, type, perms, PTE_NO_PAGE);
+		u64 pte = pte_make_leaf(PA(pa.v + done), level, type, perms, PTE_NO_PAGE) |
+			  insert_owner(vma, type);
 		bool consumed;
 		int error;
 

@@ -408,7 +408,7 @@ int mm_populate(struct mm *mm, u64 start, u64 end, enum host_access access)
 
 		if (v != FAULT_OK)
 			return v == FAULT_OOM ? -ENOMEM : -EFAULT;
-		if (!mm_peek(mm, HVA(start), &pte, NULL))
+		if (!mm_peek(mm, HVA(start), &pte))
 			pte.level = LEVEL_4K; /* already gone again */
 		start = ALIGN_DOWN(start, level_size(pte.level)) + level_size(pte.level);
 		sched_point();

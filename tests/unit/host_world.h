@@ -190,7 +190,7 @@ static inline struct host_pte leaf_at(u64 addr)
 {
 	struct host_pte pte = { .level = -1 };
 
-	(void)mm_peek(world_mm, HVA(addr), &pte, NULL);
+	(void)mm_peek(world_mm, HVA(addr), &pte);
 	return pte;
 }
 
