@@ -306,22 +306,6 @@ static int fault_write_shared(struct fault *f)
 	return error ? error : -EAGAIN;
 }
 
-/* What mprotect took away and the VMA gives again: anything but writing. */
-static int fault_restore(const struct fault *f)
-{
-	struct mm *mm = f->vma->mm;
-	unsigned int perms = vma_perms(f->vma) & ~(unsigned int)LEAF_W;
-	u64 *entry;
-
-	spin_lock(&mm->pt_lock);
-	entry = fault_entry_locked(f);
-	if (entry)
-		pgt_relax_locked(mm, entry, ALIGN_DOWN(f->addr, level_size(f->level)), f->level,
-				 perms);
-	spin_unlock(&mm->pt_lock);
-	return entry && f->access != HOST_WRITE ? 0 : -EAGAIN;
-}
-
 /* ---- the path */
 
 static bool vma_allows(const struct vma *vma, enum host_access access)
@@ -333,13 +317,14 @@ static bool vma_allows(const struct vma *vma, enum host_access access)
 	}
 }
 
-/* 0: the access is possible now. -EAGAIN: one step nearer, look again. */
+/*
+ * 0: the access is possible now. -EAGAIN: one step nearer, look again. A leaf allows whatever its
+ * VMA does but writing (pgt_protect() sees to that), so that only a write finds one that does not.
+ */
 static int fault_step(struct fault *f)
 {
 	if (!pte_is_leaf(f->pte))
 		return fault_absent(f);
-	if (f->access != HOST_WRITE || !pte_is_valid_leaf(f->pte))
-		return fault_restore(f);
 	if (f->vma->flags & VM_SHARED)
 		return fault_write_shared(f);
 	return fault_write_private(f);
