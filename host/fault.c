@@ -236,11 +236,17 @@ static void copy_in_steps(void *dst, const void *src, size_t size)
 	}
 }
 
+/* Blocks of hugetlb that cannot be had are the program's fault, not the system's (SIGBUS). */
+static int fault_no_page(const struct fault *f)
+{
+	return f->vma->flags & VM_HUGETLB ? -EIO : -ENOMEM;
+}
+
 static int fault_copy(const struct fault *f)
 {
 	struct page *old = fault_hold_page(f);
 	struct page *page;
-	int error = -ENOMEM;
+	int error = fault_no_page(f);
 
 	if (!old)
 		return -EAGAIN;
