@@ -108,10 +108,21 @@ static void touched_and_logged(struct fx *f)
 	assert_int_equal(fx_slot(f, 0, SLOT_LOG_DIRTY, FX_IPA, SIZE, FX_HVA), ERR_OK);
 }
 
+static void slots_to(struct fx *f, u32 last)
+{
+	for (u32 id = 1; id <= last; id++)
+		assert_int_equal(fx_slot(f, id, 0, FX_IPA + id * SZ_1G, PAGE_SIZE, FX_HVA), ERR_OK);
+}
+
 static void many_slots(struct fx *f)
 {
-	for (u32 id = 1; id <= 64; id++)
-		assert_int_equal(fx_slot(f, id, 0, FX_IPA + id * SZ_1G, PAGE_SIZE, FX_HVA), ERR_OK);
+	slots_to(f, 64);
+}
+
+/* As many as engine/slot.c keeps together: one more parts them. */
+static void full_run_of_slots(struct fx *f)
+{
+	slots_to(f, 32);
 }
 
 static void slot_among_many(struct fx *f)
@@ -371,6 +382,7 @@ static const struct operation operations[] = {
 	{ "prefault of blocks", RESUMABLE, LEVEL_2M, one_slot, prefault },
 	{ "split", BEST_EFFORT, LEVEL_2M, touched_slot, split },
 	{ "slot create behind many", ATOMIC, LEVEL_4K, many_slots, create_65th },
+	{ "slot create in a full run", ATOMIC, LEVEL_4K, full_run_of_slots, create_65th },
 	{ "slot create, largest id", ATOMIC, LEVEL_4K, many_slots, create_last },
 	{ "slot move over many", ATOMIC, LEVEL_4K, slot_among_many, move_far },
 	{ "slot delete among many", ATOMIC, LEVEL_4K, slot_among_many, delete },
