@@ -35,7 +35,7 @@ static bool pte_is_zero_page(u64 pte)
 
 /* ---- looking */
 
-bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte, struct leaf_sampler *sampler)
+bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte)
 {
 	int level;
 	u64 v;
@@ -44,8 +44,6 @@ bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte, struct leaf_sample
 		return false;
 	spin_lock(&mm->pt_lock);
 	v = port_pte_read(pgt_lookup_locked(mm, addr.v, &level));
-	if (sampler)
-		sampler->sample(sampler);
 	spin_unlock(&mm->pt_lock);
 	if (!pte_is_valid_leaf(v))
 		return false;
@@ -53,6 +51,7 @@ bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte, struct leaf_sample
 	pte->level = level;
 	pte->memtype = pte_memtype(v);
 	pte->writable = pte_is_writable(v);
+	pte->any_uncached = pte_any_uncached(v);
 	pte->is_ram = port_pa_is_ram(pte->pa);
 	return true;
 }
@@ -237,11 +236,17 @@ static void copy_in_steps(void *dst, const void *src, size_t size)
 	}
 }
 
+/* Blocks of hugetlb that cannot be had are the program's fault, not the system's (SIGBUS). */
+static int fault_no_page(const struct fault *f)
+{
+	return f->vma->flags & VM_HUGETLB ? -EIO : -ENOMEM;
+}
+
 static int fault_copy(const struct fault *f)
 {
 	struct page *old = fault_hold_page(f);
 	struct page *page;
-	int error = -ENOMEM;
+	int error = fault_no_page(f);
 
 	if (!old)
 		return -EAGAIN;
@@ -307,22 +312,6 @@ static int fault_write_shared(struct fault *f)
 	return error ? error : -EAGAIN;
 }
 
-/* What mprotect took away and the VMA gives again: anything but writing. */
-static int fault_restore(const struct fault *f)
-{
-	struct mm *mm = f->vma->mm;
-	unsigned int perms = vma_perms(f->vma) & ~(unsigned int)LEAF_W;
-	u64 *entry;
-
-	spin_lock(&mm->pt_lock);
-	entry = fault_entry_locked(f);
-	if (entry)
-		pgt_relax_locked(mm, entry, ALIGN_DOWN(f->addr, level_size(f->level)), f->level,
-				 perms);
-	spin_unlock(&mm->pt_lock);
-	return entry && f->access != HOST_WRITE ? 0 : -EAGAIN;
-}
-
 /* ---- the path */
 
 static bool vma_allows(const struct vma *vma, enum host_access access)
@@ -334,13 +323,14 @@ static bool vma_allows(const struct vma *vma, enum host_access access)
 	}
 }
 
-/* 0: the access is possible now. -EAGAIN: one step nearer, look again. */
+/*
+ * 0: the access is possible now. -EAGAIN: one step nearer, look again. A leaf allows whatever its
+ * VMA does but writing (pgt_protect() sees to that), so that only a write finds one that does not.
+ */
 static int fault_step(struct fault *f)
 {
 	if (!pte_is_leaf(f->pte))
 		return fault_absent(f);
-	if (f->access != HOST_WRITE || !pte_is_valid_leaf(f->pte))
-		return fault_restore(f);
 	if (f->vma->flags & VM_SHARED)
 		return fault_write_shared(f);
 	return fault_write_private(f);
@@ -452,6 +442,12 @@ static unsigned int insert_perms(const struct vma *vma, enum host_access access)
 	return perms;
 }
 
+/* A leaf of @type says what its owner allows, so that who reads it need not look for the VMA. */
+static u64 insert_owner(const struct vma *vma, enum host_memtype type)
+{
+	return type != HOST_WB && (vma->flags & VM_ALLOW_ANY_UNCACHED) ? PTE_SW_ANY_UNCACHED : 0;
+}
+
 int vma_insert_page(struct vma *vma, hva_t addr, struct page *page, enum host_access access)
 {
 	int level = LEVEL_4K - (int)page_order(page) / 9;
@@ -462,7 +458,8 @@ int vma_insert_page(struct vma *vma, hva_t addr, struct page *page, enum host_ac
 	if (page_order(page) % 9 == 0 && base >= vma->start.v &&
 	    base + level_size(level) <= vma->end.v) {
 		u64 pte = pte_make_leaf(page_to_phys(page), level, vma->prot_type,
-					insert_perms(vma, access), PTE_OBJECT_PAGE);
+					insert_perms(vma, access), PTE_OBJECT_PAGE) |
+			  insert_owner(vma, vma->prot_type);
 
 		spin_lock(&vma->mm->pt_lock);
 		error = insert_locked(vma->mm, base, level, pte, &consumed);
@@ -494,7 +491,8 @@ int vma_insert_pfn(struct vma *vma, hva_t addr, pa_t pa, u64 size, enum host_mem
 		return -EINVAL;
 	for (u64 done = 0; done < size;) {
 		int level = pfn_level(addr.v + done, pa.v + done, size - done, max_level);
-		u64 pte = pte_make_leaf(PA(pa.v + done), level, type, perms, PTE_NO_PAGE);
+		u64 pte = pte_make_leaf(PA(pa.v + done), level, type, perms, PTE_NO_PAGE) |
+			  insert_owner(vma, type);
 		bool consumed;
 		int error;
 

@@ -182,20 +182,26 @@ static struct page *memobj_page(struct memobj *o, u64 index)
 	return page;
 }
 
-/* Zeroes bytes [start, end) of one page, if there is anything but zeroes. 0 or -ENOMEM. */
-static int memobj_zero_part(struct memobj *o, u64 start, u64 end)
+/* What only RAM holds of bytes [start, end) gets pages of its own, with the same content. 0 or
+ * -ENOMEM: then some of it has. */
+static int memobj_own_ram(struct memobj *o, u64 start, u64 end)
 {
-	struct page *page = radix_find(o, index_of(o, start));
-
-	if (start >= end)
+	if (start >= end || start >= o->ram_size)
 		return 0;
-	if (!page && start >= o->ram_size)
-		return 0;
-	page = memobj_page(o, index_of(o, start));
-	if (!page)
-		return -ENOMEM;
-	memset((char *)page_to_virt(page) + (start & (unit(o) - 1)), 0, end - start);
+	for (u64 at = ALIGN_DOWN(start, PAGE_SIZE); at < min(end, o->ram_size); at += PAGE_SIZE) {
+		if (!memobj_page(o, index_of(o, at)))
+			return -ENOMEM;
+	}
 	return 0;
+}
+
+/* Zeroes bytes [start, end) of one page, if it is there. */
+static void memobj_zero_part(struct memobj *o, u64 start, u64 end)
+{
+	struct page *page = start < end ? radix_find(o, index_of(o, start)) : NULL;
+
+	if (page)
+		memset((char *)page_to_virt(page) + (start & (unit(o) - 1)), 0, end - start);
 }
 
 /* ---- life */
@@ -401,12 +407,13 @@ int memobj_mmap(struct memobj *o, struct vma *vma)
 
 static int truncate_locked(struct memobj *o, u64 size)
 {
-	int error;
-
 	if (size < o->size) {
-		error = memobj_zero_part(o, size, min(ALIGN_UP(size, unit(o)), o->size));
+		u64 end = min(ALIGN_UP(size, unit(o)), o->size);
+		int error = memobj_own_ram(o, size, end);
+
 		if (error)
 			return error;
+		memobj_zero_part(o, size, end);
 		o->ram_size = min(o->ram_size, size);
 		memobj_remove(o, index_of(o, ALIGN_UP(size, unit(o))), UINT64_MAX);
 	}
@@ -430,26 +437,29 @@ int memobj_truncate(struct memobj *o, u64 size)
 	return error;
 }
 
-/* A page that RAM would fill again is replaced by a page of zeroes instead of being taken out. */
+/*
+ * A page that RAM would fill again becomes one of zeroes instead of being taken out. All that may
+ * fail comes first: no content is lost by a call that fails.
+ */
 static int punch_locked(struct memobj *o, u64 start, u64 end)
 {
 	u64 first = ALIGN_UP(start, unit(o));
 	u64 last = ALIGN_DOWN(end, unit(o));
-	int error = 0;
+	int error = memobj_own_ram(o, start, end);
 
-	if (o->level != LEVEL_4K && first >= last)
-		return 0;
+	if (error)
+		return error;
 	if (o->level == LEVEL_4K) {
-		error = memobj_zero_part(o, start, min(first, end));
-		if (!error && last >= first)
-			error = memobj_zero_part(o, last, end);
+		memobj_zero_part(o, start, min(first, end));
+		if (last >= first)
+			memobj_zero_part(o, last, end);
 	}
-	for (u64 at = first; !error && at < last && at < o->ram_size; at += PAGE_SIZE)
-		error = memobj_zero_part(o, at, at + PAGE_SIZE);
+	for (u64 at = first; at < last && at < o->ram_size; at += PAGE_SIZE)
+		memobj_zero_part(o, at, at + PAGE_SIZE);
 	first = max(first, ALIGN_UP(o->ram_size, unit(o)));
-	if (!error && first < last)
+	if (first < last)
 		memobj_remove(o, index_of(o, first), index_of(o, last) - 1);
-	return error;
+	return 0;
 }
 
 static int memobj_punch(struct memobj *o, u64 start, u64 end)

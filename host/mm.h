@@ -54,7 +54,8 @@ struct host_pte {
 	int level; /* LEVEL_4K, LEVEL_2M, LEVEL_1G: the leaf's span */
 	enum host_memtype memtype;
 	bool writable;
-	bool is_ram; /* reach: by the boot memory map alone */
+	bool any_uncached; /* its owner allows any type but write-back (VM_ALLOW_ANY_UNCACHED) */
+	bool is_ram;	   /* reach: by the boot memory map alone */
 };
 
 struct vma_ops {
@@ -150,15 +151,8 @@ enum fault_verdict {
 };
 enum fault_verdict mm_fault(struct mm *mm, hva_t addr, enum host_access access);
 
-/*
- * Reads the live leaf at @addr under pt_lock. @sample, if set, is called under pt_lock together
- * with the read, so that what it notes (an invalidation sequence) and the leaf belong together.
- * False if absent.
- */
-struct leaf_sampler {
-	void (*sample)(struct leaf_sampler *s);
-};
-bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte, struct leaf_sampler *sampler);
+/* Reads the live leaf at @addr under pt_lock and no other lock. False if absent. */
+bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte);
 
 /* ---- VMAs, under mm->lock */
 void mm_read_lock(struct mm *mm);
@@ -171,7 +165,8 @@ struct vma *vma_find(struct mm *mm, hva_t addr);
 struct vma *vma_first_after(struct mm *mm, hva_t addr);
 struct vma *vma_next(struct vma *vma);
 
-/* ---- for owners of mappings, in mmap() or fault(); @addr inside the VMA */
+/* ---- for owners of mappings, in mmap() or fault(), after they set the VMA's flags; @addr inside
+ * the VMA */
 /* Maps @page (its reference is taken over) at @addr by a leaf of its order's level. */
 int vma_insert_page(struct vma *vma, hva_t addr, struct page *page, enum host_access access);
 /* Maps @size bytes of physical memory with @type as PFNMAP by the largest aligned leaves up to

@@ -156,9 +156,7 @@ static int request_check_huge(struct mmap_request *r)
 {
 	if (r->file && (r->file->traits & (FILE_HUGE_2M | FILE_HUGE_1G)))
 		r->hugetlb_level = r->file->traits & FILE_HUGE_1G ? LEVEL_1G : LEVEL_2M;
-	else if (r->file && (r->flags & MAP_HUGETLB))
-		return -EINVAL;
-	else if (r->flags & MAP_HUGETLB)
+	else if (r->flags & MAP_HUGETLB) /* of no file: mm_mmap() */
 		r->hugetlb_level = hugetlb_level_of(r->flags);
 	else
 		return 0;
@@ -408,7 +406,7 @@ int mm_populate(struct mm *mm, u64 start, u64 end, enum host_access access)
 
 		if (v != FAULT_OK)
 			return v == FAULT_OOM ? -ENOMEM : -EFAULT;
-		if (!mm_peek(mm, HVA(start), &pte, NULL))
+		if (!mm_peek(mm, HVA(start), &pte))
 			pte.level = LEVEL_4K; /* already gone again */
 		start = ALIGN_DOWN(start, level_size(pte.level)) + level_size(pte.level);
 		sched_point();

@@ -290,7 +290,7 @@ int mm_mincore(struct mm *mm, u64 addr, u64 len, hva_t vec)
 		for (u64 i = 0; i < n; i++) {
 			struct host_pte pte;
 
-			chunk[i] = mm_peek(mm, HVA(addr + i * PAGE_SIZE), &pte, NULL);
+			chunk[i] = mm_peek(mm, HVA(addr + i * PAGE_SIZE), &pte);
 		}
 		if (copy_to_user(vec, chunk, n))
 			return -EFAULT;

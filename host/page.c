@@ -322,9 +322,9 @@ bool page_alloc_must_fail(void)
 	return __atomic_sub_fetch(&mem.fail_nth, 1, __ATOMIC_RELAXED) == 0;
 }
 
-void page_fail_nth(u64 n)
+u64 page_fail_nth(u64 n)
 {
-	__atomic_store_n(&mem.fail_nth, n, __ATOMIC_RELAXED);
+	return __atomic_exchange_n(&mem.fail_nth, n, __ATOMIC_RELAXED);
 }
 
 struct page *page_alloc_uncounted(unsigned int order, enum page_fill fill)

@@ -53,9 +53,10 @@ void kfree(void *p);
 
 /*
  * Fault injection: the @n-th allocation from now (1: the next one) of page_alloc() or kmalloc()
- * fails, once; 0 turns it off. For tests.
+ * fails, once; 0 turns it off. Returns what was left of the last call's @n: 0 when it failed one.
+ * For tests.
  */
-void page_fail_nth(u64 n);
+u64 page_fail_nth(u64 n);
 
 struct mem_counts {
 	u64 total_pages;

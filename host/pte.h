@@ -26,7 +26,10 @@
 #define PTE_SW_LEAF    BIT(55) /* a leaf, also when invalid: PROT_NONE keeps its page */
 #define PTE_SW_SPECIAL BIT(56) /* the memory behind it is not counted (PFNMAP, the zero page) */
 #define PTE_SW_ANON    BIT(57) /* the page belongs to the mapping, not to an object */
-#define PTE_SW_BROKEN  BIT(58) /* was valid before the break of a move that is under way */
+/* The same bit in leaves of other types than write-back, which anonymous memory never has: their
+ * owner allows any uncached type. */
+#define PTE_SW_ANY_UNCACHED PTE_SW_ANON
+#define PTE_SW_BROKEN	    BIT(58) /* was valid before the break of a move that is under way */
 
 /* Who owns what a leaf maps. */
 enum pte_owner { PTE_OBJECT_PAGE, PTE_ANON_PAGE, PTE_NO_PAGE };
@@ -50,11 +53,6 @@ static inline bool pte_is_valid_leaf(u64 pte)
 static inline bool pte_is_special(u64 pte)
 {
 	return (pte & PTE_SW_SPECIAL) != 0;
-}
-
-static inline bool pte_is_anon(u64 pte)
-{
-	return (pte & PTE_SW_ANON) != 0;
 }
 
 static inline bool pte_is_writable(u64 pte)
@@ -112,6 +110,16 @@ static inline enum host_memtype pte_memtype(u64 pte)
 	case MAIR_IDX_NC: return HOST_NC;
 	default: return HOST_DEVICE;
 	}
+}
+
+static inline bool pte_is_anon(u64 pte)
+{
+	return (pte & PTE_SW_ANON) && pte_memtype(pte) == HOST_WB;
+}
+
+static inline bool pte_any_uncached(u64 pte)
+{
+	return (pte & PTE_SW_ANY_UNCACHED) && pte_memtype(pte) != HOST_WB;
 }
 
 static inline u64 pte_memtype_attr(enum host_memtype type)

@@ -75,7 +75,7 @@ static int shared_key(struct mm *mm, hva_t addr, struct futex_key *key)
 {
 	struct host_pte pte;
 
-	while (!mm_peek(mm, addr, &pte, NULL))
+	while (!mm_peek(mm, addr, &pte))
 		if (mm_fault(mm, addr, HOST_WRITE) != FAULT_OK)
 			return -EFAULT;
 	*key = (struct futex_key){ NULL, pte.pa.v };

@@ -27,52 +27,21 @@ static enum mem_type mem_type_of(enum host_memtype t)
 	return map[t];
 }
 
-static enum mem_owner owner_of(const struct vma *vma)
-{
-	return vma->flags & VM_ALLOW_ANY_UNCACHED ? OWNER_ANY_UNCACHED : OWNER_TYPE_FIXED;
-}
-
-static void leaf_of(const struct host_pte *pte, enum mem_owner owner, struct host_leaf *out)
-{
-	*out = (struct host_leaf){
-		.pa = pte->pa,
-		.type = mem_type_of(pte->memtype),
-		.reach = pte->is_ram ? REACH_ALIAS : REACH_NONE,
-		.owner = owner,
-		.writable = pte->writable,
-		.level = (s8)pte->level,
-	};
-}
-
-/* The owner matters only to what is not write-back; then the VMA is read with the leaf. */
-static int leaf_with_owner(struct mm *mm, hva_t hva, struct host_leaf *out)
-{
-	struct host_pte pte;
-	struct vma *vma;
-	int error = ERR_NOENT;
-
-	mm_read_lock(mm);
-	vma = vma_find(mm, hva);
-	if (!vma) {
-		error = ERR_FAULT;
-	} else if (mm_peek(mm, hva, &pte, NULL)) {
-		leaf_of(&pte, owner_of(vma), out);
-		error = ERR_OK;
-	}
-	mm_read_unlock(mm);
-	return error;
-}
-
 static int host_leaf_read(void *host, hva_t hva, struct host_leaf *out)
 {
 	struct vm_memory *m = host;
 	struct host_pte pte;
 
-	if (!mm_peek(m->mm, hva, &pte, NULL))
+	if (!mm_peek(m->mm, hva, &pte))
 		return ERR_NOENT;
-	if (pte.memtype != HOST_WB)
-		return leaf_with_owner(m->mm, hva, out);
-	leaf_of(&pte, OWNER_TYPE_FIXED, out);
+	*out = (struct host_leaf){
+		.pa = pte.pa,
+		.type = mem_type_of(pte.memtype),
+		.reach = pte.is_ram ? REACH_ALIAS : REACH_NONE,
+		.owner = pte.any_uncached ? OWNER_ANY_UNCACHED : OWNER_TYPE_FIXED,
+		.writable = pte.writable,
+		.level = (s8)pte.level,
+	};
 	return ERR_OK;
 }
 
@@ -103,7 +72,7 @@ static int host_area_find(void *host, hva_t hva, hva_t end, struct host_area *ou
 		.start = vma->start,
 		.end = vma->end,
 		.type = mem_type_of(vma->prot_type),
-		.owner = owner_of(vma),
+		.owner = vma->flags & VM_ALLOW_ANY_UNCACHED ? OWNER_ANY_UNCACHED : OWNER_TYPE_FIXED,
 		.special = vma->flags & (VM_PFNMAP | VM_MIXEDMAP | VM_IO),
 		.writable = vma->flags & VM_WRITE,
 	};
@@ -174,8 +143,8 @@ int vm_memory_init(struct vm_memory *m, struct mm *mm, const struct vm_memory_co
 	return 0;
 }
 
-/* What is mapped goes while the host still tells of its changes: a page that it gave to somebody else
- * before stage 2 has let go of it would miss the clean that tear-down owes (M2). */
+/* What is mapped goes while the host still tells of its changes: a page that it gave to somebody
+ * else before stage 2 has let go of it would miss the clean that tear-down owes (M2). */
 void vm_memory_destroy(struct vm_memory *m)
 {
 	guest_mem_unmap_all(&m->guest);

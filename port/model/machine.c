@@ -223,9 +223,12 @@ const struct machine_counts *machine_counts(const struct port *p)
 
 /* ---- hooks */
 
-void machine_fail_alloc(struct port *p, u64 nth)
+u64 machine_fail_alloc(struct port *p, u64 nth)
 {
+	u64 left = p->machine->fail_nth;
+
 	p->machine->fail_nth = nth;
+	return left;
 }
 
 void machine_deafen(struct port *p, enum machine_deafness what)

@@ -88,8 +88,9 @@ void machine_stop(struct port *p, const char *fmt, ...) __printf(2, 3) __noretur
 void machine_on_stop(struct port *p, void (*fn)(void *arg), void *arg);
 
 /* ---- faults to inject */
-/* The @nth allocation from now fails (1: the next); 0: none. */
-void machine_fail_alloc(struct port *p, u64 nth);
+/* The @nth allocation from now fails (1: the next); 0: none. Returns what was left of the last
+ * call: 0 when it failed one. */
+u64 machine_fail_alloc(struct port *p, u64 nth);
 /* Stands for an engine that forgets: from now on, operations of this kind have no effect. */
 enum machine_deafness { DEAF_TLBI, DEAF_STAGE1, DEAF_DCACHE, DEAF_ICACHE, DEAF_KINDS };
 void machine_deafen(struct port *p, enum machine_deafness what);

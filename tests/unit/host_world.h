@@ -118,10 +118,10 @@ static inline bool world_fault(u64 va, enum model_access access)
 	       FAULT_OK;
 }
 
-static inline int world_begin(void **state)
+static inline int world_begin_with(void **state, u64 ram)
 {
 	(void)state;
-	model_host_boot(WORLD_RAM);
+	model_host_boot(ram);
 	world_before = page_counts();
 	world_mm = mm_new();
 	assert_non_null(world_mm);
@@ -133,6 +133,11 @@ static inline int world_begin(void **state)
 	model_pte_hook = shadow_check_write;
 	model_user_fault = world_fault;
 	return 0;
+}
+
+static inline int world_begin(void **state)
+{
+	return world_begin_with(state, WORLD_RAM);
 }
 
 static inline int world_end(void **state)
@@ -190,7 +195,7 @@ static inline struct host_pte leaf_at(u64 addr)
 {
 	struct host_pte pte = { .level = -1 };
 
-	(void)mm_peek(world_mm, HVA(addr), &pte, NULL);
+	(void)mm_peek(world_mm, HVA(addr), &pte);
 	return pte;
 }
 

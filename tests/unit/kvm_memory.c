@@ -481,6 +481,53 @@ static void a_guarantee_that_cannot_be_kept_is_refused(void **state)
 	assert_int_equal(world_slot(0, 0, 0, GUEST_RAM, SZ_2M, AREA), 0);
 }
 
+static const struct host_ops *real_host;
+static u64 leaves_asked;
+
+/*
+ * While the engine asks for a leaf, a program's thread wants to change its mappings: it waits for
+ * who reads them, and who comes to read waits for it.
+ */
+static int leaf_while_a_writer_waits(void *host, hva_t hva, struct host_leaf *out)
+{
+	struct rwsem *lock = &world.mm->lock;
+	int error;
+
+	assert_int_equal(lock->readers, 1); /* the VMAs stand still (M8) */
+	leaves_asked++;
+	lock->writers_waiting = 1;
+	error = real_host->leaf(host, hva, out);
+	lock->writers_waiting = 0;
+	return error;
+}
+
+static void create_over_a_device(void *arg)
+{
+	(void)arg;
+	assert_int_equal(world_slot(0, 0, 0, GUEST_RAM, SZ_2M, AREA), 0);
+}
+
+static void a_slot_over_a_device_waits_for_no_writer(void **state)
+{
+	struct host_ops host;
+
+	(void)state;
+	assert_int_equal(world_slot(0, 0, 0, GUEST_RAM, 0, 0), 0);
+	map_device(HOST_NC, VM_ALLOW_ANY_UNCACHED, LEVEL_2M);
+	assert_int_equal(mm_fault(world.mm, HVA(AREA), HOST_READ), FAULT_OK);
+	real_host = world.vm[0].guest.host_ops;
+	host = *real_host;
+	host.leaf = leaf_while_a_writer_waits;
+	world.vm[0].guest.host_ops = &host;
+	leaves_asked = 0;
+	if (model_refuses(create_over_a_device, NULL))
+		fail_msg("%s", model_refusal());
+	assert_true(leaves_asked > 0);
+	world.vm[0].guest.host_ops = real_host;
+	assert_int_equal(guest(GUEST_RAM, MACHINE_READ).kind, OUTCOME_RESUME);
+	assert_int_equal(world_probe(0, GUEST_RAM, MACHINE_READ).type, MACHINE_NC);
+}
+
 /* ---- the dirty log */
 
 static void get_log(u32 slot, u64 *words, size_t n)
@@ -776,6 +823,7 @@ int main(void)
 		on_fwb(a_drivers_leaves_decide_the_type),
 		on_plain(a_drivers_leaves_decide_the_type),
 		on_fwb(a_guarantee_that_cannot_be_kept_is_refused),
+		on_fwb(a_slot_over_a_device_waits_for_no_writer),
 		on_fwb(the_log_has_what_the_guest_wrote),
 		on_plain(the_log_has_what_the_guest_wrote),
 		on_fwb(the_log_is_cleared_by_mask),

@@ -419,7 +419,7 @@ static inline void world_check_reached(unsigned int vm, u64 ipa, enum machine_op
 
 	world_require(s, "VM %u reaches %#lx, where no slot is", vm, (unsigned long)ipa);
 	hva = s->hva + (ipa - s->ipa);
-	world_require(mm_peek(world.mm, HVA(hva), &pte, NULL),
+	world_require(mm_peek(world.mm, HVA(hva), &pte),
 		      "VM %u reaches %#lx, where the host has nothing", vm, (unsigned long)hva);
 	world_require(pte.pa.v == pa.v, "VM %u reaches PA %#lx at %#lx, where the host has %#lx",
 		      vm, (unsigned long)pa.v, (unsigned long)hva, (unsigned long)pte.pa.v);
