@@ -174,8 +174,8 @@ int vm_memory_init(struct vm_memory *m, struct mm *mm, const struct vm_memory_co
 	return 0;
 }
 
-/* What is mapped goes while the host still tells of its changes: a page that it gave to somebody else
- * before stage 2 has let go of it would miss the clean that tear-down owes (M2). */
+/* What is mapped goes while the host still tells of its changes: a page that it gave to somebody
+ * else before stage 2 has let go of it would miss the clean that tear-down owes (M2). */
 void vm_memory_destroy(struct vm_memory *m)
 {
 	guest_mem_unmap_all(&m->guest);
