@@ -186,7 +186,7 @@ static void m15_fetches_and_walks_outside_memory_abort(void **state)
 	assert_int_equal(r.why, WHY_WALK_NO_SLOT);
 }
 
-static void addresses_beyond_the_ipa_size_abort(void **state)
+static void m15_addresses_beyond_the_ipa_size_abort(void **state)
 {
 	struct vm_facts facts = { .ipa_bits = 40 };
 	struct fault_req req = decode(ESR_DABT | ESR_ISV | 0x04, 1UL << 40);
@@ -301,7 +301,7 @@ int main(void)
 		cmocka_unit_test(m15_a_write_to_a_read_only_slot_is_mmio),
 		cmocka_unit_test(m15_no_slot_is_mmio_if_the_access_is_known),
 		cmocka_unit_test(m15_fetches_and_walks_outside_memory_abort),
-		cmocka_unit_test(addresses_beyond_the_ipa_size_abort),
+		cmocka_unit_test(m15_addresses_beyond_the_ipa_size_abort),
 		cmocka_unit_test(an_exclusive_fault_on_memory_goes_to_the_guest),
 		cmocka_unit_test(every_request_has_a_route),
 		cmocka_unit_test(settle_is_total_and_without_a_dead_answer),
