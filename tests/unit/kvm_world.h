@@ -410,24 +410,27 @@ static inline struct fault_trap world_trap(const struct machine_access *a, enum 
 	};
 }
 
-/* What a guest reached is what the program has there now, and may be reached that way. */
+/* What a guest reached is what the program has there now, and may be reached that way; the messages
+ * name the rule that else is broken. */
 static inline void world_check_reached(unsigned int vm, u64 ipa, enum machine_op op, pa_t pa)
 {
 	const struct slot_ref *s = world_slot_at(vm, ipa);
 	struct host_pte pte;
 	u64 hva;
 
-	world_require(s, "VM %u reaches %#lx, where no slot is", vm, (unsigned long)ipa);
+	world_require(s, "M13: VM %u reaches %#lx, where no slot is", vm, (unsigned long)ipa);
 	hva = s->hva + (ipa - s->ipa);
 	world_require(mm_peek(world.mm, HVA(hva), &pte),
-		      "VM %u reaches %#lx, where the host has nothing", vm, (unsigned long)hva);
-	world_require(pte.pa.v == pa.v, "VM %u reaches PA %#lx at %#lx, where the host has %#lx",
-		      vm, (unsigned long)pa.v, (unsigned long)hva, (unsigned long)pte.pa.v);
+		      "M13: VM %u reaches %#lx, where the host has nothing", vm,
+		      (unsigned long)hva);
+	world_require(pte.pa.v == pa.v,
+		      "M1, M13: VM %u reaches PA %#lx at %#lx, where the host has %#lx", vm,
+		      (unsigned long)pa.v, (unsigned long)hva, (unsigned long)pte.pa.v);
 	if (op != MACHINE_WRITE)
 		return;
-	world_require(pte.writable, "VM %u writes %#lx, which the host may not", vm,
+	world_require(pte.writable, "M8: VM %u writes %#lx, which the host may not", vm,
 		      (unsigned long)hva);
-	world_require(!(s->flags & KVM_MEM_READONLY), "VM %u writes a read-only slot", vm);
+	world_require(!(s->flags & KVM_MEM_READONLY), "M8: VM %u writes a read-only slot", vm);
 }
 
 static inline void world_note_written(struct slot_ref *s, u64 ipa)
