@@ -223,6 +223,16 @@ static struct candidates candidates_of(const struct stage *s)
 	return c;
 }
 
+/* The present actor comes last instead of first. */
+static void candidates_turn(struct candidates *c)
+{
+	int present = c->actor[0];
+
+	for (unsigned int i = 1; i < c->count; i++)
+		c->actor[i - 1] = c->actor[i];
+	c->actor[c->count - 1] = present;
+}
+
 static unsigned int ask(struct stage *s, enum choice_kind kind, unsigned int what,
 			unsigned int options)
 {
@@ -289,22 +299,24 @@ void stage_point(struct stage *s, const char *where)
 	switch_to(s, s->current, c.actor[ask(s, CHOICE_ACTOR, 0, c.count)]);
 }
 
-/* The present actor is at a place where it lets others go first. It may go on by itself a few
- * times, or a loop that waits for another actor would hide that actor's steps for ever. */
+/* The present actor is at a place where it lets others go first: who waits longest comes next. That
+ * it goes on by itself, or another comes out of turn, is a deviation like a preemption: a loop that
+ * waits for others would else have a choice in each turn that changes nothing. */
 static void give_way(struct stage *s, const char *where)
 {
 	struct actor *a;
 	struct candidates c;
-	int to;
+	unsigned int stays;
 
 	if (s->current < 0)
 		return;
 	a = &s->actor[s->current];
 	pass(s, where);
 	c = candidates_of(s);
-	to = pick(s, &c, c.count > 1 && a->relaxed >= RELAX_TURNS, 1);
+	stays = c.count == 1 || a->relaxed < RELAX_TURNS;
+	candidates_turn(&c);
 	a->relaxed++;
-	switch_to(s, s->current, to);
+	switch_to(s, s->current, c.actor[ask(s, CHOICE_ACTOR, 0, c.count - 1 + stays)]);
 }
 
 void stage_wait(struct stage *s, const char *where)
