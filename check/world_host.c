@@ -191,6 +191,7 @@ static int ops_leaf(void *host, hva_t hva, struct host_leaf *out)
 		.writable = l->writable && m->writable,
 		.level = l->level,
 	};
+	stage_point(w->stage, "host leaf read");
 	return ERR_OK;
 }
 

@@ -34,9 +34,15 @@ void machine_walk_leave(struct port *p)
 		machine_refuse(p, REFUSED_LOCK, NO_PLACE,
 			       "a walk section is left that was not entered");
 	p->machine->walk_depth[p->cpu]--;
+	machine_point(p, "walk leave");
 }
 
 /* ---- locks */
+
+/*
+ * The scheduling points are before a lock is taken and after it was released: what the releaser
+ * does next to memory that no port call guards (counters, bits, generations) then has one too.
+ */
 
 static void wait_for(struct port *p, const struct port_rwlock *l, const char *where)
 {
@@ -102,11 +108,11 @@ void machine_read_lock(struct port *p, struct port_rwlock *l)
 
 void machine_read_unlock(struct port *p, struct port_rwlock *l)
 {
-	machine_point(p, "read unlock");
 	if (!l->readers)
 		machine_refuse(p, REFUSED_LOCK, NO_PLACE, "read unlock of a lock not held so");
 	give(p, l, "read unlock");
 	l->readers--;
+	machine_point(p, "read unlock");
 }
 
 void machine_write_lock(struct port *p, struct port_rwlock *l)
@@ -122,11 +128,11 @@ void machine_write_lock(struct port *p, struct port_rwlock *l)
 
 void machine_write_unlock(struct port *p, struct port_rwlock *l)
 {
-	machine_point(p, "write unlock");
 	if (!l->writer)
 		machine_refuse(p, REFUSED_LOCK, NO_PLACE, "write unlock of a lock not held so");
 	give(p, l, "write unlock");
 	l->writer = false;
+	machine_point(p, "write unlock");
 }
 
 void machine_relax_point(struct port *p)
