@@ -78,6 +78,7 @@ static bool run_once(struct trial *t, struct chooser *c, struct stage_observer *
 	enum scenario_end end = scenario_run(t->scenario, c, compare, o, NULL);
 
 	t->runs++;
+	t->explore.outcome = scenario_outcome(t->scenario);
 	if (end == SCENARIO_DONE)
 		return true;
 	if (end == SCENARIO_STOPPED && stops_as_told(t)) {
@@ -101,8 +102,8 @@ static bool explore_one(struct explore_run *r, struct chooser *c, struct stage_o
 
 static void print_report(const struct trial *t, const struct explore_report *r)
 {
-	printf("%s: %lu runs, %lu states", t->path, (unsigned long)r->runs,
-	       (unsigned long)r->states);
+	printf("%s: %lu runs, %lu states, %lu outcomes", t->path, (unsigned long)r->runs,
+	       (unsigned long)r->states, (unsigned long)r->outcomes);
 	if (scenario_has_actors(t->scenario))
 		printf(", pairs of points: %lu visited, %lu excluded by locks, %lu missed",
 		       (unsigned long)r->pairs, (unsigned long)r->forbidden,
@@ -176,8 +177,11 @@ static void run_update(struct trial *t)
 static void try_scenario(struct trial *t)
 {
 	const struct check_request *r = t->request;
-	const struct search_bounds quick = { QUICK_PREEMPTIONS, QUICK_SURPRISES, QUICK_RUNS },
-				   all = { r->preemptions, r->surprises, 0 };
+	const struct search_bounds quick = { QUICK_PREEMPTIONS, QUICK_SURPRISES, QUICK_RUNS,
+					     SEARCH_SHARED },
+				   all = { r->preemptions, r->surprises, 0,
+					   r->points == CHECK_ALL_POINTS ? SEARCH_ALL
+									 : SEARCH_SHARED };
 
 	switch (r->how) {
 	case CHECK_QUICK: run_search(t, &quick); break;

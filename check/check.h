@@ -18,6 +18,9 @@ enum check_how {
 	CHECK_UPDATE,	  /* writes results and state changes into the files */
 };
 
+/* Where actors are interrupted: where another could tell (check/explore.h), or everywhere. */
+enum check_points { CHECK_SHARED_POINTS, CHECK_ALL_POINTS };
+
 enum check_verbosity { CHECK_TERSE, CHECK_VERBOSE };
 
 /* Must the scenarios together be about each rule, seed and gap, good and bad? */
@@ -29,6 +32,7 @@ struct check_request {
 	enum check_subjects subjects;
 	uint64_t seed, runs;		     /* CHECK_RANDOM */
 	unsigned int preemptions, surprises; /* CHECK_EXHAUSTIVE */
+	enum check_points points;	     /* CHECK_EXHAUSTIVE */
 	const char *answers;		     /* CHECK_REPLAY, as a failure prints them */
 	const char *cpu;		     /* facts laid over the scenarios', or NULL */
 };

@@ -61,7 +61,7 @@ static unsigned int random_choose(struct chooser *chooser, enum choice_kind kind
 	unsigned int odds = 1, taken = 0;
 
 	(void)what;
-	if (kind == CHOICE_ACTOR)
+	if (kind == CHOICE_ACTOR || kind == CHOICE_LOCAL)
 		odds = c->preempts;
 	if (kind == CHOICE_HARDWARE)
 		odds = c->surprises;
@@ -146,6 +146,7 @@ static bool may_deviate(const struct search_chooser *c, const struct choice *a)
 	switch ((enum choice_kind)a->kind) {
 	case CHOICE_ACTOR: return c->preemptions < c->bounds.preemptions;
 	case CHOICE_HARDWARE: return c->surprises < c->bounds.surprises;
+	case CHOICE_LOCAL: return false;
 	case CHOICE_YIELD:
 	case CHOICE_KINDS: break;
 	}

@@ -7,7 +7,7 @@
 
 #include "port/model/machine.h"
 
-enum { POINTS_MAX = 1024, STATES_BITS = 16 };
+enum { POINTS_MAX = 1024, STATES_BITS = 16, TOUCHED_BITS = 14 };
 
 /* A program point of one actor, and the locks that are held there whenever it is passed. */
 struct place {
@@ -16,6 +16,20 @@ struct place {
 	struct machine_held held[MACHINE_HELD];
 	u32 helds;
 	bool own; /* passed while no other actor had begun: it is on the actor's way by itself */
+	bool shared; /* at least once it was no access to a descriptor of this actor alone */
+};
+
+/* A descriptor, and who ever came to it. */
+struct touched {
+	u64 pa; /* 0: free */
+	u8 readers, writers; /* by actor */
+	bool shared; /* of several actors, one of which writes; as the present search knows it */
+};
+
+/* A set of hashes, by open addressing; 0: free. */
+struct hashes {
+	u64 *slot;
+	u64 size, count;
 };
 
 struct visits {
@@ -27,10 +41,12 @@ struct visits {
 	u32 places;
 	u16 bucket[4 * POINTS_MAX]; /* place + 1 */
 	u8 pair[POINTS_MAX][POINTS_MAX / 8];
-	u64 *state; /* hashes, open addressing; 0: free */
-	u64 states_size;
+	struct hashes states, outcomes;
 	u32 at[ACTORS_MAX];   /* place + 1 of each actor in this run */
 	u32 turn[ACTORS_MAX]; /* how many points it has passed */
+	struct touched touched[1 << TOUCHED_BITS];
+	u32 touched_count;
+	bool learned; /* a descriptor turned out to be shared that the search took for one's own */
 };
 
 /* ---- program points */
@@ -88,34 +104,34 @@ static u32 place_of(struct visits *v, int actor, const char *where)
 
 /* ---- states: where each actor is, and how far it has come */
 
-static void states_grow(struct visits *v);
+static void hashes_grow(struct hashes *set);
 
-static void state_add(struct visits *v, u64 h)
+static void hashes_add(struct hashes *set, u64 h)
 {
 	u64 i;
 
 	h |= 1;
-	for (i = h % v->states_size; v->state[i]; i = (i + 1) % v->states_size) {
-		if (v->state[i] == h)
+	for (i = h % set->size; set->slot[i]; i = (i + 1) % set->size) {
+		if (set->slot[i] == h)
 			return;
 	}
-	v->state[i] = h;
-	if (2 * ++v->report->states > v->states_size)
-		states_grow(v);
+	set->slot[i] = h;
+	if (2 * ++set->count > set->size)
+		hashes_grow(set);
 }
 
-static void states_grow(struct visits *v)
+static void hashes_grow(struct hashes *set)
 {
-	u64 *old = v->state, size = v->states_size;
+	u64 *old = set->slot, size = set->size;
 
-	v->states_size = size ? 4 * size : 1UL << STATES_BITS;
-	v->state = calloc(v->states_size, sizeof(u64));
-	if (!v->state)
+	set->size = size ? 4 * size : 1UL << STATES_BITS;
+	set->slot = calloc(set->size, sizeof(u64));
+	if (!set->slot)
 		abort();
-	v->report->states = 0;
+	set->count = 0;
 	for (u64 i = 0; i < size; i++) {
 		if (old[i])
-			state_add(v, old[i]);
+			hashes_add(set, old[i]);
 	}
 	free(old);
 }
@@ -131,6 +147,53 @@ static u64 state_hash(const struct visits *v)
 	return h ^ h >> 27;
 }
 
+/* ---- whose descriptors are whose */
+
+static struct touched *touched_at(struct visits *v, u64 pa)
+{
+	u64 i = (pa * 0x9e3779b97f4a7c15UL) >> (64 - TOUCHED_BITS);
+
+	while (v->touched[i].pa && v->touched[i].pa != pa)
+		i = (i + 1) % ARRAY_SIZE(v->touched);
+	if (!v->touched[i].pa && ++v->touched_count == ARRAY_SIZE(v->touched))
+		abort();
+	v->touched[i].pa = pa;
+	return &v->touched[i];
+}
+
+static bool has_conflict(const struct touched *t)
+{
+	u8 all = t->readers | t->writers;
+
+	return t->writers && (all & (all - 1));
+}
+
+/*
+ * An access that no other actor ever conflicts with commutes with all that others do: to let another
+ * go on before it is the same as to let it go on before the access after it. What conflicts is
+ * learned as the search goes; each discovery makes it begin anew (learned_anew()), so at its end it
+ * knew from its first run on.
+ */
+static bool is_shared(struct stage_observer *o, int running, pa_t pa, enum machine_touch how)
+{
+	struct visits *v = container_of(o, struct visits, observer);
+	struct touched *t = touched_at(v, pa.v);
+
+	*(how == TOUCH_WRITE ? &t->writers : &t->readers) |= (u8)(1U << running);
+	v->learned |= has_conflict(t) && !t->shared;
+	return t->shared;
+}
+
+static bool learned_anew(struct visits *v)
+{
+	if (!v->learned)
+		return false;
+	for (u32 i = 0; i < ARRAY_SIZE(v->touched); i++)
+		v->touched[i].shared = has_conflict(&v->touched[i]);
+	v->learned = false;
+	return true;
+}
+
 /* ---- pairs */
 
 static bool is_alone(const struct visits *v, int running)
@@ -142,7 +205,8 @@ static bool is_alone(const struct visits *v, int running)
 	return true;
 }
 
-static void at_point(struct stage_observer *o, struct stage *s, int running, const char *where)
+static void at_point(struct stage_observer *o, struct stage *s, int running, const char *where,
+		     enum choice_kind kind)
 {
 	struct visits *v = container_of(o, struct visits, observer);
 	u32 here;
@@ -151,6 +215,7 @@ static void at_point(struct stage_observer *o, struct stage *s, int running, con
 	v->p = stage_port(s);
 	here = place_of(v, running, where);
 	v->place[here].own |= is_alone(v, running);
+	v->place[here].shared |= kind != CHOICE_LOCAL;
 	v->at[running] = here + 1;
 	v->turn[running]++;
 	for (int i = 0; i < ACTORS_MAX; i++) {
@@ -158,7 +223,7 @@ static void at_point(struct stage_observer *o, struct stage *s, int running, con
 			continue;
 		v->pair[here][(v->at[i] - 1) / 8] |= (u8)(1U << (v->at[i] - 1) % 8);
 	}
-	state_add(v, state_hash(v));
+	hashes_add(&v->states, state_hash(v));
 }
 
 static bool visited(const struct visits *v, u32 a, u32 b)
@@ -186,7 +251,7 @@ static void count_pairs(const struct visits *v, FILE *missed)
 		for (u32 b = 0; b < a; b++) {
 			const struct place *x = &v->place[a], *y = &v->place[b];
 
-			if (x->actor == y->actor)
+			if (x->actor == y->actor || !x->shared || !y->shared)
 				continue;
 			if (visited(v, a, b)) {
 				r->pairs++;
@@ -203,31 +268,72 @@ static void count_pairs(const struct visits *v, FILE *missed)
 
 /* ---- the search */
 
-struct explore_report explore(struct explore_run *r, const struct search_bounds *bounds,
-			      struct search_chooser *c, FILE *missed)
+static struct visits *visits_new(struct explore_report *report, const struct search_bounds *bounds)
 {
-	struct explore_report report = { .complete = true };
 	struct visits *v = calloc(1, sizeof(*v));
 
 	if (!v)
 		abort();
 	v->observer.at_point = at_point;
-	v->report = &report;
-	states_grow(v);
-	search_chooser_init(c, bounds);
-	do {
-		memset(v->at, 0, sizeof(v->at));
-		memset(v->turn, 0, sizeof(v->turn));
-		report.runs++;
-		report.stopped = !r->run(r, &c->chooser, &v->observer);
-		report.diverged = c->diverged;
-		if (report.stopped || report.diverged)
-			break;
-		report.complete = !bounds->runs || report.runs < bounds->runs;
-	} while (report.complete && search_next(c));
-	report.complete &= !report.stopped && !report.diverged;
-	count_pairs(v, missed);
-	free(v->state);
+	if (bounds->points == SEARCH_SHARED)
+		v->observer.is_shared = is_shared;
+	v->report = report;
+	hashes_grow(&v->states);
+	hashes_grow(&v->outcomes);
+	return v;
+}
+
+static void visits_delete(struct visits *v)
+{
+	free(v->states.slot);
+	free(v->outcomes.slot);
 	free(v);
+}
+
+/* False: it was stopped, or cannot be had again. */
+static bool run_one(struct explore_run *r, struct search_chooser *c, struct visits *v)
+{
+	struct explore_report *report = v->report;
+
+	memset(v->at, 0, sizeof(v->at));
+	memset(v->turn, 0, sizeof(v->turn));
+	report->runs++;
+	report->stopped = !r->run(r, &c->chooser, &v->observer);
+	report->diverged = c->diverged;
+	if (report->stopped || report->diverged)
+		return false;
+	hashes_add(&v->outcomes, r->outcome);
+	return true;
+}
+
+/* The next run, or the first of a search that knows more. False: there is none. */
+static bool go_on(struct search_chooser *c, struct visits *v)
+{
+	struct search_bounds bounds = c->bounds;
+
+	if (!learned_anew(v))
+		return search_next(c);
+	answers_free(&c->answers);
+	search_chooser_init(c, &bounds);
+	return true;
+}
+
+struct explore_report explore(struct explore_run *r, const struct search_bounds *bounds,
+			      struct search_chooser *c, FILE *missed)
+{
+	struct explore_report report = { .complete = false };
+	struct visits *v = visits_new(&report, bounds);
+	bool goes_on = true, within = true;
+
+	search_chooser_init(c, bounds);
+	while (goes_on && within && run_one(r, c, v)) {
+		within = !bounds->runs || report.runs < bounds->runs;
+		goes_on = within && go_on(c, v);
+		report.complete = within && !goes_on;
+	}
+	report.states = v->states.count;
+	report.outcomes = v->outcomes.count;
+	count_pairs(v, missed);
+	visits_delete(v);
 	return report;
 }

@@ -12,9 +12,17 @@
  * lock, a livelock); the search ends there. */
 struct explore_run {
 	bool (*run)(struct explore_run *r, struct chooser *c, struct stage_observer *o);
+	u64 outcome; /* a hash of what the last run came to, by run() */
 };
 
 /*
+ * With SEARCH_SHARED an actor is not interrupted before it comes to a descriptor that no other
+ * actor ever conflicts with: none that writes it beside one that reads it (guests' walks count as
+ * reads). Such an access commutes with all that the others do, so every run is the same as one
+ * that interrupts at the other points, with no more preemptions. Only descriptors are left out:
+ * locks, barriers, TLBIs, maintenance and guests' accesses are always points. SEARCH_ALL shows on
+ * small cases that nothing is lost (tests/unit/check_scenario.c).
+ *
  * Which pairs of program points were visited: one actor passing a point while another stands at a
  * point. A pair that a lock forbids (both hold it, one of them for writing) cannot be visited. Of
  * the rest those must be that lie on the actors' own ways, which each goes when it runs first;
@@ -24,6 +32,7 @@ struct explore_run {
 struct explore_report {
 	u64 runs;
 	u64 states;    /* different combinations of the actors' places */
+	u64 outcomes;  /* different ends */
 	u64 pairs;     /* pairs of program points that were visited */
 	u64 forbidden; /* not visited: locks exclude them */
 	u64 missed;    /* not visited, on both actors' own ways, though nothing excludes them */

@@ -47,6 +47,9 @@ enum scenario_end {
  * NULL. */
 enum scenario_end scenario_run(struct scenario *s, struct chooser *c, enum scenario_compare compare,
 			       struct stage_observer *o, FILE *out);
+/* What the last run came to, as a hash: what each command returned, and the state after the actors.
+ * Runs that differ in nothing else than who went first where nobody could tell have the same. */
+u64 scenario_outcome(const struct scenario *s);
 /* How the last run was stopped: the first line. */
 const char *scenario_stopped_by(const struct scenario *s);
 /* Writes the text again, with results and state changes as they are. */

@@ -57,6 +57,7 @@ struct scenario {
 	size_t state_size;
 	char stopped_by[256];
 	enum scenario_end end;
+	u64 outcome; /* hash of the last run's results and of the state after its actors */
 	FILE *out;
 	FILE *update; /* results and changes are written there, not compared */
 	u32 next;     /* the present command */

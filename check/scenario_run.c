@@ -132,6 +132,34 @@ static void copy_source(struct scenario *s, const char **at, int *line, int to)
 
 /* ---- running */
 
+static u64 mixed(u64 h, u64 value)
+{
+	h = (h ^ value) * 0x9e3779b97f4a7c15UL;
+	return h ^ h >> 32;
+}
+
+/* Commands of several actors come in any order: the sum does not tell. */
+static void note_result(struct scenario *s, const struct command *c, const struct world_result *r)
+{
+	u64 h = mixed(0, (u64)(c - s->commands));
+
+	h = mixed(h, (u64)r->error);
+	h = mixed(h, (u64)r->outcome.kind << 16 | (u64)r->outcome.done << 8);
+	h = mixed(h, (u64)r->outcome.why);
+	s->outcome += mixed(h, r->count);
+}
+
+static void note_state(struct scenario *s)
+{
+	u64 h = 0;
+
+	free(s->state);
+	s->state = state_text(s, &s->state_size);
+	for (size_t i = 0; i < s->state_size; i++)
+		h = mixed(h, (u8)s->state[i]);
+	s->outcome += h;
+}
+
 static struct world_result perform(struct scenario *s, const struct command *c)
 {
 	struct world_result r;
@@ -140,6 +168,7 @@ static struct world_result perform(struct scenario *s, const struct command *c)
 		    c->actor < 0 ? (unsigned int)(c->words.vcpu % s->config.caps.cpus)
 				 : (unsigned int)s->actors[c->actor].cpu);
 	r = c->verb->run(s->world, &c->words);
+	note_result(s, c, &r);
 	return r;
 }
 
@@ -240,10 +269,7 @@ static void run_commands(struct scenario *s)
 			run_together(s);
 			if (s->end != SCENARIO_DONE || stops_in(s, check_rest))
 				return;
-			if (s->compare == COMPARE_STATE) {
-				free(s->state);
-				s->state = state_text(s, &s->state_size);
-			}
+			note_state(s);
 		}
 	}
 }
@@ -263,6 +289,7 @@ enum scenario_end scenario_run(struct scenario *s, struct chooser *c, enum scena
 	stage_observe(world_stage(s->world), o);
 	s->compare = compare;
 	s->end = SCENARIO_DONE;
+	s->outcome = 0;
 	s->out = out;
 	s->stopped_by[0] = '\0';
 	if (compare == COMPARE_STATE) {
@@ -273,6 +300,11 @@ enum scenario_end scenario_run(struct scenario *s, struct chooser *c, enum scena
 	if (s->end == SCENARIO_DONE)
 		stops_in(s, end_world);
 	return s->end;
+}
+
+u64 scenario_outcome(const struct scenario *s)
+{
+	return s->outcome;
 }
 
 const char *scenario_stopped_by(const struct scenario *s)

@@ -23,6 +23,7 @@ static const char usage[] =
 	"\n"
 	"  --exhaustive          all runs with at most so many deviations:\n"
 	"  --preemptions N         actors interrupted by others, 0 to 8 (3)\n"
+	"  --all-points            interrupted even before what no other actor can tell\n"
 	"  --surprises N           what hardware may do and seldom does, 0 to 8 (2)\n"
 	"  --runs N, --seed N    N runs by chance, from this seed (1)\n"
 	"  --replay ANSWERS      one run, as a failure prints it\n"
@@ -71,6 +72,13 @@ static int set_exhaustive(struct check_options *o, const char *text)
 {
 	(void)text;
 	o->request.how = CHECK_EXHAUSTIVE;
+	return 0;
+}
+
+static int set_all_points(struct check_options *o, const char *text)
+{
+	(void)text;
+	o->request.points = CHECK_ALL_POINTS;
 	return 0;
 }
 
@@ -147,6 +155,7 @@ static const struct {
 	int has_argument;
 	int (*apply)(struct check_options *o, const char *text);
 } check_option_table[] = {
+	{ "all-points", no_argument, set_all_points },
 	{ "cpu", required_argument, set_cpu },
 	{ "exhaustive", no_argument, set_exhaustive },
 	{ "operations", required_argument, set_operations },

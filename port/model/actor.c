@@ -45,6 +45,7 @@ struct stage {
 	int current; /* -1: no actor runs */
 	u64 points, limit;
 	u64 turns; /* changes of who runs */
+	bool shared; /* can others tell of the descriptor access that comes? */
 	enum stage_end end;
 	int stopped; /* actors of the run that was stopped */
 	struct fiber home;
@@ -254,11 +255,11 @@ static void wake_waiting(struct stage *s)
 	}
 }
 
-static void observe(struct stage *s, const char *where)
+static void observe(struct stage *s, const char *where, enum choice_kind kind)
 {
 	s->actor[s->current].where = s->p->site ? s->p->site : where;
 	if (s->observer)
-		s->observer->at_point(s->observer, s, s->current, s->p->site ? s->p->site : where);
+		s->observer->at_point(s->observer, s, s->current, s->actor[s->current].where, kind);
 }
 
 /* Who goes on, of the candidates from @first on, where the present actor gives way. Who waits
@@ -279,24 +280,29 @@ static int pick(struct stage *s, const struct candidates *c, unsigned int first,
 }
 
 /* The present actor has come to @where. What it did may be what others wait for. */
-static void pass(struct stage *s, const char *where)
+static void pass(struct stage *s, const char *where, enum choice_kind kind)
 {
 	wake_waiting(s);
-	observe(s, where);
+	observe(s, where, kind);
 	s->actor[s->current].looked = false;
 	if (++s->points > s->limit)
 		stop(s, STAGE_LIVELOCK);
 }
 
-void stage_point(struct stage *s, const char *where)
+static void point(struct stage *s, const char *where, enum choice_kind kind)
 {
 	struct candidates c;
 
 	if (s->current < 0)
 		return;
-	pass(s, where);
+	pass(s, where, kind);
 	c = candidates_of(s);
-	switch_to(s, s->current, c.actor[ask(s, CHOICE_ACTOR, 0, c.count)]);
+	switch_to(s, s->current, c.actor[ask(s, kind, 0, c.count)]);
+}
+
+void stage_point(struct stage *s, const char *where)
+{
+	point(s, where, CHOICE_ACTOR);
 }
 
 /* The present actor is at a place where it lets others go first: who waits longest comes next. That
@@ -311,7 +317,7 @@ static void give_way(struct stage *s, const char *where)
 	if (s->current < 0)
 		return;
 	a = &s->actor[s->current];
-	pass(s, where);
+	pass(s, where, CHOICE_ACTOR);
 	c = candidates_of(s);
 	stays = c.count == 1 || a->relaxed < RELAX_TURNS;
 	candidates_turn(&c);
@@ -327,7 +333,7 @@ void stage_wait(struct stage *s, const char *where)
 	if (s->current < 0)
 		return;
 	a = &s->actor[s->current];
-	observe(s, where);
+	observe(s, where, CHOICE_YIELD);
 	/* What it did since its last point may be what others wait for. */
 	if (!a->looked)
 		wake_waiting(s);
@@ -353,9 +359,19 @@ static void on_step(void *arg, enum machine_step kind, const char *where)
 
 	switch (kind) {
 	case STEP_POINT: stage_point(s, where); break;
+	case STEP_TOUCH: point(s, where, s->shared ? CHOICE_ACTOR : CHOICE_LOCAL); break;
 	case STEP_RELAX: give_way(s, where); break;
 	case STEP_WAIT: stage_wait(s, where); break;
 	}
+}
+
+static void on_touch(void *arg, pa_t pa, enum machine_touch how)
+{
+	struct stage *s = arg;
+	struct stage_observer *o = s->observer;
+
+	s->shared = s->current < 0 || !o || !o->is_shared ||
+		    o->is_shared(o, s->current, pa, how);
 }
 
 static unsigned int on_choice(void *arg, enum machine_choice what, unsigned int options)
@@ -435,6 +451,7 @@ struct stage *stage_new(struct port *p, struct chooser *c)
 	s->current = -1;
 	s->limit = 100000;
 	machine_on_step(p, on_step, s);
+	machine_on_touch(p, on_touch, s);
 	machine_on_choice(p, on_choice, s);
 	machine_on_stop(p, on_refusal, s);
 	return s;
@@ -443,6 +460,7 @@ struct stage *stage_new(struct port *p, struct chooser *c)
 void stage_delete(struct stage *s)
 {
 	machine_on_step(s->p, NULL, NULL);
+	machine_on_touch(s->p, NULL, NULL);
 	machine_on_choice(s->p, NULL, NULL);
 	machine_on_stop(s->p, NULL, NULL);
 	free(s);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "engine/types.h"
+#include "port/model/machine.h"
 
 struct port;
 struct stage; /* the actors of one run */
@@ -23,6 +24,7 @@ enum { ACTORS_MAX = 8 };
 /* What is asked of a chooser. Answer 0 is always the ordinary one. */
 enum choice_kind {
 	CHOICE_ACTOR,	 /* who goes on, where the present actor could; 0: it does */
+	CHOICE_LOCAL,	 /* the same, before something that no other actor can tell */
 	CHOICE_YIELD,	 /* who goes on, where the present actor waits, ended or gave way */
 	CHOICE_HARDWARE, /* what hardware does; see enum machine_choice */
 	CHOICE_KINDS,
@@ -75,9 +77,13 @@ struct stage_mutex {
 void stage_mutex_lock(struct stage *s, struct stage_mutex *m);
 void stage_mutex_unlock(struct stage *s, struct stage_mutex *m);
 
-/* For measuring what was visited: called when actor @running passes point @where. NULL: none. */
+/* For measuring what was visited, and for leaving out what makes no difference. NULL: none. */
 struct stage_observer {
-	void (*at_point)(struct stage_observer *o, struct stage *s, int running, const char *where);
+	/* Actor @running passes point @where; @kind: what the chooser is asked there, if anything. */
+	void (*at_point)(struct stage_observer *o, struct stage *s, int running, const char *where,
+			 enum choice_kind kind);
+	/* It reads or may write the descriptor at @pa. Can another actor tell? NULL: it can. */
+	bool (*is_shared)(struct stage_observer *o, int running, pa_t pa, enum machine_touch how);
 };
 void stage_observe(struct stage *s, struct stage_observer *o);
 /* Where the actors of the last run stood when it was stopped, a line each. */

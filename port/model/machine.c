@@ -156,6 +156,7 @@ static void forget_hooks(struct machine *m)
 	m->on_write_lock = NULL;
 	m->on_change = NULL;
 	m->on_step = NULL;
+	m->on_touch = NULL;
 	m->on_choice = NULL;
 	m->on_guest = NULL;
 	m->on_stop = NULL;
@@ -263,6 +264,13 @@ void machine_on_change(struct port *p, void (*fn)(void *arg), void *arg)
 {
 	p->machine->on_change = fn;
 	p->machine->on_change_arg = arg;
+}
+
+void machine_on_touch(struct port *p,
+		      void (*touch)(void *arg, pa_t pa, enum machine_touch how), void *arg)
+{
+	p->machine->on_touch = touch;
+	p->machine->on_touch_arg = arg;
 }
 
 void machine_on_step(struct port *p,

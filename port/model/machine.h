@@ -106,6 +106,7 @@ void machine_on_change(struct port *p, void (*fn)(void *arg), void *arg);
 /* ---- scheduling: who goes on */
 enum machine_step {
 	STEP_POINT, /* before something takes effect that other CPUs see */
+	STEP_TOUCH, /* the same, an access to a descriptor: machine_on_touch() was told of it */
 	STEP_WAIT,  /* a lock is taken: called again and again until it is free */
 	STEP_RELAX, /* a relax point: others may go on, the caller holds nothing */
 };
@@ -118,6 +119,14 @@ enum machine_step {
  */
 void machine_on_step(struct port *p,
 		     void (*step)(void *arg, enum machine_step kind, const char *where), void *arg);
+
+/*
+ * Called when software of the present CPU, or its walk, comes to a descriptor that others may see;
+ * before the step about it, if there is one. @pa: of the descriptor. NULL: none.
+ */
+enum machine_touch { TOUCH_READ, TOUCH_WRITE };
+void machine_on_touch(struct port *p,
+		      void (*touch)(void *arg, pa_t pa, enum machine_touch how), void *arg);
 
 /* The locks that @cpu holds, at most @most (and MACHINE_HELD) of them; returns how many. */
 enum { MACHINE_HELD = 4 };

@@ -213,6 +213,20 @@ static struct translation walk(struct port *p, const struct vm_known *vm, u64 ip
 	}
 }
 
+/* An access depends on the descriptors of its way, though it may use older copies of them. */
+static void touch_way(struct port *p, const struct vm_known *vm, u64 ipa)
+{
+	const u64 *entry = machine_table_at(p, PA(vm->root_pa)) + ipa / m_size(vm->start_level);
+
+	for (int level = vm->start_level;; level++) {
+		table_touch(p, entry, TOUCH_READ);
+		if (!(*entry & M_VALID) || !m_is_table(*entry, level))
+			return;
+		entry = machine_table_at(p, PA(*entry & M_ADDR)) +
+			ipa / m_size(level + 1) % (TABLE_SIZE / 8);
+	}
+}
+
 enum { STALE_MAX = 8 };
 
 /* Picks the stale entry that is used; false: none. One that a write would have to mark dirty is
@@ -241,6 +255,8 @@ static struct translation translate(struct port *p, u64 ipa, int op)
 
 	if (ipa >> (64 - (v->vtcr & 63)))
 		return faults(MF_TRANSLATION, 0);
+	if (p->machine->on_touch)
+		touch_way(p, v, ipa);
 	if (!pick_stale(p, vm, ipa, op, &stale))
 		return walk(p, v, ipa, op);
 	t = finish(p, v, stale.desc, stale.level, ipa, op);

@@ -275,6 +275,8 @@ struct machine {
 	bool in_relax;
 	void (*on_step)(void *arg, enum machine_step kind, const char *where);
 	void *on_step_arg;
+	void (*on_touch)(void *arg, pa_t pa, enum machine_touch how);
+	void *on_touch_arg;
 	unsigned int (*on_choice)(void *arg, enum machine_choice what, unsigned int options);
 	void *on_choice_arg;
 	void (*on_guest)(void *arg, const struct machine_used *u);
@@ -317,6 +319,9 @@ void memory_delete(struct port *p);
 /* ---- tables (machine_table.c) */
 struct table *table_of(const struct port *p, const u64 *desc);
 u64 *table_page(const struct port *p, const struct table *t);
+/* @desc, which lies in a linked table or once did, is read or may be written: tells who wants to
+ * know. */
+void table_touch(struct port *p, const u64 *desc, enum machine_touch how);
 /* Hardware changes a live descriptor from @old to @new_value (Access flag, dirty state). */
 void table_hardware_write(struct port *p, u64 *desc, u64 old, u64 new_value);
 /* Makes the VM's tree known to the TLBs under its present VMID. */

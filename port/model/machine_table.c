@@ -190,8 +190,17 @@ static void watch(struct port *p, u64 *desc, u64 old, u64 new_value, enum event_
 	p->machine->counts.desc_writes += kind == EVENT_WRITE_DESC;
 }
 
+void table_touch(struct port *p, const u64 *desc, enum machine_touch how)
+{
+	struct machine *m = p->machine;
+
+	if (m->on_touch)
+		m->on_touch(m->on_touch_arg, machine_table_pa(p, desc), how);
+}
+
 void table_hardware_write(struct port *p, u64 *desc, u64 old, u64 new_value)
 {
+	table_touch(p, desc, TOUCH_WRITE);
 	watch(p, desc, old, new_value, EVENT_HARDWARE_DESC);
 	*desc = new_value;
 }
@@ -227,15 +236,17 @@ static void check_read(struct port *p, const u64 *desc)
 }
 
 /* A scheduling point, if anybody else can see what happens to @desc. */
-static void desc_point(struct port *p, const u64 *desc, const char *where)
+static void desc_point(struct port *p, const u64 *desc, enum machine_touch how, const char *where)
 {
 	const struct table *t;
 
 	if (!p->machine->on_step)
 		return;
 	t = table_of(p, desc);
-	if (t && t->was_linked)
-		machine_step(p, STEP_POINT, where);
+	if (!t || !t->was_linked)
+		return;
+	table_touch(p, desc, how);
+	machine_step(p, STEP_TOUCH, where);
 }
 
 /* Hardware's last chance before a change. It may walk, so its own changes do not come here. */
@@ -254,14 +265,14 @@ static void before_change(struct port *p, const u64 *desc)
 
 u64 machine_desc_load(struct port *p, const u64 *desc)
 {
-	desc_point(p, desc, "descriptor load");
+	desc_point(p, desc, TOUCH_READ, "descriptor load");
 	check_read(p, desc);
 	return *desc;
 }
 
 bool machine_desc_cas(struct port *p, u64 *desc, u64 old, u64 new_value)
 {
-	desc_point(p, desc, "descriptor cas");
+	desc_point(p, desc, TOUCH_WRITE, "descriptor cas");
 	before_change(p, desc);
 	check_read(p, desc);
 	if (*desc != old)
@@ -276,7 +287,7 @@ u64 machine_desc_swap(struct port *p, u64 *desc, u64 new_value)
 {
 	u64 old;
 
-	desc_point(p, desc, "descriptor swap");
+	desc_point(p, desc, TOUCH_WRITE, "descriptor swap");
 	before_change(p, desc);
 	check_write(p, desc);
 	old = *desc;
@@ -300,7 +311,7 @@ void machine_desc_store(struct port *p, u64 *desc, u64 value)
 {
 	const struct table *t;
 
-	desc_point(p, desc, "descriptor store");
+	desc_point(p, desc, TOUCH_WRITE, "descriptor store");
 	check_write(p, desc);
 	t = table_of(p, desc);
 	if (hardware_may_write(p, t, *desc))
