@@ -100,15 +100,32 @@ static bool explore_one(struct explore_run *r, struct chooser *c, struct stage_o
 	return run_once(t, c, o);
 }
 
+static u32 facts_of(struct explore_run *r)
+{
+	const struct trial *t = container_of(r, struct trial, explore);
+
+	return scenario_ranges(t->scenario);
+}
+
 static void print_report(const struct trial *t, const struct explore_report *r)
 {
 	printf("%s: %lu runs, %lu states, %lu outcomes", t->path, (unsigned long)r->runs,
 	       (unsigned long)r->states, (unsigned long)r->outcomes);
 	if (scenario_has_actors(t->scenario))
-		printf(", pairs of points: %lu visited, %lu excluded by locks, %lu missed",
+		printf(", pairs of points: %lu visited, %lu excluded by locks, %lu by ranges, %lu missed",
 		       (unsigned long)r->pairs, (unsigned long)r->forbidden,
-		       (unsigned long)r->missed);
+		       (unsigned long)r->parted, (unsigned long)r->missed);
 	printf("%s\n", r->complete || r->stopped ? "" : ", not complete");
+}
+
+/* Within these bounds every pair is visited that can be. */
+static void compare_misses(struct trial *t, uint64_t missed)
+{
+	if (missed == scenario_misses(t->scenario))
+		return;
+	printf("%s: %lu pairs of points were missed, and the scenario tells of %lu\n", t->path,
+	       (unsigned long)missed, (unsigned long)scenario_misses(t->scenario));
+	t->failed = true;
 }
 
 static void run_search(struct trial *t, const struct search_bounds *bounds)
@@ -118,6 +135,7 @@ static void run_search(struct trial *t, const struct search_bounds *bounds)
 	struct explore_report report;
 
 	t->explore.run = explore_one;
+	t->explore.facts = facts_of;
 	report = explore(&t->explore, bounds, &chooser, missed);
 	answers_free(&chooser.answers);
 	if (report.diverged) {
@@ -127,6 +145,9 @@ static void run_search(struct trial *t, const struct search_bounds *bounds)
 	}
 	if (t->request->verbosity == CHECK_VERBOSE || t->request->how == CHECK_EXHAUSTIVE)
 		print_report(t, &report);
+	if (bounds->preemptions >= EXHAUSTIVE_PREEMPTIONS &&
+	    bounds->surprises >= EXHAUSTIVE_SURPRISES && report.complete)
+		compare_misses(t, report.missed);
 }
 
 static void run_random(struct trial *t)

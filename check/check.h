@@ -37,6 +37,9 @@ struct check_request {
 	const char *cpu;		     /* facts laid over the scenarios', or NULL */
 };
 
+/* The bounds of CHECK_EXHAUSTIVE within which each pair of points is visited that can be. */
+enum { EXHAUSTIVE_PREEMPTIONS = 3, EXHAUSTIVE_SURPRISES = 2 };
+
 /* Files, and folders with *.scn in them. 0: all as their names say; 1: not; 2: bad input, after a
  * line on standard error. */
 int check_scenarios(const struct check_request *r, char *const *paths, size_t count);

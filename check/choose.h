@@ -50,14 +50,15 @@ void replay_chooser_init(struct replay_chooser *c, const char *text);
 
 /* ---- search: all runs whose answers deviate from 0 at most so often */
 enum search_points {
-	SEARCH_SHARED, /* at those where another actor could tell: the reduction of check/explore.c */
+	SEARCH_SHARED, /* at those where another actor could tell: the reduction of check/explore.c
+			*/
 	SEARCH_ALL,    /* at every point */
 };
 
 struct search_bounds {
-	unsigned int preemptions; /* CHOICE_ACTOR answers other than 0 */
-	unsigned int surprises;	  /* CHOICE_HARDWARE answers other than 0 */
-	u64 runs;		  /* give up after so many; 0: never */
+	unsigned int preemptions;  /* CHOICE_ACTOR answers other than 0 */
+	unsigned int surprises;	   /* CHOICE_HARDWARE answers other than 0 */
+	u64 runs;		   /* give up after so many; 0: never */
 	enum search_points points; /* where actors are interrupted */
 };
 

@@ -16,12 +16,13 @@ struct place {
 	struct machine_held held[MACHINE_HELD];
 	u32 helds;
 	bool own; /* passed while no other actor had begun: it is on the actor's way by itself */
-	bool shared; /* at least once it was no access to a descriptor of this actor alone */
+	u32 always, ever; /* facts that held at every visit, and at any */
+	bool shared;	  /* at least once it was no access to a descriptor of this actor alone */
 };
 
 /* A descriptor, and who ever came to it. */
 struct touched {
-	u64 pa; /* 0: free */
+	u64 pa;		     /* 0: free */
 	u8 readers, writers; /* by actor */
 	bool shared; /* of several actors, one of which writes; as the present search knows it */
 };
@@ -34,6 +35,7 @@ struct hashes {
 
 struct visits {
 	struct stage_observer observer;
+	struct explore_run *run;
 	struct explore_report *report;
 	struct port *p;
 	struct stage *s;
@@ -83,7 +85,7 @@ static void held_meet(struct place *place, const struct place *now)
 
 static u32 place_of(struct visits *v, int actor, const char *where)
 {
-	struct place now = { .actor = actor, .where = where };
+	struct place now = { .actor = actor, .where = where, .always = ~0U };
 	u32 b = bucket_of(actor, where);
 
 	held_here(v, actor, &now);
@@ -169,10 +171,10 @@ static bool has_conflict(const struct touched *t)
 }
 
 /*
- * An access that no other actor ever conflicts with commutes with all that others do: to let another
- * go on before it is the same as to let it go on before the access after it. What conflicts is
- * learned as the search goes; each discovery makes it begin anew (learned_anew()), so at its end it
- * knew from its first run on.
+ * An access that no other actor ever conflicts with commutes with all that others do: to let
+ * another go on before it is the same as to let it go on before the access after it. What conflicts
+ * is learned as the search goes; each discovery makes it begin anew (learned_anew()), so at its end
+ * it knew from its first run on.
  */
 static bool is_shared(struct stage_observer *o, int running, pa_t pa, enum machine_touch how)
 {
@@ -205,6 +207,12 @@ static bool is_alone(const struct visits *v, int running)
 	return true;
 }
 
+static void note_facts(struct place *place, u32 facts)
+{
+	place->always &= facts;
+	place->ever |= facts;
+}
+
 static void at_point(struct stage_observer *o, struct stage *s, int running, const char *where,
 		     enum choice_kind kind)
 {
@@ -216,6 +224,7 @@ static void at_point(struct stage_observer *o, struct stage *s, int running, con
 	here = place_of(v, running, where);
 	v->place[here].own |= is_alone(v, running);
 	v->place[here].shared |= kind != CHOICE_LOCAL;
+	note_facts(&v->place[here], v->run->facts ? v->run->facts(v->run) : 0);
 	v->at[running] = here + 1;
 	v->turn[running]++;
 	for (int i = 0; i < ACTORS_MAX; i++) {
@@ -243,6 +252,11 @@ static bool excluded(const struct place *a, const struct place *b)
 	return false;
 }
 
+static bool parted(const struct place *a, const struct place *b)
+{
+	return (a->always & ~b->ever) || (b->always & ~a->ever);
+}
+
 static void count_pairs(const struct visits *v, FILE *missed)
 {
 	struct explore_report *r = v->report;
@@ -257,6 +271,8 @@ static void count_pairs(const struct visits *v, FILE *missed)
 				r->pairs++;
 			} else if (excluded(x, y)) {
 				r->forbidden++;
+			} else if (parted(x, y)) {
+				r->parted++;
 			} else if (x->own && y->own) {
 				r->missed++;
 				if (missed)
@@ -298,6 +314,7 @@ static bool run_one(struct explore_run *r, struct search_chooser *c, struct visi
 	memset(v->at, 0, sizeof(v->at));
 	memset(v->turn, 0, sizeof(v->turn));
 	report->runs++;
+	v->run = r;
 	report->stopped = !r->run(r, &c->chooser, &v->observer);
 	report->diverged = c->diverged;
 	if (report->stopped || report->diverged)

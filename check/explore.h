@@ -12,6 +12,8 @@
  * lock, a livelock); the search ends there. */
 struct explore_run {
 	bool (*run)(struct explore_run *r, struct chooser *c, struct stage_observer *o);
+	/* Facts of the present state, as bits; NULL: none is known. See pairs below. */
+	u32 (*facts)(struct explore_run *r);
 	u64 outcome; /* a hash of what the last run came to, by run() */
 };
 
@@ -24,7 +26,9 @@ struct explore_run {
  * small cases that nothing is lost (tests/unit/check_scenario.c).
  *
  * Which pairs of program points were visited: one actor passing a point while another stands at a
- * point. A pair that a lock forbids (both hold it, one of them for writing) cannot be visited. Of
+ * point. A pair that a lock forbids (both hold it, one of them for writing) cannot be visited; nor
+ * one of which a fact holds whenever the one point is passed, and never when the other is (a range
+ * that is open keeps commits out: they turn back at their check). Of
  * the rest those must be that lie on the actors' own ways, which each goes when it runs first;
  * where an actor comes only because of what another has done, most pairs cannot be: the other is
  * past them.
@@ -35,6 +39,7 @@ struct explore_report {
 	u64 outcomes;  /* different ends */
 	u64 pairs;     /* pairs of program points that were visited */
 	u64 forbidden; /* not visited: locks exclude them */
+	u64 parted;    /* not visited: facts exclude them */
 	u64 missed;    /* not visited, on both actors' own ways, though nothing excludes them */
 	bool complete; /* all runs within the bounds were had */
 	bool stopped;  /* by a run that returned false; its answers are in the chooser */

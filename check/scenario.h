@@ -25,6 +25,8 @@ enum { SUBJECT_RULE = 0, SUBJECT_SEED = 20, SUBJECT_GAP = 30, SUBJECTS = 44 };
 u64 scenario_subjects(const struct scenario *s);
 /* How the run must be stopped; NULL: it must not. */
 const char *scenario_stops(const struct scenario *s);
+/* Pairs of points that neither locks nor ranges exclude, and that no run can visit all the same. */
+u64 scenario_misses(const struct scenario *s);
 bool scenario_has_actors(const struct scenario *s);
 
 /* Facts of the CPU, "fwb=off,dic=on,...", laid over what the scenario does not fix itself. On bad
@@ -50,6 +52,8 @@ enum scenario_end scenario_run(struct scenario *s, struct chooser *c, enum scena
 /* What the last run came to, as a hash: what each command returned, and the state after the actors.
  * Runs that differ in nothing else than who went first where nobody could tell have the same. */
 u64 scenario_outcome(const struct scenario *s);
+/* What is being invalidated, as world_ranges() tells. */
+u32 scenario_ranges(const struct scenario *s);
 /* How the last run was stopped: the first line. */
 const char *scenario_stopped_by(const struct scenario *s);
 /* Writes the text again, with results and state changes as they are. */

@@ -78,6 +78,13 @@ static bool parse_about(struct parser *p)
 	return p->count > 1 || bad(p, "about: what? Accepted are M1 to M18, S0 to S4, G1 to G13");
 }
 
+static bool parse_misses(struct parser *p)
+{
+	if (p->count != 2 || !number_parse(p->word[1], &p->s->misses))
+		return bad(p, "misses: one number of pairs of points is accepted");
+	return true;
+}
+
 static bool parse_cpu(struct parser *p)
 {
 	for (u32 i = 1; i < p->count; i++) {
@@ -149,9 +156,9 @@ static const struct {
 	const char *name;
 	bool (*parse)(struct parser *p);
 } directives[] = {
-	{ "about", parse_about },	{ "cpu", parse_cpu },	  { "step", parse_step },
-	{ "ipa-bits", parse_ipa_bits }, { "actor", parse_actor }, { "together", parse_together },
-	{ "end", parse_end },
+	{ "about", parse_about },	{ "misses", parse_misses },	{ "cpu", parse_cpu },
+	{ "step", parse_step },		{ "ipa-bits", parse_ipa_bits }, { "actor", parse_actor },
+	{ "together", parse_together }, { "end", parse_end },
 };
 
 /* ---- commands and what they do */
@@ -177,7 +184,8 @@ static bool parse_command(struct parser *p)
 		fprintf(p->errors, "%s:%d: '%s' is no command; accepted are ", p->s->path, p->line,
 			p->word[0]);
 		verb_list(p->errors);
-		fputs("; and about, stops, cpu, step, ipa-bits, together, actor, end\n", p->errors);
+		fputs("; and about, stops, misses, cpu, step, ipa-bits, together, actor, end\n",
+		      p->errors);
 		return false;
 	}
 	if (p->together && p->actor < 0 && p->s->actor_count == 0)

@@ -47,6 +47,7 @@ struct scenario {
 	u32 pinned;   /* facts of the CPU fixed by the scenario */
 	u64 subjects; /* SUBJECT_* bits */
 	const char *stops;
+	u64 misses; /* pairs of points that no run can visit */
 	struct command *commands;
 	u32 count, capacity;
 	struct scenario_actor actors[ACTORS_MAX];

@@ -307,6 +307,16 @@ u64 scenario_outcome(const struct scenario *s)
 	return s->outcome;
 }
 
+u32 scenario_ranges(const struct scenario *s)
+{
+	return world_ranges(s->world);
+}
+
+u64 scenario_misses(const struct scenario *s)
+{
+	return s->misses;
+}
+
 const char *scenario_stopped_by(const struct scenario *s)
 {
 	return s->stopped_by;

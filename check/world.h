@@ -128,6 +128,9 @@ void world_misbehave(struct world *w, enum world_sabotage how);
 /* ---- the whole state as sorted lines of text, for comparison: stage-2 runs, slots, dirty pages,
  * host leaves, and what was allocated. */
 void world_state(struct world *w, FILE *out);
+/* What is being invalidated, as bits. */
+enum { RANGE_OPEN = 1, RANGE_UNSETTLED = 2 };
+u32 world_ranges(const struct world *w);
 /* The oracle's checks of a state at rest: stage 2 against host leaves and slots, counters against
  * tables, dirty marks against writes. Stops the run on a breach. */
 void world_check(struct world *w);

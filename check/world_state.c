@@ -167,6 +167,22 @@ static void print_sorted(char *text, FILE *out)
 	free(lines);
 }
 
+u32 world_ranges(const struct world *w)
+{
+	static const struct hva_range everything = { 0, ~0UL };
+	u32 ranges = 0;
+
+	for (unsigned int i = 0; i < WORLD_VMS; i++) {
+		const struct invalidations *inv = &w->vm[i].m.inv;
+
+		if (w->vm[i].created && (inv->used || inv->overflow))
+			ranges |= RANGE_OPEN;
+		if (w->vm[i].created && invalidate_unsettled(inv, everything))
+			ranges |= RANGE_UNSETTLED;
+	}
+	return ranges;
+}
+
 void world_state(struct world *w, FILE *out)
 {
 	char *text = NULL;

@@ -218,7 +218,7 @@ int command_check(int argc, char **argv)
 		.request = { .how = CHECK_QUICK,
 			     .seed = 1,
 			     .runs = 100,
-			     .preemptions = 3,
+			     .preemptions = EXHAUSTIVE_PREEMPTIONS,
 			     .surprises = 2 },
 		.simulate = { .operations = 10000 },
 	};

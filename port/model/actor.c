@@ -44,7 +44,7 @@ struct stage {
 	int count;
 	int current; /* -1: no actor runs */
 	u64 points, limit;
-	u64 turns; /* changes of who runs */
+	u64 turns;   /* changes of who runs */
 	bool shared; /* can others tell of the descriptor access that comes? */
 	enum stage_end end;
 	int stopped; /* actors of the run that was stopped */
@@ -370,8 +370,7 @@ static void on_touch(void *arg, pa_t pa, enum machine_touch how)
 	struct stage *s = arg;
 	struct stage_observer *o = s->observer;
 
-	s->shared = s->current < 0 || !o || !o->is_shared ||
-		    o->is_shared(o, s->current, pa, how);
+	s->shared = s->current < 0 || !o || !o->is_shared || o->is_shared(o, s->current, pa, how);
 }
 
 static unsigned int on_choice(void *arg, enum machine_choice what, unsigned int options)

@@ -266,8 +266,8 @@ void machine_on_change(struct port *p, void (*fn)(void *arg), void *arg)
 	p->machine->on_change_arg = arg;
 }
 
-void machine_on_touch(struct port *p,
-		      void (*touch)(void *arg, pa_t pa, enum machine_touch how), void *arg)
+void machine_on_touch(struct port *p, void (*touch)(void *arg, pa_t pa, enum machine_touch how),
+		      void *arg)
 {
 	p->machine->on_touch = touch;
 	p->machine->on_touch_arg = arg;

@@ -125,8 +125,8 @@ void machine_on_step(struct port *p,
  * before the step about it, if there is one. @pa: of the descriptor. NULL: none.
  */
 enum machine_touch { TOUCH_READ, TOUCH_WRITE };
-void machine_on_touch(struct port *p,
-		      void (*touch)(void *arg, pa_t pa, enum machine_touch how), void *arg);
+void machine_on_touch(struct port *p, void (*touch)(void *arg, pa_t pa, enum machine_touch how),
+		      void *arg);
 
 /* The locks that @cpu holds, at most @most (and MACHINE_HELD) of them; returns how many. */
 enum { MACHINE_HELD = 4 };
