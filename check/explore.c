@@ -30,7 +30,7 @@ struct touched {
 /* A set of hashes, by open addressing; 0: free. */
 struct hashes {
 	u64 *slot;
-	u64 size, count;
+	u64 size, count, sum;
 };
 
 struct visits {
@@ -118,6 +118,7 @@ static void hashes_add(struct hashes *set, u64 h)
 			return;
 	}
 	set->slot[i] = h;
+	set->sum += h;
 	if (2 * ++set->count > set->size)
 		hashes_grow(set);
 }
@@ -131,6 +132,7 @@ static void hashes_grow(struct hashes *set)
 	if (!set->slot)
 		abort();
 	set->count = 0;
+	set->sum = 0;
 	for (u64 i = 0; i < size; i++) {
 		if (old[i])
 			hashes_add(set, old[i]);
@@ -350,6 +352,7 @@ struct explore_report explore(struct explore_run *r, const struct search_bounds 
 	}
 	report.states = v->states.count;
 	report.outcomes = v->outcomes.count;
+	report.ends = v->outcomes.sum;
 	count_pairs(v, missed);
 	visits_delete(v);
 	return report;

@@ -23,7 +23,7 @@ struct explore_run {
  * reads). Such an access commutes with all that the others do, so every run is the same as one
  * that interrupts at the other points, with no more preemptions. Only descriptors are left out:
  * locks, barriers, TLBIs, maintenance and guests' accesses are always points. SEARCH_ALL shows on
- * small cases that nothing is lost (tests/unit/check_scenario.c).
+ * small cases that nothing is lost (tests/unit/check_reduction.c).
  *
  * Which pairs of program points were visited: one actor passing a point while another stands at a
  * point. A pair that a lock forbids (both hold it, one of them for writing) cannot be visited; nor
@@ -37,6 +37,7 @@ struct explore_report {
 	u64 runs;
 	u64 states;    /* different combinations of the actors' places */
 	u64 outcomes;  /* different ends */
+	u64 ends;      /* the sum of their hashes: equal for equal sets of them */
 	u64 pairs;     /* pairs of program points that were visited */
 	u64 forbidden; /* not visited: locks exclude them */
 	u64 parted;    /* not visited: facts exclude them */

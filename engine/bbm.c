@@ -90,7 +90,6 @@ void gather_table(struct tlb_gather *g, struct stage2 *s2, u64 *table)
 
 	port_desc_store(s2->port, &table[0], link);
 	g->tables = table;
-	g->level = LEVEL_MIXED;
 	stat_inc(s2, STAT_table_free);
 }
 

@@ -1080,7 +1080,7 @@ static void slots_move_and_go_with_what_they_mapped(void **state)
 	fx_delete(f);
 }
 
-static void a_vcpu_after_another_of_its_vm_finds_a_clean_cpu(void **state)
+static void m2_a_vcpu_after_another_of_its_vm_finds_a_clean_cpu(void **state)
 {
 	struct fx *f = begin(&caps_fwb, 4 * MIB, LEVEL_4K);
 	u64 before = machine_counts(f->p)->tlbi_local;
@@ -1249,7 +1249,7 @@ int main(void)
 		cmocka_unit_test(host_errors_have_their_outcome),
 		cmocka_unit_test(a_fault_without_memory_is_an_error_and_can_be_repeated),
 		cmocka_unit_test(slots_move_and_go_with_what_they_mapped),
-		cmocka_unit_test(a_vcpu_after_another_of_its_vm_finds_a_clean_cpu),
+		cmocka_unit_test(m2_a_vcpu_after_another_of_its_vm_finds_a_clean_cpu),
 		cmocka_unit_test(a_random_life_breaks_no_rule_of_the_machine),
 	};
 

@@ -353,7 +353,7 @@ static void blocks_of_both_sizes_are_mapped(void **state)
 	fx_delete(f);
 }
 
-static void a_permission_gained_reaches_this_cpu_at_once(void **state)
+static void m13_a_permission_gained_reaches_this_cpu_at_once(void **state)
 {
 	struct fx *f = begin(&caps_fwb, 40);
 
@@ -768,7 +768,7 @@ int main(void)
 		cmocka_unit_test(without_range_tlbi_a_large_range_costs_one_vmid_tlbi),
 		cmocka_unit_test(a_block_that_sticks_out_goes_whole),
 		cmocka_unit_test(blocks_of_both_sizes_are_mapped),
-		cmocka_unit_test(a_permission_gained_reaches_this_cpu_at_once),
+		cmocka_unit_test(m13_a_permission_gained_reaches_this_cpu_at_once),
 		cmocka_unit_test(permissions_are_added_and_never_taken_by_a_commit),
 		cmocka_unit_test(another_address_or_type_is_broken_first),
 		cmocka_unit_test(a_larger_leaf_that_disagrees_goes_first),
