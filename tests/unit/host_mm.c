@@ -18,7 +18,7 @@ static void anonymous_memory_reads_zero_then_keeps_writes(void **state)
 	assert_int_equal(peek_byte(at + 3 * PAGE_SIZE), -EFAULT);
 }
 
-static void the_zero_page_is_never_written(void **state)
+static void m1_the_zero_page_is_never_written(void **state)
 {
 	u64 at = map_anon(0, 2 * PAGE_SIZE);
 
@@ -678,7 +678,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		world_test(anonymous_memory_reads_zero_then_keeps_writes),
-		world_test(the_zero_page_is_never_written),
+		world_test(m1_the_zero_page_is_never_written),
 		world_test(aligned_memory_gets_a_huge_page),
 		world_test(a_huge_page_is_broken_up_at_the_edge_of_a_change),
 		world_test(dropped_pages_of_a_huge_page_are_free_at_once),

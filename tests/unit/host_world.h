@@ -89,8 +89,10 @@ static void shadow_check_write(u64 *entry, u64 old, u64 value)
 {
 	if (!pte_is_valid_leaf(old) || !leaf_narrows(old, value))
 		return;
-	for (u32 i = 0; i < shadow.count; i++)
-		assert_ptr_not_equal(shadow.held[i].entry, entry);
+	for (u32 i = 0; i < shadow.count; i++) {
+		if (shadow.held[i].entry == entry)
+			fail_msg("M13: a leaf narrows that the VMs still have, and were not told of");
+	}
 }
 
 /* Takes what is mapped at @addr into the shadow, as a guest's fault would. */

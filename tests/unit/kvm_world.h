@@ -114,7 +114,7 @@ static inline void world_check_gone(u64 hva, u64 size, enum machine_op op)
 		for (u64 at = max(hva, s->hva); at < min(hva + size, world_slot_end(s));
 		     at += PAGE_SIZE)
 			world_require(!world_can(vm, s->ipa + (at - s->hva), op),
-				      "VM %u reaches %#lx, which the host takes away", vm,
+				      "M13: VM %u reaches %#lx, which the host takes away", vm,
 				      (unsigned long)at);
 	}
 }
