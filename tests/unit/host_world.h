@@ -91,7 +91,8 @@ static void shadow_check_write(u64 *entry, u64 old, u64 value)
 		return;
 	for (u32 i = 0; i < shadow.count; i++) {
 		if (shadow.held[i].entry == entry)
-			fail_msg("M13: a leaf narrows that the VMs still have, and were not told of");
+			fail_msg(
+				"M13: a leaf narrows that the VMs still have, and were not told of");
 	}
 }
 
