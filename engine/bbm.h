@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How live descriptors may change: the only writer of them, and the one that knows which TLB
- * invalidation a change owes (Arm ARM D8.13 break-before-make, D8.14).
+ * invalidation a change owes (Arm ARM R_WHZWS: what needs break-before-make; R_DDMVT: its steps).
  *
  *	EMPTY -> valid			bbm_install; owes nothing
  *	valid -> valid, more allowed	bbm_relax; the faulting CPU flushes its own
@@ -128,7 +128,7 @@ static inline void bbm_settle(struct stage2 *s2, u64 *entry, u64 invalid)
 /* Makes the entry BUSY and invalidates the leaf it was. False: @old is gone, nothing done. */
 bool __must_check bbm_break(struct stage2 *s2, u64 *entry, u64 old, u64 ipa, int level);
 /*
- * FEAT_BBM level 2 (D8.16.1): makes a block a table of the same translations, or the reverse,
+ * FEAT_BBM level 2 (R_KFLJB): makes a block a table of the same translations, or the reverse,
  * without a break, and invalidates what TLBs hold of either. A CPU may report TLB conflict
  * meanwhile. The table lock is held for writing: nobody may change permissions in between, or
  * entries of two sizes would differ in more than size. Nothing of @entry is left for hardware to

@@ -10,8 +10,9 @@
  *  - nothing sleeps except the functions marked "may sleep";
  *  - the context comes first and is opaque to the engine.
  *
- * The Arm ARM (DDI 0487) sections meant are: D8 (VMSAv8-64), D8.13 break-before-make, D8.14 TLB
- * maintenance, D7.5 caches, B2.3 ordering.
+ * The Arm ARM (DDI 0487) is cited by the identifiers of its rules (R_WHZWS), which stay, where
+ * sections move from issue to issue. Read of chapter D8: "TLB maintenance" with "Using
+ * break-before-make", of D7 caches, of B2 ordering.
  */
 #ifndef ENGINE_PORT_H
 #define ENGINE_PORT_H
@@ -124,7 +125,8 @@ static inline void port_tlbi_ipa(struct port *p, struct port_tlbi *t, ipa_t ipa,
  * @level as above, for all leaves. */
 static inline void port_tlbi_ipa_range(struct port *p, struct port_tlbi *t, ipa_t ipa, u64 size,
 				       int level);
-/* Entries that combine stage 1 and stage 2 (D8.14.5): DSB ISH, then VMALLE1IS. */
+/* Entries that combine stage 1 and stage 2 (R_LGSCG applies to stage 2 alone): DSB ISH, then
+ * VMALLE1IS. */
 static inline void port_tlbi_stage1(struct port *p, struct port_tlbi *t);
 /* All entries of the VMID, both stages (VMALLS12E1IS). */
 static inline void port_tlbi_vmid(struct port *p, struct port_tlbi *t);

@@ -2,7 +2,7 @@
 /*
  * The contiguous hint (D8.7.1): 16 neighbouring pages that say the same may share one TLB entry. It
  * is set only where FEAT_BBM is at level 1 or above, which lets it come and go without a break
- * (D8.16.1). One entry's hint speaks for all 16, so it goes before any of them says something else.
+ * (R_KFLJB). One entry's hint speaks for all 16, so it goes before any of them says something else.
  */
 #include "engine/stage2_priv.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * VMIDs of the machine: a generation and a number; when the numbers run out, a new generation
- * begins, all TLBs are flushed, and the VMIDs that run keep their numbers (D8.14.1, D8.15).
+ * begins, all TLBs are flushed, and the VMIDs that run keep their numbers (R_GPPYH).
  */
 #ifndef ENGINE_VMID_H
 #define ENGINE_VMID_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The only writer of programs' translation tables. Every change of a live descriptor is
- * break-before-make (Arm ARM D8.16.1) but for permissions, which may change in place; a page or a
+ * break-before-make (Arm ARM R_WHZWS) but for permissions, which may change in place; a page or a
  * table is released only after the TLB invalidation that ends its use has completed.
  *
  * A break keeps the descriptor and clears its valid bit, so that after one invalidation for a run

@@ -54,7 +54,7 @@ void arm64_write_lock_wait(struct port_rwlock *l)
 		port_cpu_relax();
 }
 
-/* ---- TLB invalidation by range: FEAT_TLBIRANGE, Arm ARM D8.14 */
+/* ---- TLB invalidation by range: FEAT_TLBIRANGE, "TLB range maintenance" */
 
 /* TLBI RIPAS2E1IS; invalidates (num + 1) << (5 * scale + 1) pages. */
 static void tlbi_range(u64 page, unsigned int scale, u64 num, int level)

@@ -26,7 +26,7 @@
 #define DESC_NG	      BIT(11)
 #define DESC_ADDR     GENMASK(47, 12)
 #define DESC_SOFTWARE GENMASK(58, 55)
-/* What may change while the descriptor stays valid (Arm ARM D8.16.1): permissions and AF. */
+/* What may change while the descriptor stays valid (Arm ARM R_WHZWS): permissions and AF. */
 #define DESC_PERM_BITS (GENMASK(7, 6) | BIT(10) | BIT(51) | GENMASK(54, 53))
 
 #define TLB_ENTRIES 65536

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the TLBs of the modelled machine hold. Every CPU holds every translation that could be
- * walked since it was last invalidated (Arm ARM D8.14: an implementation may cache any). Stage-2
+ * walked since it was last invalidated (Arm ARM R_SQBCS: an implementation may cache any). Stage-2
  * entries and entries that combine both stages are invalidated apart (machine_tlbi.c).
  */
 #include "port/model/machine_priv.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TLB maintenance of the modelled machine. Stage-2 entries and entries that combine both stages are
- * invalidated apart: by IPA, then, after a DSB, by VMALLE1 (Arm ARM D8.14.5).
+ * invalidated apart: by IPA, then, after a DSB, by VMALLE1 (Arm ARM R_TVTYQ).
  */
 #include "port/model/machine_priv.h"
 

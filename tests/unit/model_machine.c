@@ -97,7 +97,7 @@ static void expect_legal(struct world *w, void (*fn)(void *arg))
 #define PAGE_0(w) ((w)->page.v | LEAF)
 #define PAGE_1(w) (((w)->page.v + 4096) | LEAF)
 
-/* ---- break before make (D8.13) */
+/* ---- break before make (R_WHZWS) */
 
 static void replace_without_break(void *arg)
 {
