@@ -35,7 +35,8 @@
 #define DESC_DRAINING_TABLE BIT(61)
 
 /* What may change in a valid leaf without a break: permissions, the Access flag, dirty state and
- * what hardware ignores (R_WHZWS names what does); the contiguous hint only where it is ever set (stage2_hint.c).
+ * what hardware ignores (R_WHZWS names what does); the contiguous hint only where it is ever set
+ * (stage2_hint.c).
  */
 #define DESC_SOFT (DESC_READ | DESC_WRITE | DESC_XN | DESC_AF | DESC_DBM | DESC_CONT | DESC_LOGGED)
 

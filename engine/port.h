@@ -125,7 +125,7 @@ static inline void port_tlbi_ipa(struct port *p, struct port_tlbi *t, ipa_t ipa,
  * @level as above, for all leaves. */
 static inline void port_tlbi_ipa_range(struct port *p, struct port_tlbi *t, ipa_t ipa, u64 size,
 				       int level);
-/* Entries that combine stage 1 and stage 2 (R_LGSCG applies to stage 2 alone): DSB ISH, then
+/* Entries that combine stage 1 and stage 2 (R_TVTYQ: the above leave them): DSB ISH, then
  * VMALLE1IS. */
 static inline void port_tlbi_stage1(struct port *p, struct port_tlbi *t);
 /* All entries of the VMID, both stages (VMALLS12E1IS). */
