@@ -63,7 +63,6 @@ struct host_map {
 	bool special_lazily;  /* and the VMA becomes special only then (S4) */
 	bool refuses_mkwrite; /* asked about a write to a read-only leaf, the owner says no (M14) */
 	bool poisoned;
-	const char *share; /* NULL, or another mapping's name whose pages it shows */
 	const char *name;
 };
 /* ERR_INVAL: not in leaves, larger than WORLD_MAP_MAX, beyond 48 bits; ERR_EXIST; ERR_NOMEM. */

@@ -98,21 +98,6 @@ static bool try_once(struct world *w, struct wvm *v, unsigned int vcpu, const st
 	return out->outcome.kind != OUTCOME_RESUME;
 }
 
-/* With HCR_EL2.PTW a stage-1 walk in Device memory lacks permission, whatever is granted: a guest
- * that puts its tables there faults for ever, and harms nobody else. */
-static bool tables_uncached(struct world *w, struct wvm *v, const struct act *a)
-{
-	(void)w;
-	for (int i = 0; i < 2; i++) {
-		struct s2_leaf leaf;
-
-		if (a->op.table[i].v && stage2_lookup(&v->m.s2, a->op.table[i], &leaf) &&
-		    leaf.type == S2_DEVICE)
-			return true;
-	}
-	return false;
-}
-
 static const char *act_name(const struct act *a)
 {
 	static const char *const names[] = { "read", "write", "fetch" };
@@ -131,8 +116,6 @@ static struct world_result act(struct world *w, unsigned int vm, unsigned int vc
 		return r;
 	r.error = ERR_OK;
 	for (int i = 0; !try_once(w, v, vcpu, a, &r); i++) {
-		if (r.outcome.kind == OUTCOME_RESUME && i == FAULTS_MAX && tables_uncached(w, v, a))
-			break;
 		if (i == (sequential(w) ? FAULTS_MAX : 100 * FAULTS_MAX))
 			machine_stop(w->port,
 				     "the guest faults for ever at IPA %#lx: %s, result %d (%s)",
