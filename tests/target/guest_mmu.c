@@ -48,12 +48,12 @@ void guest_mmu_on(struct vcpu *vcpu, const struct guest_mmu *mmu, uint64_t vecto
 	reg_set(vcpu, REG_SCTLR_EL1, SCTLR_ON);
 }
 
-static uint64_t reported(struct vcpu *vcpu)
+static uint64_t reported_esr(struct vcpu *vcpu)
 {
 	uint64_t value;
 
 	memcpy(&value, vcpu->run->mmio.data, sizeof(value));
-	return value;
+	return value & 0xffffffff; /* Linux 6.12 sets all bits above in what it injects */
 }
 
 /* The store is completed, so that the next run starts where it is told to. */
@@ -79,7 +79,7 @@ struct guest_end guest_run_to_end(struct vcpu *vcpu)
 		return end;
 	}
 	if (vcpu->run->mmio.phys_addr == GUEST_MMIO + REPORT_ESR) {
-		end.esr = reported(vcpu);
+		end.esr = reported_esr(vcpu);
 		end.far = RUN_TO_WRITE(vcpu, GUEST_MMIO + REPORT_FAR);
 	}
 	complete(vcpu);

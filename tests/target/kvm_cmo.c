@@ -29,7 +29,8 @@ enum {
 	S1_RAM_TABLE = GUEST_RAM + 9 * AREA, /* the same by a table in WRITABLE */
 	S1_NO_TABLE = GUEST_RAM + 10 * AREA, /* by a table in EMPTY */
 	TABLE_AT = 0x8000,		     /* in READ_ONLY and WRITABLE */
-	USED = 0x3000,			     /* offset of the addresses that are maintained */
+	USED = 0x3000,			     /* offset of the addresses that are maintained, */
+	OLD = 0x4000,			     /* or of one whose Access flag hardware would set */
 };
 
 /* ---- operations */
@@ -86,15 +87,24 @@ enum result {
 static const struct place {
 	const char *name;
 	uint64_t va;
+	uint64_t at;	/* offset */
 	int loaded;	/* the guest reads the page first */
 	uint8_t el1[3]; /* by enum kind */
 	uint8_t el0[3];
 	uint8_t status, status_el0; /* of stage-1 faults */
 } places[] = {
-	{ "writable", WRITABLE, 0, { DONE, DONE, DONE }, { DONE, DONE, DONE }, 0, 0 },
-	{ "writable, read before", WRITABLE, 1, { DONE, DONE, DONE }, { DONE, DONE, DONE }, 0, 0 },
+	{ "writable", WRITABLE, USED, 0, { DONE, DONE, DONE }, { DONE, DONE, DONE }, 0, 0 },
+	{ "writable, read before",
+	  WRITABLE,
+	  USED,
+	  1,
+	  { DONE, DONE, DONE },
+	  { DONE, DONE, DONE },
+	  0,
+	  0 },
 	{ "read-only",
 	  READ_ONLY,
+	  USED,
 	  0,
 	  { DONE, BY_POLICY, NO_SYNDROME },
 	  { DONE, DONE, NO_SYNDROME },
@@ -102,15 +112,24 @@ static const struct place {
 	  0 },
 	{ "read-only, read before",
 	  READ_ONLY,
+	  USED,
 	  1,
 	  { DONE, BY_POLICY, NO_SYNDROME },
 	  { DONE, DONE, NO_SYNDROME },
 	  0,
 	  0 },
-	{ "no slot", EMPTY, 0, { DONE, DONE, NO_SYNDROME }, { DONE, DONE, NO_SYNDROME }, 0, 0 },
-	{ "hole in a slot", HOLE, 0, { DONE, DONE, REFUSED }, { DONE, DONE, REFUSED }, 0, 0 },
+	{ "no slot",
+	  EMPTY,
+	  USED,
+	  0,
+	  { DONE, DONE, NO_SYNDROME },
+	  { DONE, DONE, NO_SYNDROME },
+	  0,
+	  0 },
+	{ "hole in a slot", HOLE, USED, 0, { DONE, DONE, REFUSED }, { DONE, DONE, REFUSED }, 0, 0 },
 	{ "stage 1 has nothing",
 	  S1_NOTHING,
+	  USED,
 	  0,
 	  { S1_FAULT, S1_FAULT, DATA_FAULT },
 	  { S1_FAULT, S1_FAULT, DATA_FAULT },
@@ -118,6 +137,7 @@ static const struct place {
 	  0x06 },
 	{ "stage 1 read-only, EL1's",
 	  S1_KERNEL_RO,
+	  USED,
 	  0,
 	  { DONE, S1_FAULT, DATA_FAULT },
 	  { S1_FAULT, S1_FAULT, DATA_FAULT },
@@ -125,6 +145,7 @@ static const struct place {
 	  0x0e },
 	{ "stage 1 without Access flag",
 	  S1_OLD,
+	  USED,
 	  0,
 	  { S1_FAULT, S1_FAULT, DATA_FAULT },
 	  { S1_FAULT, S1_FAULT, DATA_FAULT },
@@ -132,13 +153,23 @@ static const struct place {
 	  0x0a },
 	{ "table in a read-only slot",
 	  S1_ROM_TABLE,
+	  USED,
 	  0,
 	  { DONE, DONE, DONE },
 	  { DONE, DONE, DONE },
 	  0,
 	  0 },
+	{ "table in a read-only slot, Access flag to be set",
+	  S1_ROM_TABLE,
+	  OLD,
+	  0,
+	  { WALK_ABORT, WALK_ABORT, WALK_ABORT },
+	  { WALK_ABORT, WALK_ABORT, WALK_ABORT },
+	  0,
+	  0 },
 	{ "table in a writable slot",
 	  S1_RAM_TABLE,
+	  USED,
 	  0,
 	  { DONE, DONE, DONE },
 	  { DONE, DONE, DONE },
@@ -146,6 +177,7 @@ static const struct place {
 	  0 },
 	{ "table in no slot",
 	  S1_NO_TABLE,
+	  USED,
 	  0,
 	  { WALK_ABORT, WALK_ABORT, WALK_ABORT },
 	  { WALK_ABORT, WALK_ABORT, WALK_ABORT },
@@ -154,6 +186,9 @@ static const struct place {
 };
 
 /* ---- the machine */
+
+#define REG_PAR_EL1 ARM64_SYS_REG(3, 0, 7, 4, 0)
+#define PAR_KEPT    0xff00000012345b80UL /* the guest's, which no trap may change */
 
 struct world {
 	struct vm vm;
@@ -167,7 +202,7 @@ struct world {
 static void make_tables(struct world *w)
 {
 	struct guest_mmu mmu;
-	uint64_t page = (WRITABLE + USED) | S1_PAGE | S1_DATA;
+	uint64_t page = (WRITABLE + USED) | S1_PAGE | S1_DATA, old;
 
 	guest_mmu_init(&mmu, w->code + TABLES - GUEST_RAM, TABLES);
 	for (uint64_t at = WRITABLE; at <= HOLE; at += AREA)
@@ -178,6 +213,8 @@ static void make_tables(struct world *w)
 	guest_mmu_set(&mmu, S1_RAM_TABLE, (WRITABLE + TABLE_AT) | S1_TABLE);
 	guest_mmu_set(&mmu, S1_NO_TABLE, (EMPTY + TABLE_AT) | S1_TABLE);
 	memcpy(w->read_only + TABLE_AT + USED / PAGE * 8, &page, sizeof(page));
+	old = page & ~(uint64_t)S1_AF;
+	memcpy(w->read_only + TABLE_AT + OLD / PAGE * 8, &old, sizeof(old));
 	REQUIRE(pwrite(w->file, &page, sizeof(page), TABLE_AT + USED / PAGE * 8) == sizeof(page));
 	guest_mmu_on(&w->vcpu, &mmu, VECTORS);
 }
@@ -269,8 +306,10 @@ static struct guest_end run_at(struct world *w, const struct cmo_case *c, const 
 {
 	guest_load(w->code, start, end);
 	vcpu_start(&w->vcpu, GUEST_RAM);
+	reg_set(&w->vcpu, REG_TCR_EL1, TCR_39_BITS | (c->place->at == OLD ? TCR_HA : 0));
+	reg_set(&w->vcpu, REG_PAR_EL1, PAR_KEPT);
 	reg_set(&w->vcpu, CORE_REG(regs.pstate), c->el ? 0x3c5 : 0x3c0);
-	vcpu_set_x(&w->vcpu, 1, c->place->va + USED);
+	vcpu_set_x(&w->vcpu, 1, c->place->va + c->place->at);
 	return guest_run_to_end(&w->vcpu);
 }
 
@@ -288,7 +327,7 @@ static enum result expected_of(const struct world *w, const struct cmo_case *c)
 static struct guest_end end_of(const struct world *w, const struct cmo_case *c, enum result r)
 {
 	const uint64_t data_abort = c->el ? 0x96000000 : 0x92000000;
-	uint64_t far = c->place->va + USED;
+	uint64_t far = c->place->va + c->place->at;
 	uint64_t status = c->el ? c->place->status : c->place->status_el0;
 
 	switch (r) {
@@ -350,6 +389,7 @@ static void check_case(struct world *w, const struct cmo_case *c)
 	note(w, c, "exit", end.exit, want.exit);
 	note(w, c, "ESR", end.esr, want.esr);
 	note(w, c, "FAR", end.far, want.far);
+	note(w, c, "PAR_EL1", reg_get(&w->vcpu, REG_PAR_EL1), PAR_KEPT);
 	note(w, c, "pages dirtied", dirty_pages(w), (uint64_t)written);
 	note(w, c, "shares its page with the file", (uint64_t)shows_file(w), (uint64_t)!written);
 }
@@ -360,6 +400,8 @@ static void check_all(struct world *w)
 		for (size_t p = 0; p < sizeof(places) / sizeof(places[0]); p++) {
 			struct cmo_case c = { &operations[o], &places[p], 1 };
 
+			if (!w->traps && c.op->start == dc_cvap)
+				continue; /* QEMU 7.2 has it read, and fault as a load */
 			check_case(w, &c);
 			c.el = 0;
 			if (!operations[o].el1_only)
