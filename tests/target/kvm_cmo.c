@@ -11,6 +11,8 @@
 
 #include "abi/catwalk.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 enum {
@@ -437,6 +439,63 @@ static void check_mmu_off(struct world *w)
 	reg_set(&w->vcpu, REG_SCTLR_EL1, SCTLR_ON);
 }
 
+/* ---- while the host changes what is behind the addresses */
+
+/* x1, x2, x3: pages; x4: rounds. */
+GUEST(maintain_all, "1:	dc civac, x1\n"
+		    "	dc ivac, x1\n"
+		    "	ic ivau, x1\n"
+		    "	dc cvac, x2\n"
+		    "	dc ivac, x2\n"
+		    "	ic ivau, x2\n"
+		    "	dc civac, x3\n"
+		    "	dc ivac, x3\n"
+		    "	subs x4, x4, #1\n"
+		    "	b.ne 1b\n"
+		    "	str xzr, [x19]\n"
+		    "	b .\n");
+
+enum { ROUNDS = 3000 };
+
+static atomic_int host_stops;
+
+/* The pages, and the tables that lead to them, go and come back. */
+static void *change_host(void *arg)
+{
+	struct world *w = arg;
+
+	while (!atomic_load(&host_stops)) {
+		REQUIRE(madvise(w->writable, AREA, MADV_DONTNEED) == 0);
+		REQUIRE(mprotect(w->read_only, AREA, PROT_NONE) == 0);
+		sched_yield();
+		REQUIRE(mprotect(w->read_only, AREA, PROT_READ | PROT_WRITE) == 0);
+	}
+	return NULL;
+}
+
+/* Maintenance gets to the end, whatever happens to what it finds; no abort and no exit. */
+static void check_races(struct world *w)
+{
+	struct guest_end end;
+	pthread_t thread;
+
+	policy_set(w, 1);
+	LOAD(w->code, maintain_all);
+	vcpu_start(&w->vcpu, GUEST_RAM);
+	vcpu_set_x(&w->vcpu, 1, WRITABLE + USED);
+	vcpu_set_x(&w->vcpu, 2, READ_ONLY + USED);
+	vcpu_set_x(&w->vcpu, 3, S1_RAM_TABLE + USED);
+	vcpu_set_x(&w->vcpu, 4, ROUNDS);
+	REQUIRE(pthread_create(&thread, NULL, change_host, w) == 0);
+	end = guest_run_to_end(&w->vcpu);
+	atomic_store(&host_stops, 1);
+	REQUIRE(pthread_join(thread, NULL) == 0);
+	CHECK_EQ(end.error, 0);
+	CHECK_EQ(end.exit, 0);
+	CHECK_EQ(end.esr, 0);
+	CHECK_EQ(end.far, 0);
+}
+
 int main(void)
 {
 	struct world w = { 0 };
@@ -448,6 +507,7 @@ int main(void)
 	}
 	check_el0_without_uci(&w);
 	check_mmu_off(&w);
+	check_races(&w);
 	world_end(&w);
 	return check_done("kvm_cmo");
 }
