@@ -21,6 +21,8 @@ enum {
 	ROM_CODE = GUEST_RAM + 2 * AREA,  /* the same, executable */
 	BY_TABLE = GUEST_RAM + 3 * AREA,  /* pages of ROM, by a table in ROM */
 	RAM_TABLE = GUEST_RAM + 4 * AREA, /* pages of ROM, by a table in RAM */
+	NO_CODE = GUEST_RAM + 5 * AREA,	  /* executable, of no slot */
+	NO_TABLE = GUEST_RAM + 6 * AREA,  /* by a table in no slot */
 	TABLE_AT = 0x8000,		  /* in ROM */
 	RAM_TABLE_AT = GUEST_RAM + 0x18000,
 	USED = 0x3000, /* offset of what is accessed: a page with its Access flag, */
@@ -153,6 +155,8 @@ static void world_make(struct world *w)
 	guest_mmu_set(&mmu, ROM_CODE, ROM | S1_BLOCK | S1_CODE);
 	guest_mmu_set(&mmu, BY_TABLE, (ROM + TABLE_AT) | S1_TABLE);
 	guest_mmu_set(&mmu, RAM_TABLE, RAM_TABLE_AT | S1_TABLE);
+	guest_mmu_set(&mmu, NO_CODE, NO_CODE | S1_BLOCK | S1_CODE);
+	guest_mmu_set(&mmu, NO_TABLE, NO_CODE | S1_TABLE);
 	guest_mmu_on(&w->vcpu, &mmu, VECTORS);
 }
 
@@ -274,6 +278,27 @@ static void check_fetch(struct world *w)
 	}
 }
 
+/* Where nothing is, and by a table that is nowhere: external aborts of the fetch. */
+static void check_fetch_aborts(struct world *w)
+{
+	static const struct {
+		uint64_t pc;
+		uint64_t status, linux_status; /* 6.12 reports all as the access's own */
+	} fetches[] = { { NO_CODE, 0x10, 0x10 }, { NO_TABLE, 0x17, 0x10 } };
+
+	for (unsigned i = 0; i < sizeof(fetches) / sizeof(fetches[0]); i++) {
+		for (int el = 1; el >= 0; el--) {
+			struct guest_end end = run(w, fetches[i].pc, ROM + USED, el);
+			uint64_t status =
+				w->is_catwalk ? fetches[i].status : fetches[i].linux_status;
+
+			CHECK_EQ(end.error, 0);
+			CHECK_EQ(end.esr, (el ? 0x86000000 : 0x82000000) | status);
+			CHECK_EQ(end.far, fetches[i].pc);
+		}
+	}
+}
+
 int main(void)
 {
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_ARM_NISV_TO_USER };
@@ -282,6 +307,7 @@ int main(void)
 	world_make(&w);
 	check_all(&w);
 	check_fetch(&w);
+	check_fetch_aborts(&w);
 	if (VM_CAP(&w.vm, KVM_CAP_ARM_NISV_TO_USER) > 0) {
 		CHECK_OK(ioctl(w.vm.fd, KVM_ENABLE_CAP, &cap));
 		w.nisv = 1;
