@@ -409,7 +409,8 @@ static void check_case(struct world *w, const struct cmo_case *c)
 	note(w, c, "ESR", end.esr, want.esr);
 	note(w, c, "FAR", end.far, want.far);
 	note(w, c, "PAR_EL1", reg_get(&w->vcpu, REG_PAR_EL1), PAR_KEPT);
-	note(w, c, "pages dirtied", dirty_pages(w), (uint64_t)(written + walk_writes(w, c)));
+	note(w, c, "pages dirtied", dirty_pages(w),
+	     (uint64_t)written + (uint64_t)walk_writes(w, c));
 	note(w, c, "shares its page with the file", (uint64_t)shows_file(w), (uint64_t)!written);
 }
 
