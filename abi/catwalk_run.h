@@ -95,6 +95,8 @@ struct catwalk_record {
  *
  *   cpu.fwb=off cpu.dic=off cpu.idc=off cpu.bbm=off cpu.rangetlbi=off cpu.hafdbs=off
  *   vmid.bits=N      use at most N VMID bits (tests of VMID reuse)
+ *   cmo=trap         guests' cache maintenance by address traps, and faults as hardware's would
+ *                    (an emulator without caches raises no stage-2 fault for it)
  *   time=N           seconds since 1970 at boot; the launcher says so (0 with --icount)
  */
 

@@ -38,6 +38,7 @@ const char run_usage[] =
 	"  --memory SIZE         RAM, 64M to 16G (1G)\n"
 	"  --cpu MODEL           " CPU_MODEL_NAMES " (max)\n"
 	"  --no-fwb              hide forced write-back (FEAT_S2FWB)\n"
+	"  --trap-cmo            trap guests' cache maintenance, so that it faults as on hardware\n"
 	"  --timeout S           give up after S seconds, 1 to 86400 (none)\n"
 	"  --file HOST[:TARGET]  put the file HOST at TARGET in the machine (/NAME)\n"
 	"  --env NAME[=VALUE]    set an environment variable, or pass one on\n"
@@ -117,6 +118,13 @@ static int set_no_fwb(struct run_options *options, const char *text)
 {
 	(void)text;
 	options->hide_fwb = true;
+	return 0;
+}
+
+static int set_trap_cmo(struct run_options *options, const char *text)
+{
+	(void)text;
+	options->trap_cmo = true;
 	return 0;
 }
 
@@ -279,6 +287,7 @@ static const struct {
 	{ "qemu-arg", required_argument, add_qemu_argument },
 	{ "report", required_argument, set_report },
 	{ "timeout", required_argument, set_timeout },
+	{ "trap-cmo", no_argument, set_trap_cmo },
 	{ "verbose", no_argument, set_verbose },
 };
 

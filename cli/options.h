@@ -29,6 +29,7 @@ struct run_options {
 	unsigned int timeout_s; /* 0: none */
 	const struct cpu_model *cpu;
 	bool hide_fwb;
+	bool trap_cmo;
 	bool icount;
 	bool verbose;
 	const char *append; /* more words for the kernel's command line, or "" */

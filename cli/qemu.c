@@ -172,8 +172,9 @@ static int format_texts(const struct run_options *options, int initramfs, int ch
 {
 	/* The time of day, but for runs that are to be repeatable; an earlier time= comes first. */
 	long long now = options->icount ? 0 : (long long)time(NULL);
-	int length = snprintf(texts->append, sizeof(texts->append), "%s%s%stime=%lld",
-			      options->hide_fwb ? "cpu.fwb=off " : "", options->append,
+	int length = snprintf(texts->append, sizeof(texts->append), "%s%s%s%stime=%lld",
+			      options->hide_fwb ? "cpu.fwb=off " : "",
+			      options->trap_cmo ? "cmo=trap " : "", options->append,
 			      options->append[0] ? " " : "", now);
 
 	if (length >= (int)sizeof(texts->append))

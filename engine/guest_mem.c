@@ -157,6 +157,8 @@ void guest_mem_unmap_all(struct guest_mem *m)
 
 void guest_mem_flush_all(struct guest_mem *m)
 {
+	if (!m->s2.caps->fwb)
+		stat_inc(&m->s2, STAT_cache_flush);
 	stage2_cache_flush(&m->s2, IPA(0), stage2_ipa_limit(&m->s2));
 }
 

@@ -111,8 +111,9 @@ u64 guest_mem_age(struct guest_mem *m, hva_t start, hva_t end, enum s2_age how);
 
 /* Removes everything (the mm goes away, VM teardown before destroy). Later faults map again. */
 void guest_mem_unmap_all(struct guest_mem *m);
-/* vCPU initialisation after the VM ran: makes what the VMM wrote visible to a guest whose caches
- * are off. */
+/* Makes what is in the caches visible to a guest whose caches are off, and the reverse: at vCPU
+ * initialisation after the VM ran, and when a guest turns its caches on or off or maintains them by
+ * set and way. With FWB only instruction caches are concerned. */
 void guest_mem_flush_all(struct guest_mem *m);
 
 #endif

@@ -42,6 +42,7 @@
 	X(dcache_bytes, "bytes of data cache cleaned and invalidated")                             \
 	X(icache_bytes, "bytes of instruction cache invalidated by address")                       \
 	X(icache_all, "invalidations of all instruction caches")                                   \
+	X(cache_flush, "times all that is mapped was cleaned from the data caches")                \
 	X(lock_holds, "times the table lock was held for writing")                                 \
 	X(steps_max, "most descriptors visited in one hold (maximum, not sum)")                    \
 	X(invalidations, "host ranges invalidated")                                                \

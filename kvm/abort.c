@@ -44,12 +44,33 @@ static int report_no_syndrome(struct vcpu *v, const struct fault_outcome *o)
 	return 0;
 }
 
+/* The level of the descriptor at @desc (of its page), of the walk that was refused. */
+static int walk_level(struct vcpu *v, ipa_t desc)
+{
+	struct guest_walk walk;
+
+	guest_walk(v, v->cpu.far, &walk);
+	for (unsigned int i = 0; i < walk.count; i++) {
+		if (walk.step[i].desc.v >> PAGE_SHIFT == desc.v >> PAGE_SHIFT)
+			return walk.step[i].level;
+	}
+	return NOT_ON_WALK; /* the guest has changed its tables meanwhile */
+}
+
+static int abort_inject(struct vcpu *v, const struct fault_outcome *o)
+{
+	int level = o->inject_on_walk ? walk_level(v, o->ipa) : NOT_ON_WALK;
+
+	inject_sea(v, o->inject, v->cpu.far, level);
+	return 1;
+}
+
 static int carry_out(struct vcpu *v, const struct fault_outcome *o)
 {
 	switch (o->kind) {
 	case OUTCOME_RESUME: return 1;
 	case OUTCOME_SKIP: vcpu_skip(v); return 1;
-	case OUTCOME_INJECT: inject_sea(v, o->inject, v->cpu.far, o->inject_on_walk); return 1;
+	case OUTCOME_INJECT: return abort_inject(v, o);
 	case OUTCOME_MMIO: return mmio_begin(v, o);
 	case OUTCOME_NO_SYNDROME: return report_no_syndrome(v, o);
 	case OUTCOME_MEMORY_FAULT: return report_fault(v, o);

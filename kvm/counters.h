@@ -14,6 +14,7 @@
 	X(hvc)                                                                                     \
 	X(smc)                                                                                     \
 	X(sysreg)                                                                                  \
+	X(cmo)                                                                                     \
 	X(debug)                                                                                   \
 	X(serror)                                                                                  \
 	X(undefined)

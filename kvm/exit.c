@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a synchronous exception from a guest leads to, by its class (Arm ARM D19.2.40, ESR_EL2.EC).
  */
+#include "kvm/cmo_trap.h"
 #include "kvm/vcpu.h"
 
 #define WFX_IS_WFE BIT(0)
@@ -61,6 +62,12 @@ static int handle_smc(struct vcpu *v)
 
 static int handle_sysreg(struct vcpu *v)
 {
+	struct cmo_op op;
+
+	if (cmo_decode(v->cpu.esr, &op)) {
+		v->exits.count[EXIT_cmo]++;
+		return cmo_trap(v, &op);
+	}
 	v->exits.count[EXIT_sysreg]++;
 	return sysreg_trap(v);
 }

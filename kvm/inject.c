@@ -8,6 +8,7 @@
 #define EC_FROM_SAME	 0x01UL /* added to an abort's class when it comes from EL1 itself */
 #define FSC_ADDRESS_SIZE 0x00UL
 #define FSC_EXTERNAL	 0x10UL
+#define FSC_EXTERNAL_TTW 0x14UL /* + level */
 #define FSC_EXCLUSIVE	 0x35UL
 
 #define SCTLR_SPAN  BIT(23)
@@ -69,7 +70,24 @@ void inject_undefined(struct vcpu *v)
 		port_guest_regs_restore(&v->cpu);
 }
 
-void inject_sea(struct vcpu *v, enum inject_kind kind, u64 far, bool on_walk)
+static void take_abort(struct vcpu *v, u64 ec, u64 far, u64 iss)
+{
+	if (from_el1(v))
+		ec |= EC_FROM_SAME;
+	if (v->loaded)
+		port_guest_regs_save(&v->cpu);
+	v->cpu.reg[GR_FAR_EL1] = far;
+	take_exception(v, ec << ESR_EC_SHIFT | ESR_IL | iss);
+	if (v->loaded)
+		port_guest_regs_restore(&v->cpu);
+}
+
+void inject_data_abort(struct vcpu *v, u64 far, u64 iss)
+{
+	take_abort(v, EC_DABT_LOWER, far, iss);
+}
+
+void inject_sea(struct vcpu *v, enum inject_kind kind, u64 far, int walk_level)
 {
 	static const u64 fsc[] = {
 		[INJECT_SEA_DATA] = FSC_EXTERNAL,
@@ -79,17 +97,11 @@ void inject_sea(struct vcpu *v, enum inject_kind kind, u64 far, bool on_walk)
 	};
 	bool fetch = kind == INJECT_SEA_FETCH ||
 		     (kind == INJECT_ADDRESS_SIZE && esr_ec(v->cpu.esr) == EC_IABT_LOWER);
-	u64 ec = fetch ? EC_IABT_LOWER : EC_DABT_LOWER;
+	u64 iss = fsc[kind];
 
-	(void)on_walk; /* reported as the access's own, as KVM on Linux 6.12 does */
-	if (from_el1(v))
-		ec |= EC_FROM_SAME;
-	if (v->loaded)
-		port_guest_regs_save(&v->cpu);
-	v->cpu.reg[GR_FAR_EL1] = far;
-	take_exception(v, ec << ESR_EC_SHIFT | ESR_IL | fsc[kind]);
-	if (v->loaded)
-		port_guest_regs_restore(&v->cpu);
+	if (iss == FSC_EXTERNAL && walk_level != NOT_ON_WALK)
+		iss = FSC_EXTERNAL_TTW + (u64)walk_level;
+	take_abort(v, fetch ? EC_IABT_LOWER : EC_DABT_LOWER, far, iss);
 }
 
 void inject_serror(struct vcpu *v)

@@ -146,6 +146,13 @@ enum guest_exit port_guest_enter(struct guest_cpu *g);
  * guest's stage 1. False: the walk failed (the guest changed it meanwhile); run the guest again.
  */
 bool port_guest_find_ipa(struct guest_cpu *g);
+/* An access by the guest, with the rights of that exception level. */
+enum guest_access { GUEST_READS_EL1, GUEST_WRITES_EL1, GUEST_READS_EL0 };
+/*
+ * What both stages of the guest now loaded make of @va, as PAR_EL1 has it (Arm ARM D19.2.118, AT
+ * S12E1R, S12E1W, S12E0R at EL2). The guest's own PAR_EL1 is kept. Interrupts masked.
+ */
+u64 port_guest_translate(const struct guest_cpu *g, u64 va, enum guest_access how);
 /* The live SCTLR_EL1. */
 static inline u64 port_guest_sctlr(void);
 /* Takes and handles the host's pending interrupts; then they are masked again. */

@@ -122,7 +122,7 @@ static int set_events(struct vcpu *v, hva_t arg)
 	if (e.exception.ext_dabt_pending) {
 		/* The answer to an MMIO exit: the instruction is not completed. */
 		v->mmio_pending = false;
-		inject_sea(v, INJECT_SEA_DATA, v->cpu.far, false);
+		inject_sea(v, INJECT_SEA_DATA, v->cpu.far, NOT_ON_WALK);
 	}
 	return 0;
 }

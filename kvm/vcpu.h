@@ -108,6 +108,25 @@ int mmio_begin(struct vcpu *v, const struct fault_outcome *o);
 /* User space has answered: completes the instruction. */
 void mmio_finish(struct vcpu *v);
 
+/* ---- kvm/cmo.c: maintenance that trapped (kvm/cmo_trap.h). Result as exit_handle(). */
+struct cmo_op;
+int cmo_trap(struct vcpu *v, const struct cmo_op *op);
+
+/* ---- kvm/guest_walk.c */
+struct guest_walk_step {
+	ipa_t desc; /* where the descriptor lies */
+	s8 level;
+	bool is_leaf; /* a block or a page */
+};
+/* The descriptors that a walk of stage 1 reads; the last may lie outside of all slots. */
+struct guest_walk {
+	unsigned int count;
+	struct guest_walk_step step[4];
+};
+/* For @va, by the guest's registers and tables as they are now. On the thread in KVM_RUN. May
+ * sleep. */
+void guest_walk(struct vcpu *v, u64 va, struct guest_walk *out);
+
 /* ---- kvm/dirty_ring.c: the vCPU's part */
 /* A ring of @entries, 0: none; its memory. -ENOMEM. */
 int ring_create(struct vcpu *v, u32 entries);
@@ -124,7 +143,11 @@ int ring_full_exit(struct vcpu *v);
 /* ---- kvm/inject.c: the vCPU is loaded, or its registers are all in memory */
 void inject_undefined(struct vcpu *v);
 /* The system register or instruction traps as on a CPU with FEAT_IDST: EC 0x18. */
-void inject_sea(struct vcpu *v, enum inject_kind kind, u64 far, bool on_walk);
+/* @walk_level: of the descriptor, if a walk of stage 1 is refused; else NOT_ON_WALK. */
+enum { NOT_ON_WALK = -1 };
+void inject_sea(struct vcpu *v, enum inject_kind kind, u64 far, int walk_level);
+/* A data abort with syndrome @iss (Arm ARM D19.2.37). */
+void inject_data_abort(struct vcpu *v, u64 far, u64 iss);
 void inject_serror(struct vcpu *v);
 
 /* ---- kvm/hypercall.c, kvm/psci.c. Result as exit_handle(). */

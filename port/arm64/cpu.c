@@ -78,10 +78,22 @@ static bool is_off(const char *key)
 	return true;
 }
 
+static bool is_cmo_trapped(void)
+{
+	char value[8];
+
+	if (!boot_option("cmo", value, sizeof(value)))
+		return false;
+	if (strcmp(value, "trap") != 0)
+		panic("cmo=%s on the command line; accepted is trap", value);
+	return true;
+}
+
 static void hide_by_command_line(struct cpu_features *f)
 {
 	char value[8];
 
+	f->trap_cmo = is_cmo_trapped();
 	if (is_off("cpu.fwb"))
 		f->fwb = false;
 	if (is_off("cpu.dic"))

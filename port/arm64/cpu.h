@@ -28,7 +28,8 @@ struct cpu_features {
 	u8 asid_bits;	 /* 8 or 16 */
 	u32 dcache_line; /* smallest line in bytes, by CTR_EL0 */
 	u32 icache_line;
-	u32 zva_size; /* bytes DC ZVA zeroes; 0: prohibited */
+	u32 zva_size;  /* bytes DC ZVA zeroes; 0: prohibited */
+	bool trap_cmo; /* by choice (cmo=trap): guests' cache maintenance by address traps */
 };
 
 /* Valid from kernel_main() on, and never changed after. */

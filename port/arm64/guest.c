@@ -71,6 +71,8 @@ _Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsim
 #define HCR_TIDCP  BIT(20)
 #define HCR_TACR   BIT(21)
 #define HCR_TSW	   BIT(22)
+#define HCR_TPCP   BIT(23)
+#define HCR_TPU	   BIT(24)
 #define HCR_TGE	   BIT(27)
 #define HCR_RW	   BIT(31)
 #define HCR_E2H	   BIT(34)
@@ -106,6 +108,8 @@ u64 port_guest_hcr(void)
 		hcr |= HCR_FWB;
 	else
 		hcr |= GUEST_HCR_TVM;
+	if (cpu_features.trap_cmo)
+		hcr |= HCR_TPCP | HCR_TPU;
 	if ((pfr0 >> 28) & 0xf) /* RAS, which guests do not see */
 		hcr |= HCR_TERR;
 	if (((pfr1 >> 8) & 0xf) >= 2) /* MTE2: GMID_EL1 exists */
@@ -199,18 +203,36 @@ enum guest_exit port_guest_enter(struct guest_cpu *g)
 	return (enum guest_exit)arm64_guest_switch(g);
 }
 
+/* An address translation instruction in the guest's context; gives PAR_EL1. */
+#define GUEST_AT(g, insn, va)                                                                      \
+	({                                                                                         \
+		u64 __saved = read_sysreg(ENC_PAR_EL1), __par;                                     \
+                                                                                                   \
+		write_sysreg(hcr_el2, (g)->hcr);                                                   \
+		isb();                                                                             \
+		__asm__ volatile("at " insn ", %0" : : "r"(va) : "memory");                        \
+		isb();                                                                             \
+		__par = read_sysreg(ENC_PAR_EL1);                                                  \
+		write_sysreg(hcr_el2, (g)->host_hcr);                                              \
+		isb();                                                                             \
+		write_sysreg(ENC_PAR_EL1, __saved);                                                \
+		__par;                                                                             \
+	})
+
+u64 port_guest_translate(const struct guest_cpu *g, u64 va, enum guest_access how)
+{
+	switch (how) {
+	case GUEST_READS_EL1: return GUEST_AT(g, "s12e1r", va);
+	case GUEST_WRITES_EL1: return GUEST_AT(g, "s12e1w", va);
+	case GUEST_READS_EL0: break;
+	}
+	return GUEST_AT(g, "s12e0r", va);
+}
+
 bool port_guest_find_ipa(struct guest_cpu *g)
 {
-	u64 saved = read_sysreg(S3_0_C7_C4_0), par;
+	u64 par = GUEST_AT(g, "s1e1r", g->far);
 
-	write_sysreg(hcr_el2, g->hcr);
-	isb();
-	__asm__ volatile("at s1e1r, %0" : : "r"(g->far));
-	isb();
-	par = read_sysreg(S3_0_C7_C4_0);
-	write_sysreg(hcr_el2, g->host_hcr);
-	isb();
-	write_sysreg(S3_0_C7_C4_0, saved);
 	if (par & PAR_F)
 		return false;
 	g->hpfar = (par & GENMASK(47, 12)) >> 8;

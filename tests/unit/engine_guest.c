@@ -454,6 +454,29 @@ static void m12_maintenance_that_cannot_be_served_is_skipped(void **state)
 	fx_delete(f);
 }
 
+/* A guest turned its caches on or off, or maintained them by set and way. */
+static void m2_a_flush_cleans_what_is_mapped_unless_write_back_is_forced(void **state)
+{
+	static const struct {
+		const struct port_caps *caps;
+		u64 flushes, bytes;
+	} hosts[] = { { &caps_fwb, 0, 0 }, { &caps_plain, 1, 2 * PAGE_SIZE } };
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_SIZE(hosts); i++) {
+		struct fx *f = begin(hosts[i].caps, 4 * MIB, LEVEL_4K);
+		u64 before;
+
+		fault(f, CMO_TRANSLATION, FX_IPA);
+		fault(f, CMO_TRANSLATION, FX_IPA + 8 * PAGE_SIZE);
+		before = fx_stat(f, STAT_dcache_bytes);
+		guest_mem_flush_all(&f->m);
+		assert_int_equal(fx_stat(f, STAT_cache_flush), hosts[i].flushes);
+		assert_int_equal(fx_stat(f, STAT_dcache_bytes) - before, hosts[i].bytes);
+		fx_delete(f);
+	}
+}
+
 /* ---- M13: invalidation and races */
 
 static void m13_nothing_is_mapped_that_the_host_has_unmapped(void **state)
@@ -1223,6 +1246,7 @@ int main(void)
 		cmocka_unit_test(m12_maintenance_never_dirties_nor_allocates_for_write),
 		cmocka_unit_test(m12_civac_on_a_read_only_slot_just_works),
 		cmocka_unit_test(m12_maintenance_that_cannot_be_served_is_skipped),
+		cmocka_unit_test(m2_a_flush_cleans_what_is_mapped_unless_write_back_is_forced),
 		cmocka_unit_test(m13_nothing_is_mapped_that_the_host_has_unmapped),
 		cmocka_unit_test(m13_a_fault_that_raced_with_an_invalidation_is_retried),
 		cmocka_unit_test(m13_an_invalidation_elsewhere_does_not_hold_a_fault_back),
