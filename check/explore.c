@@ -17,7 +17,6 @@ struct place {
 	u32 helds;
 	bool own; /* passed while no other actor had begun: it is on the actor's way by itself */
 	u32 always, ever; /* facts that held at every visit, and at any */
-	bool shared;	  /* at least once it was no access to a descriptor of this actor alone */
 };
 
 /* A descriptor, and who ever came to it. */
@@ -215,8 +214,7 @@ static void note_facts(struct place *place, u32 facts)
 	place->ever |= facts;
 }
 
-static void at_point(struct stage_observer *o, struct stage *s, int running, const char *where,
-		     enum choice_kind kind)
+static void at_point(struct stage_observer *o, struct stage *s, int running, const char *where)
 {
 	struct visits *v = container_of(o, struct visits, observer);
 	u32 here;
@@ -225,7 +223,6 @@ static void at_point(struct stage_observer *o, struct stage *s, int running, con
 	v->p = stage_port(s);
 	here = place_of(v, running, where);
 	v->place[here].own |= is_alone(v, running);
-	v->place[here].shared |= kind != CHOICE_LOCAL;
 	note_facts(&v->place[here], v->run->facts ? v->run->facts(v->run) : 0);
 	v->at[running] = here + 1;
 	v->turn[running]++;
@@ -267,7 +264,7 @@ static void count_pairs(const struct visits *v, FILE *missed)
 		for (u32 b = 0; b < a; b++) {
 			const struct place *x = &v->place[a], *y = &v->place[b];
 
-			if (x->actor == y->actor || !x->shared || !y->shared)
+			if (x->actor == y->actor)
 				continue;
 			if (visited(v, a, b)) {
 				r->pairs++;

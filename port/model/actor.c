@@ -258,8 +258,8 @@ static void wake_waiting(struct stage *s)
 static void observe(struct stage *s, const char *where, enum choice_kind kind)
 {
 	s->actor[s->current].where = s->p->site ? s->p->site : where;
-	if (s->observer)
-		s->observer->at_point(s->observer, s, s->current, s->actor[s->current].where, kind);
+	if (s->observer && kind != CHOICE_LOCAL)
+		s->observer->at_point(s->observer, s, s->current, s->actor[s->current].where);
 }
 
 /* Who goes on, of the candidates from @first on, where the present actor gives way. Who waits

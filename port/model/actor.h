@@ -79,10 +79,8 @@ void stage_mutex_unlock(struct stage *s, struct stage_mutex *m);
 
 /* For measuring what was visited, and for leaving out what makes no difference. NULL: none. */
 struct stage_observer {
-	/* Actor @running passes point @where; @kind: what the chooser is asked there, if anything.
-	 */
-	void (*at_point)(struct stage_observer *o, struct stage *s, int running, const char *where,
-			 enum choice_kind kind);
+	/* Actor @running passes point @where; not called for a descriptor that is not shared. */
+	void (*at_point)(struct stage_observer *o, struct stage *s, int running, const char *where);
 	/* It reads or may write the descriptor at @pa. Can another actor tell? NULL: it can. */
 	bool (*is_shared)(struct stage_observer *o, int running, pa_t pa, enum machine_touch how);
 };
