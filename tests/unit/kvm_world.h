@@ -433,9 +433,14 @@ static inline void world_check_reached(unsigned int vm, u64 ipa, enum machine_op
 	world_require(!(s->flags & KVM_MEM_READONLY), "M8: VM %u writes a read-only slot", vm);
 }
 
+/* What is not write-back is not logged (M17). */
 static inline void world_note_written(struct slot_ref *s, u64 ipa)
 {
-	if ((s->flags & KVM_MEM_LOG_DIRTY_PAGES) && s->size <= AREA_PAGES * PAGE_SIZE)
+	struct host_pte pte;
+
+	if (!(s->flags & KVM_MEM_LOG_DIRTY_PAGES) || s->size > AREA_PAGES * PAGE_SIZE)
+		return;
+	if (mm_peek(world.mm, HVA(s->hva + (ipa - s->ipa)), &pte) && pte.memtype == HOST_WB)
 		s->written[(ipa - s->ipa) >> PAGE_SHIFT] = 1;
 }
 
