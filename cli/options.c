@@ -14,6 +14,8 @@
 #define MEMORY_MIB_MAX	(16 * 1024)
 #define TIMEOUT_S_MAX	86400
 #define DEFAULT_MIB	1024
+#define IVSHMEM_MIB_MIN 16
+#define IVSHMEM_MIB_MAX 4096
 #define HIDDEN_DIR	"/.catwalk"
 #define CPU_MODEL_NAMES "max, cortex-a76, neoverse-n1"
 
@@ -39,6 +41,10 @@ const char run_usage[] =
 	"  --cpu MODEL           " CPU_MODEL_NAMES " (max)\n"
 	"  --no-fwb              hide forced write-back (FEAT_S2FWB)\n"
 	"  --trap-cmo            trap guests' cache maintenance, so that it faults as on hardware\n"
+	"  --device DEVICE       add a device for /dev/devmem; may be given up to 8 times:\n"
+	"      ivshmem=SIZE[,file=PATH]  coherent memory, 16M to 4G, a power of two; its bytes are\n"
+	"                        those of the file PATH, which is made if it is missing\n"
+	"      edu, pci-testdev  QEMU's test devices, for their registers\n"
 	"  --timeout S           give up after S seconds, 1 to 86400 (none)\n"
 	"  --file HOST[:TARGET]  put the file HOST at TARGET in the machine (/NAME)\n"
 	"  --env NAME[=VALUE]    set an environment variable, or pass one on\n"
@@ -84,23 +90,82 @@ static int set_timeout(struct run_options *options, const char *text)
 	return set_count("--timeout", text, TIMEOUT_S_MAX, &options->timeout_s);
 }
 
+/* Reads a size in MiB with nothing after it but what *end is left pointing at: M, G, or MiB if
+ * none. What is more than @max becomes max + 1. */
+static int parse_mib(const char *text, unsigned long max, unsigned long *mib, const char **end)
+{
+	int err = parse_number(text, mib, end);
+
+	if (err)
+		return err;
+	if (*mib > max)
+		*mib = max + 1;
+	if (**end == 'G' || **end == 'g') {
+		*mib = *mib > max / 1024 ? max + 1 : *mib * 1024;
+		(*end)++;
+	} else if (**end == 'M' || **end == 'm') {
+		(*end)++;
+	}
+	return 0;
+}
+
 static int set_memory(struct run_options *options, const char *text)
 {
 	unsigned long value = 0;
 	const char *end = text;
-	int err = parse_number(text, &value, &end);
+	int err = parse_mib(text, MEMORY_MIB_MAX, &value, &end);
 
-	if (!err && (*end == 'G' || *end == 'g')) {
-		value = value > MEMORY_MIB_MAX ? MEMORY_MIB_MAX + 1UL : value * 1024;
-		end++;
-	} else if (*end == 'M' || *end == 'm') {
-		end++;
-	}
 	if (err || *end || value < MEMORY_MIB_MIN || value > MEMORY_MIB_MAX)
 		return bad_input("--memory: '%s' is not a size from 64M to 16G (M or G, M if none)",
 				 text);
 	options->memory_mib = (unsigned int)value;
 	return 0;
+}
+
+/* SIZE[,file=PATH]. A comma in PATH would be QEMU's. */
+static int set_ivshmem(struct device_option *device, const char *text)
+{
+	static const char file_key[] = ",file=";
+	unsigned long mib = 0;
+	const char *end = text;
+	int err = parse_mib(text, IVSHMEM_MIB_MAX, &mib, &end);
+	bool has_file = !strncmp(end, file_key, strlen(file_key));
+
+	if (err || mib < IVSHMEM_MIB_MIN || mib > IVSHMEM_MIB_MAX || (mib & (mib - 1)) ||
+	    (*end && !has_file))
+		return bad_input("--device: '%s' is not ivshmem=SIZE[,file=PATH] with a power of "
+				 "two from 16M to 4G as SIZE",
+				 text);
+	device->mib = (unsigned int)mib;
+	if (!has_file)
+		return 0;
+	device->file = end + strlen(file_key);
+	if (!device->file[0] || strchr(device->file, ','))
+		return bad_input("--device: '%s': PATH is a file's name without a comma", text);
+	return 0;
+}
+
+static int add_device(struct run_options *options, const char *text)
+{
+	static const char ivshmem[] = "ivshmem=";
+	struct device_option *device = &options->devices[options->device_count];
+
+	if (options->device_count == MAX_DEVICES)
+		return bad_input("--device: '%s' is one too many; at most %d are accepted", text,
+				 MAX_DEVICES);
+	options->device_count++;
+	if (!strncmp(text, ivshmem, strlen(ivshmem))) {
+		device->kind = DEVICE_IVSHMEM;
+		return set_ivshmem(device, text + strlen(ivshmem));
+	}
+	device->kind = DEVICE_EDU;
+	if (!strcmp(text, "edu"))
+		return 0;
+	device->kind = DEVICE_PCI_TESTDEV;
+	if (!strcmp(text, "pci-testdev"))
+		return 0;
+	return bad_input("--device: '%s' is not one of ivshmem=SIZE[,file=PATH], edu, pci-testdev",
+			 text);
 }
 
 static int set_cpu(struct run_options *options, const char *text)
@@ -277,6 +342,7 @@ static const struct {
 	{ "append", required_argument, set_append },
 	{ "cpu", required_argument, set_cpu },
 	{ "cpus", required_argument, set_cpus },
+	{ "device", required_argument, add_device },
 	{ "env", required_argument, add_environment },
 	{ "file", required_argument, add_file },
 	{ "icount", no_argument, set_icount },

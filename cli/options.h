@@ -10,6 +10,7 @@
 #define MAX_FILES	   256
 #define MAX_ENVIRONMENT	   256
 #define MAX_QEMU_ARGUMENTS 64
+#define MAX_DEVICES	   8
 
 /* A processor that Catwalk runs on: it has EL2 with VHE. */
 struct cpu_model {
@@ -21,6 +22,15 @@ struct cpu_model {
 struct extra_file {
 	const char *host;
 	const char *target; /* absolute */
+};
+
+enum device_kind { DEVICE_IVSHMEM, DEVICE_EDU, DEVICE_PCI_TESTDEV };
+
+/* A PCI device of the machine whose memory programs map (/dev/devmem). */
+struct device_option {
+	enum device_kind kind;
+	unsigned int mib; /* ivshmem: size of its memory, a power of two */
+	const char *file; /* ivshmem: the file that holds its memory, or NULL */
 };
 
 struct run_options {
@@ -42,6 +52,8 @@ struct run_options {
 	size_t environment_count;
 	const char *qemu_arguments[MAX_QEMU_ARGUMENTS];
 	size_t qemu_argument_count;
+	struct device_option devices[MAX_DEVICES];
+	size_t device_count;
 	const char *program;
 	char **arguments; /* of the program, without its name */
 	size_t argument_count;

@@ -31,7 +31,7 @@
 #define IMAGE_MAGIC_OFFSET 56
 
 /* Room for the words below, the extra ones and NULL. */
-#define MAX_WORDS (64 + MAX_QEMU_ARGUMENTS)
+#define MAX_WORDS (64 + 4 * MAX_DEVICES + MAX_QEMU_ARGUMENTS)
 
 struct command {
 	const char *words[MAX_WORDS];
@@ -165,7 +165,54 @@ struct command_texts {
 	char channel[64];
 	char port[96];
 	char append[COMMAND_LINE_MAX];
+	struct {
+		char object[PATH_BYTES]; /* the memory behind it, or "" */
+		char device[64];
+	} devices[MAX_DEVICES];
 };
+
+/* The memory is shared, so that a file holds what the machine writes, at once. */
+static int format_ivshmem(const struct device_option *device, size_t index, char *object,
+			  char *text, size_t text_size)
+{
+	int length;
+
+	if (device->file)
+		length = snprintf(object, PATH_BYTES,
+				  "memory-backend-file,id=devmem%zu,size=%uM,share=on,mem-path=%s",
+				  index, device->mib, device->file);
+	else
+		length = snprintf(object, PATH_BYTES,
+				  "memory-backend-ram,id=devmem%zu,size=%uM,share=on", index,
+				  device->mib);
+	if (length >= PATH_BYTES)
+		return bad_input("--device: the file's name has more than %d characters",
+				 PATH_BYTES - 100);
+	snprintf(text, text_size, "ivshmem-plain,memdev=devmem%zu", index);
+	return 0;
+}
+
+static int format_devices(const struct run_options *options, struct command_texts *texts)
+{
+	for (size_t i = 0; i < options->device_count; i++) {
+		const struct device_option *device = &options->devices[i];
+		char *text = texts->devices[i].device;
+		size_t size = sizeof(texts->devices[i].device);
+		int status = 0;
+
+		texts->devices[i].object[0] = '\0';
+		switch (device->kind) {
+		case DEVICE_IVSHMEM:
+			status = format_ivshmem(device, i, texts->devices[i].object, text, size);
+			break;
+		case DEVICE_EDU: snprintf(text, size, "edu"); break;
+		case DEVICE_PCI_TESTDEV: snprintf(text, size, "pci-testdev"); break;
+		}
+		if (status)
+			return status;
+	}
+	return 0;
+}
 
 static int format_texts(const struct run_options *options, int initramfs, int channel,
 			struct command_texts *texts)
@@ -186,7 +233,7 @@ static int format_texts(const struct run_options *options, int initramfs, int ch
 	snprintf(texts->channel, sizeof(texts->channel), "socket,id=channel,fd=%d", channel);
 	snprintf(texts->port, sizeof(texts->port), "virtserialport,chardev=channel,nr=%d,name=%s",
 		 CATWALK_PORT_NR, CATWALK_PORT_NAME);
-	return 0;
+	return format_devices(options, texts);
 }
 
 static void build_command(const struct run_options *options, const struct command_texts *texts,
@@ -215,6 +262,11 @@ static void build_command(const struct run_options *options, const struct comman
 	add_option(command, "-append", texts->append);
 	if (options->icount)
 		add_option(command, "-icount", "shift=0,sleep=off");
+	for (size_t i = 0; i < options->device_count; i++) {
+		if (texts->devices[i].object[0])
+			add_option(command, "-object", texts->devices[i].object);
+		add_option(command, "-device", texts->devices[i].device);
+	}
 	for (size_t i = 0; i < options->qemu_argument_count; i++)
 		add_word(command, options->qemu_arguments[i]);
 	command->words[command->count] = NULL;

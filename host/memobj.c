@@ -11,6 +11,7 @@
  */
 #include <linux/falloc.h>
 
+#include "host/driver.h"
 #include "host/mm_impl.h"
 #include "host/string.h"
 

@@ -165,17 +165,6 @@ struct vma *vma_find(struct mm *mm, hva_t addr);
 struct vma *vma_first_after(struct mm *mm, hva_t addr);
 struct vma *vma_next(struct vma *vma);
 
-/* ---- for owners of mappings, in mmap() or fault(), after they set the VMA's flags; @addr inside
- * the VMA */
-/* Maps @page (its reference is taken over) at @addr by a leaf of its order's level. */
-int vma_insert_page(struct vma *vma, hva_t addr, struct page *page, enum host_access access);
-/* Maps @size bytes of physical memory with @type as PFNMAP by the largest aligned leaves up to
- * @max_level. */
-int vma_insert_pfn(struct vma *vma, hva_t addr, pa_t pa, u64 size, enum host_memtype type,
-		   enum host_access access, int max_level);
-/* Unmaps [@start, @end) of the VMA's leaves, notifiers first (revoke, truncate, hole punch). */
-void vma_zap(struct vma *vma, hva_t start, hva_t end);
-
 /* ---- notifiers: both calls run under mm->lock (at least read) and around the change of the table
  */
 struct mm_notifier;

@@ -3,6 +3,7 @@
 #include "host/page.h"
 #include "kernel/channel.h"
 #include "kernel/dev_kvm.h"
+#include "kernel/devmem.h"
 #include "kernel/futex.h"
 #include "kernel/port.h"
 #include "kernel/sched.h"
@@ -23,6 +24,7 @@ static void start(void *arg)
 	error = dev_kvm_init();
 	if (error)
 		panic("KVM cannot be offered: error %d", error);
+	devmem_init();
 	process_start_first();
 }
 

@@ -86,6 +86,12 @@ struct boot_info {
 	struct boot_region virtio[32]; /* virtio-mmio windows */
 	u32 virtio_irq[32];	       /* their INTIDs */
 	unsigned int virtio_count;
+	/* Size 0: the board has none. */
+	struct boot_region rtc;	       /* registers of a PL031 */
+	struct boot_region gpio;       /* registers of a PL061 */
+	struct boot_region pci_config; /* ECAM of the one host bridge, from bus 0 */
+	struct boot_region pci_low;  /* memory window below 4 GiB; bus and CPU address are equal */
+	struct boot_region pci_high; /* the same for 64-bit BARs */
 };
 extern struct boot_info boot_info;
 

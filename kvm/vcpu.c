@@ -5,6 +5,7 @@
 
 #include <asm-generic/fcntl.h>
 
+#include "host/driver.h"
 #include "host/page.h"
 
 /* ---- attention */

@@ -197,13 +197,52 @@ static void read_virtio(const void *fdt, int node)
 	boot_info.virtio_count = n + 1;
 }
 
+static void read_rtc(const void *fdt, int node)
+{
+	read_reg(fdt, ROOT, node, 0, &boot_info.rtc.start, &boot_info.rtc.size);
+}
+
+static void read_gpio(const void *fdt, int node)
+{
+	read_reg(fdt, ROOT, node, 0, &boot_info.gpio.start, &boot_info.gpio.size);
+}
+
+/* An entry of a PCI bridge's ranges: three cells of PCI address, whose first holds the space, two
+ * of CPU address, two of size (IEEE 1275 PCI binding). */
+#define PCI_RANGE_CELLS	 7
+#define PCI_SPACE(cell)	 ((cell) >> 24 & 3)
+#define PCI_SPACE_MEM_32 2
+#define PCI_SPACE_MEM_64 3
+
+static void read_pci(const void *fdt, int node)
+{
+	int len;
+	const fdt32_t *ranges = fdt_getprop(fdt, node, "ranges", &len);
+
+	read_reg(fdt, ROOT, node, 0, &boot_info.pci_config.start, &boot_info.pci_config.size);
+	for (; ranges && len >= 4 * PCI_RANGE_CELLS; len -= 4 * PCI_RANGE_CELLS) {
+		struct boot_region window = { PA(read_cells(ranges + 3, 2)),
+					      read_cells(ranges + 5, 2) };
+		u32 space = PCI_SPACE(fdt32_to_cpu(ranges[0]));
+
+		/* BARs hold bus addresses: a window that is moved could not be used as it is. */
+		if (read_cells(ranges + 1, 2) != window.start.v)
+			space = 0;
+		if (space == PCI_SPACE_MEM_32)
+			boot_info.pci_low = window;
+		if (space == PCI_SPACE_MEM_64)
+			boot_info.pci_high = window;
+		ranges += PCI_RANGE_CELLS;
+	}
+}
+
 static const struct {
 	const char *compatible;
 	void (*read)(const void *fdt, int node);
 } devices[] = {
-	{ "virtio,mmio", read_virtio },
-	{ "arm,gic-v3", read_gic },
-	{ "arm,pl011", read_uart },
+	{ "virtio,mmio", read_virtio }, { "arm,gic-v3", read_gic },
+	{ "arm,pl011", read_uart },	{ "arm,pl031", read_rtc },
+	{ "arm,pl061", read_gpio },	{ "pci-host-ecam-generic", read_pci },
 };
 
 static void read_device(const void *fdt, int node)

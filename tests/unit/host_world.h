@@ -18,6 +18,7 @@
 
 #include <asm-generic/fcntl.h>
 
+#include "host/driver.h"
 #include "host/mm_impl.h"
 #include "host/pte.h"
 #include "host/task.h"
