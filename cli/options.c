@@ -6,6 +6,8 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/error.h"
 
@@ -122,6 +124,22 @@ static int set_memory(struct run_options *options, const char *text)
 	return 0;
 }
 
+/* QEMU makes a file, or grows an empty one; it refuses one that is too small. */
+static int check_memory_file(const char *path, unsigned long mib)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return errno == ENOENT ? 0 : bad_input("--device: %s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) || access(path, R_OK | W_OK))
+		return bad_input("--device: %s: not a regular file that can be read and written",
+				 path);
+	if (st.st_size && (unsigned long)st.st_size < mib << 20)
+		return bad_input("--device: %s: has %lld bytes; accepted are 0 and %lu or more",
+				 path, (long long)st.st_size, mib << 20);
+	return 0;
+}
+
 /* SIZE[,file=PATH]. A comma in PATH would be QEMU's. */
 static int set_ivshmem(struct device_option *device, const char *text)
 {
@@ -133,16 +151,18 @@ static int set_ivshmem(struct device_option *device, const char *text)
 
 	if (err || mib < IVSHMEM_MIB_MIN || mib > IVSHMEM_MIB_MAX || (mib & (mib - 1)) ||
 	    (*end && !has_file))
-		return bad_input("--device: '%s' is not ivshmem=SIZE[,file=PATH] with a power of "
-				 "two from 16M to 4G as SIZE",
-				 text);
+		return bad_input(
+			"--device: 'ivshmem=%s' is not ivshmem=SIZE[,file=PATH] with a power of "
+			"two from 16M to 4G as SIZE",
+			text);
 	device->mib = (unsigned int)mib;
 	if (!has_file)
 		return 0;
 	device->file = end + strlen(file_key);
 	if (!device->file[0] || strchr(device->file, ','))
-		return bad_input("--device: '%s': PATH is a file's name without a comma", text);
-	return 0;
+		return bad_input("--device: 'ivshmem=%s': PATH is a file's name without a comma",
+				 text);
+	return check_memory_file(device->file, mib);
 }
 
 static int add_device(struct run_options *options, const char *text)

@@ -83,7 +83,8 @@ $(CHECK)/plan-target: FORCE
 	@mkdir -p $(@D) && : >$@
 	$(call plan,target/image-size,10,tools/check-size $(O)/catwalk.Image 1048576)
 	$(call plan,target/port,120,tests/port/run $(PORT_TEST_IMAGE))
-	$(call plan,target/launcher,120,tests/cli/machine $(O)/catwalk $(O)/target/tests/target/launch)
+	$(call plan,target/launcher,120,tests/cli/machine $(O)/catwalk $(O)/target/tests/target/launch \
+		$(O)/target/tests/target/devmem)
 	$(call plan,target/caches,120,tests/cli/caches $(O)/catwalk $(O)/target/tests/target/kvm_caches)
 	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
 	$(call plan,target/clang/vmm,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM))
