@@ -174,6 +174,8 @@ int vma_retype(struct vma *vma, const struct pfn_range *range, enum host_memtype
 		return error;
 	notify_begin(mm, range->addr.v, end);
 	pgt_zap(mm, range->addr.v, end, ZAP_ALL);
+	/* Empty tables must not be in the way of larger leaves. */
+	pgt_free_tables(mm, range->addr.v, end, range->addr.v, end);
 	error = vma_insert_pfn(vma, range->addr, range->pa, range->size, type, range->access,
 			       range->max_level);
 	if (error)

@@ -36,7 +36,8 @@ int vma_insert_pfn(struct vma *vma, hva_t addr, pa_t pa, u64 size, enum host_mem
 
 /*
  * The same for one leaf around @addr, which maps to @pa: the largest up to @max_level that lies in
- * the VMA, is aligned on both sides and meets no leaf that is there. The owner vouches that all of
+ * the VMA, is aligned on both sides and meets no leaf that is there (nor empty
+ * tables of more than one level). The owner vouches that all of
  * it is its own. 0, -EINVAL, -EBUSY (a leaf that maps something else), -ENOMEM.
  */
 int vma_insert_block(struct vma *vma, hva_t addr, pa_t pa, enum host_memtype type,

@@ -71,11 +71,16 @@ static void wish(u32 flags, enum host_memtype declared, enum host_memtype type)
 	drv.max_level = LEVEL_4K;
 }
 
+static void map_of(struct file *f, u64 at, u64 len, u64 offset)
+{
+	assert_int_equal(mm_mmap(world_mm, at, len, RW, MAP_SHARED | MAP_FIXED, f, offset), at);
+}
+
 static void map_device(u64 at, u64 len, u64 offset)
 {
 	struct file *f = file_alloc(&drv_file_ops, NULL, O_RDWR);
 
-	assert_int_equal(mm_mmap(world_mm, at, len, RW, MAP_SHARED | MAP_FIXED, f, offset), at);
+	map_of(f, at, len, offset);
 	file_put(f);
 }
 
@@ -158,9 +163,9 @@ static void a_block_is_as_large_as_its_place_allows(void **state)
 		{ BASE, SZ_1G, 0, 5 * P, LEVEL_2M, LEVEL_2M },
 		{ BASE, SZ_1G, 0, 5 * P, LEVEL_4K, LEVEL_4K },
 		{ BASE, SZ_1G - SZ_2M, 0, SZ_2M + P, LEVEL_1G, LEVEL_2M },
-		{ BASE + P, SZ_2M, 0, P, LEVEL_2M, LEVEL_4K }, /* begins within it */
-		{ BASE, SZ_2M - P, 0, P, LEVEL_2M, LEVEL_4K }, /* ends within it */
-		{ BASE, SZ_2M, P, P, LEVEL_2M, LEVEL_4K },     /* memory lies otherwise */
+		{ BASE + P, SZ_2M - P, P, 0, LEVEL_2M, LEVEL_4K }, /* begins within it */
+		{ BASE, SZ_2M - P, 0, P, LEVEL_2M, LEVEL_4K },	   /* ends within it */
+		{ BASE, SZ_2M, P, P, LEVEL_2M, LEVEL_4K },	   /* memory lies otherwise */
 		{ BASE, SZ_1G, SZ_2M, P, LEVEL_1G, LEVEL_2M },
 		{ BASE + SZ_2M, SZ_2M, 0, SZ_2M - P, LEVEL_512G, LEVEL_2M },
 	};
@@ -298,6 +303,9 @@ static void a_type_changes_within_a_block(void **state)
 	assert_int_equal(leaf_at(BASE + SZ_2M).pa.v, DEVICE_AT + SZ_2M);
 	assert_int_equal(leaf_at(BASE + 2 * SZ_2M).memtype, HOST_WB);
 	assert_int_equal(leaf_at(BASE).memtype, HOST_WB);
+	assert_int_equal(retype(BASE + P, SZ_2M - P, HOST_NC, LEVEL_2M), 0);
+	check_leaf(BASE, HOST_WB, false);
+	check_leaf(BASE + P, HOST_NC, false);
 	assert_int_equal(retype(BASE, SZ_1G, HOST_DEVICE, LEVEL_1G), 0);
 	assert_int_equal(leaf_at(BASE + SZ_2M).level, LEVEL_1G);
 	assert_int_equal(leaf_at(BASE + SZ_2M).memtype, HOST_DEVICE);
@@ -314,12 +322,16 @@ static void a_range_that_is_not_in_the_vma_is_not_retyped(void **state)
 	(void)state;
 	wish(PFN_FLAGS, HOST_WB, HOST_WB);
 	drv.maps_at_mmap = true;
+	map_device(BASE - P, P, 0); /* neighbours */
+	map_device(BASE + 2 * P, P, 0);
 	map_device(BASE, 2 * P, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		assert_int_equal(retype(BASE + rows[i].at, rows[i].size, HOST_NC, LEVEL_4K),
 				 -EINVAL);
 	check_leaf(BASE, HOST_WB, false);
 	check_leaf(BASE + P, HOST_WB, false);
+	assert_int_equal(leaf_at(BASE - P).memtype, HOST_WB);
+	assert_int_equal(leaf_at(BASE + 2 * P).memtype, HOST_WB);
 }
 
 /* Whichever allocation fails: the old type, or nothing; and the next fault gives a leaf again. */
@@ -402,9 +414,12 @@ static void special_mappings_neither_grow_nor_merge(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct file *f = file_alloc(&drv_file_ops, NULL, O_RDWR);
+
 		wish(flags[i], HOST_WB, HOST_DEVICE);
-		map_device(BASE, P, 0);
-		map_device(BASE + P, P, P);
+		map_of(f, BASE, P, 0);
+		map_of(f, BASE + P, P, P);
+		file_put(f);
 		assert_int_equal(mm_get_counts(world_mm).vma_count, 2);
 		assert_int_equal(mm_mremap(world_mm, BASE + P, P, 2 * P, MREMAP_MAYMOVE, 0),
 				 -EFAULT);
