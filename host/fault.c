@@ -325,12 +325,15 @@ static bool vma_allows(const struct vma *vma, enum host_access access)
 
 /*
  * 0: the access is possible now. -EAGAIN: one step nearer, look again. A leaf allows whatever its
- * VMA does but writing (pgt_protect() sees to that), so that only a write finds one that does not.
+ * VMA does (pgt_protect() sees to that) but writing, which waits for the first write, and fetching
+ * from what is not write-back, which is never possible.
  */
 static int fault_step(struct fault *f)
 {
 	if (!pte_is_leaf(f->pte))
 		return fault_absent(f);
+	if (f->access == HOST_EXEC)
+		return -EACCES;
 	if (f->vma->flags & VM_SHARED)
 		return fault_write_shared(f);
 	return fault_write_private(f);

@@ -84,6 +84,17 @@ static inline u64 pte_make_table(pa_t table)
 	return table.v | PTE_TABLE | PTE_VALID;
 }
 
+static inline enum host_memtype pte_memtype(u64 pte)
+{
+	switch ((pte & PTE_ATTR_MASK) >> PTE_ATTR_SHIFT) {
+	case MAIR_IDX_WB: return HOST_WB;
+	case MAIR_IDX_NC: return HOST_NC;
+	default: return HOST_DEVICE;
+	}
+}
+
+/* Nothing is fetched from memory that is not write-back: a fetch may be speculative, and reading a
+ * device register is not harmless (Arm ARM B2.7.2). */
 static inline u64 pte_with_perms(u64 pte, unsigned int perms)
 {
 	pte &= ~(PTE_VALID | PTE_RDONLY | PTE_UXN);
@@ -91,7 +102,7 @@ static inline u64 pte_with_perms(u64 pte, unsigned int perms)
 		pte |= PTE_VALID;
 	if (!(perms & LEAF_W))
 		pte |= PTE_RDONLY;
-	if (!(perms & LEAF_X))
+	if (!(perms & LEAF_X) || pte_memtype(pte) != HOST_WB)
 		pte |= PTE_UXN;
 	return pte;
 }
@@ -101,15 +112,6 @@ static inline unsigned int pte_perms(u64 pte)
 	if (!pte_is_valid_leaf(pte))
 		return 0;
 	return LEAF_R | (pte & PTE_RDONLY ? 0 : LEAF_W) | (pte & PTE_UXN ? 0 : LEAF_X);
-}
-
-static inline enum host_memtype pte_memtype(u64 pte)
-{
-	switch ((pte & PTE_ATTR_MASK) >> PTE_ATTR_SHIFT) {
-	case MAIR_IDX_WB: return HOST_WB;
-	case MAIR_IDX_NC: return HOST_NC;
-	default: return HOST_DEVICE;
-	}
 }
 
 static inline bool pte_is_anon(u64 pte)

@@ -136,6 +136,30 @@ static void m1_the_leaf_decides(void **state)
 	}
 }
 
+/* A fetch may be speculative: none from what is not write-back, whatever the program asks for. */
+static void nothing_is_fetched_from_uncached_memory(void **state)
+{
+	static const enum host_memtype types[] = { HOST_WB, HOST_NC, HOST_DEVICE };
+
+	(void)state;
+	for (int row = 0; row < 2 * 3; row++) {
+		enum host_memtype type = types[row % 3];
+		enum fault_verdict wanted = type == HOST_WB ? FAULT_OK : FAULT_SEGV_ACCERR;
+
+		wish(PFN_FLAGS, HOST_WB, type);
+		drv.access = HOST_READ;
+		drv.maps_at_mmap = row / 3 != 0;
+		map_device(BASE, P, 0);
+		assert_int_equal(mm_mprotect(world_mm, BASE, P, RW | PROT_EXEC), 0);
+		assert_int_equal(mm_fault(world_mm, HVA(BASE), HOST_EXEC), wanted);
+		assert_int_equal(drv.notifies, 0);
+		assert_false(leaf_at(BASE).writable);
+		touch(BASE, HOST_WRITE);
+		assert_int_equal(mm_fault(world_mm, HVA(BASE), HOST_EXEC), wanted);
+		assert_int_equal(mm_munmap(world_mm, BASE, P), 0);
+	}
+}
+
 /* A flag that comes with the first fault holds from there on. */
 static void a_late_flag_counts_from_then_on(void **state)
 {
@@ -479,6 +503,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		world_test(m1_the_leaf_decides),
+		world_test(nothing_is_fetched_from_uncached_memory),
 		world_test(a_late_flag_counts_from_then_on),
 		world_test(a_block_is_as_large_as_its_place_allows),
 		world_test(a_block_makes_room_for_what_is_there),
