@@ -104,6 +104,7 @@ int vma_insert_pfn(struct vma *vma, hva_t addr, pa_t pa, u64 size, enum host_mem
 		if (error)
 			return error;
 		done += level_size(level);
+		sched_point();
 	}
 	return 0;
 }

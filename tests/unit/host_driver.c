@@ -228,37 +228,33 @@ static void a_block_makes_room_for_what_is_there(void **state)
 	assert_int_equal(leaf_at(BASE + P).level, LEVEL_2M);
 }
 
-/* A leaf that maps the same is widened; one of another type, or of another owner's word, is not. */
-static void what_maps_otherwise_is_not_widened(void **state)
+static int insert(u64 addr, enum host_memtype type, u32 owner, int max_level)
 {
 	struct vma *vma;
+	int error;
 
+	mm_write_lock(world_mm);
+	vma = vma_find(world_mm, HVA(BASE));
+	vma->flags = (vma->flags & ~(u32)VM_ALLOW_ANY_UNCACHED) | owner;
+	error = vma_insert_block(vma, HVA(addr), PA(DEVICE_AT), type, HOST_WRITE, max_level);
+	mm_write_unlock(world_mm);
+	return error;
+}
+
+/* A leaf that maps the same is widened; one of another type, or of another owner's word, is not. */
+static void m1_what_maps_otherwise_is_not_widened(void **state)
+{
 	(void)state;
 	wish(PFN_FLAGS, HOST_WB, HOST_NC);
 	drv.access = HOST_READ;
 	map_device(BASE, P, 0);
 	touch(BASE, HOST_READ);
-	mm_write_lock(world_mm);
-	vma = vma_find(world_mm, HVA(BASE));
-	assert_int_equal(vma_insert_block(vma, HVA(BASE), PA(DEVICE_AT), HOST_DEVICE, HOST_WRITE,
-					  LEVEL_4K),
-			 -EBUSY);
-	assert_int_equal(vma_insert_pfn(vma, HVA(BASE), PA(DEVICE_AT), P, HOST_WB, HOST_WRITE,
-					LEVEL_4K),
-			 -EBUSY);
-	vma->flags |= VM_ALLOW_ANY_UNCACHED;
-	assert_int_equal(vma_insert_pfn(vma, HVA(BASE), PA(DEVICE_AT), P, HOST_NC, HOST_WRITE,
-					LEVEL_4K),
-			 -EBUSY);
-	vma->flags &= ~(u32)VM_ALLOW_ANY_UNCACHED;
+	assert_int_equal(insert(BASE, HOST_DEVICE, 0, LEVEL_4K), -EBUSY);
+	assert_int_equal(insert(BASE, HOST_WB, 0, LEVEL_4K), -EBUSY);
+	assert_int_equal(insert(BASE, HOST_NC, VM_ALLOW_ANY_UNCACHED, LEVEL_4K), -EBUSY);
 	assert_false(leaf_at(BASE).writable);
-	assert_int_equal(vma_insert_block(vma, HVA(BASE), PA(DEVICE_AT), HOST_NC, HOST_WRITE,
-					  LEVEL_1G),
-			 0);
-	assert_int_equal(vma_insert_block(vma, HVA(BASE + P), PA(DEVICE_AT), HOST_NC, HOST_WRITE,
-					  LEVEL_4K),
-			 -EINVAL);
-	mm_write_unlock(world_mm);
+	assert_int_equal(insert(BASE, HOST_NC, 0, LEVEL_1G), 0);
+	assert_int_equal(insert(BASE + P, HOST_NC, 0, LEVEL_4K), -EINVAL);
 	check_leaf(BASE, HOST_NC, false);
 }
 
@@ -292,6 +288,19 @@ static int retype(u64 addr, u64 size, enum host_memtype type, int max_level)
 	error = vma_retype(vma_find(world_mm, HVA(BASE)), &range, type);
 	mm_write_unlock(world_mm);
 	return error;
+}
+
+static void m13_a_new_type_is_announced_once(void **state)
+{
+	u64 begins;
+
+	(void)state;
+	wish(PFN_FLAGS, HOST_WB, HOST_WB);
+	drv.maps_at_mmap = true;
+	map_device(BASE, 8 * P, 0);
+	begins = shadow.begins;
+	assert_int_equal(retype(BASE, 8 * P, HOST_NC, LEVEL_4K), 0);
+	assert_int_equal(shadow.begins, begins + 1);
 }
 
 /* Who follows the mapping hears of it once, before the first leaf changes; the rest stays. */
@@ -507,8 +516,9 @@ int main(void)
 		world_test(a_late_flag_counts_from_then_on),
 		world_test(a_block_is_as_large_as_its_place_allows),
 		world_test(a_block_makes_room_for_what_is_there),
-		world_test(what_maps_otherwise_is_not_widened),
+		world_test(m1_what_maps_otherwise_is_not_widened),
 		world_test(m14_a_write_asks_the_owner_once),
+		world_test(m13_a_new_type_is_announced_once),
 		world_test(m13_a_type_changes_within_one_notification),
 		world_test(a_type_changes_within_a_block),
 		world_test(a_range_that_is_not_in_the_vma_is_not_retyped),
