@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -573,6 +574,59 @@ static void check_guest_retype(struct guest *g)
 	unmap_node(&m);
 }
 
+struct retyper {
+	int fd;
+	unsigned long first_type; /* of those that the host can give a guest */
+	char *page;
+	atomic_int done;
+};
+
+static void *retype_for_a_while(void *arg)
+{
+	struct retyper *r = arg;
+	struct catwalk_devmem_range range = { (uint64_t)r->page, PAGE };
+
+	for (unsigned long i = 0; i < 150; i++) {
+		CHECK_OK(ioctl(r->fd, CATWALK_DEVMEM_SET_TYPE,
+			       r->first_type + i % (3 - r->first_type)));
+		CHECK_OK(ioctl(r->fd, CATWALK_DEVMEM_REVOKE, &range));
+	}
+	atomic_store(&r->done, 1);
+	return NULL;
+}
+
+/* The guest writes and reads all the while its memory is revoked and changes type: no byte is lost.
+ */
+static void check_guest_beside_retyping(struct guest *g)
+{
+	struct retyper r = { .first_type = g->forces_write_back ? CATWALK_DEVMEM_WRITE_BACK
+								: CATWALK_DEVMEM_NORMAL_NC };
+	struct mapping m;
+	pthread_t thread;
+	uint64_t rounds = 0, wrong = 0;
+
+	if (!map_node(&m, "ivshmem0/nc"))
+		return;
+	r.fd = m.fd;
+	r.page = m.at + PAGE;
+	REQUIRE(slot_over(g, &m) == 0);
+	REQUIRE(pthread_create(&thread, NULL, retype_for_a_while, &r) == 0);
+	do {
+		uint64_t first = ++rounds * 1000000;
+
+		guest_set(g, WRITER, DATA_GPA, first, 512, PAGE);
+		CHECK_EQ(guest_do(g), first + 512);
+		for (uint64_t i = 0; i < 512; i++)
+			wrong += *word(&m, i * PAGE) != first + i;
+		guest_set(g, ADDER, DATA_GPA, 0, 512, PAGE);
+		CHECK_EQ(guest_do(g), 512 * first + 512 * 511 / 2);
+	} while (!atomic_load(&r.done));
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	slot_away(g);
+	unmap_node(&m);
+}
+
 static void check_guest_mixed(struct guest *g)
 {
 	struct mapping m;
@@ -669,6 +723,7 @@ static void check_all(struct guest *g)
 	check_fork();
 	check_guest_memory(g);
 	check_guest_retype(g);
+	check_guest_beside_retyping(g);
 	check_guest_mixed(g);
 	check_guest_write_notify(g);
 	check_guest_registers(g);
