@@ -408,8 +408,12 @@ enum stage_end stage_run(struct stage *s)
 	s->end = STAGE_DONE;
 	for (int i = 0; i < s->count; i++)
 		actor_prepare(&s->actor[i]);
+	machine_on_step(s->p, on_step, s);
+	machine_on_touch(s->p, on_touch, s);
 	if (machine_refuses(s->p, run_all, s))
 		s->end = STAGE_REFUSED;
+	machine_on_step(s->p, NULL, NULL);
+	machine_on_touch(s->p, NULL, NULL);
 	for (int i = 0; i < s->count; i++)
 		stack_put((void *)s->actor[i].fiber.stack);
 	s->current = -1;
@@ -449,8 +453,6 @@ struct stage *stage_new(struct port *p, struct chooser *c)
 	s->chooser = c;
 	s->current = -1;
 	s->limit = 100000;
-	machine_on_step(p, on_step, s);
-	machine_on_touch(p, on_touch, s);
 	machine_on_choice(p, on_choice, s);
 	machine_on_stop(p, on_refusal, s);
 	return s;
@@ -458,8 +460,6 @@ struct stage *stage_new(struct port *p, struct chooser *c)
 
 void stage_delete(struct stage *s)
 {
-	machine_on_step(s->p, NULL, NULL);
-	machine_on_touch(s->p, NULL, NULL);
 	machine_on_choice(s->p, NULL, NULL);
 	machine_on_stop(s->p, NULL, NULL);
 	free(s);

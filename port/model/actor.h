@@ -44,7 +44,8 @@ enum stage_end {
 	STAGE_LIVELOCK, /* more scheduling points than stage_limit() */
 };
 
-/* The actors of @p; installs itself as the machine's step and choice hooks. */
+/* The actors of @p; while they run it is who the machine asks at steps and touches, and always at
+ * choices. */
 struct stage *stage_new(struct port *p, struct chooser *c);
 void stage_delete(struct stage *s);
 /* Adds an actor that runs @fn(@arg) on CPU @cpu. @name is kept, not copied. */
