@@ -342,7 +342,9 @@ int vm_explain(struct vm_memory *m, hva_t arg)
 		return -EINVAL;
 	out.gpa = in.gpa;
 	out.access = in.access;
+	mm_read_lock(m->mm);
 	x = guest_mem_explain(&m->guest, IPA(in.gpa), (enum mem_access)in.access);
+	mm_read_unlock(m->mm);
 	explain_would(&out, &x.would);
 	if (x.asks_host)
 		out.facts |= CATWALK_FACT_ASKS_HOST;
