@@ -52,8 +52,8 @@ struct vm_explanation {
 	struct s2_leaf now;    /* if is_mapped: stage 2's */
 };
 
-/* Changes nothing and faults nothing in; takes no lock of the engine. The access is one with a
- * syndrome, and no walk's. */
+/* Changes nothing and faults nothing in; takes no lock of the engine. mm lock held. The access is
+ * one with a syndrome, and no walk's. */
 struct vm_explanation guest_mem_explain(struct guest_mem *m, ipa_t ipa, enum mem_access access);
 
 /* ---- for the fault path: what is left to do is what these return */

@@ -24,6 +24,21 @@ static bool look_up_now(struct guest_mem *m, ipa_t ipa, struct s2_leaf *now)
 	return found;
 }
 
+/* Where no VMA is, the host will have nothing, whoever asks. */
+static void resolve_asking_nobody(struct guest_mem *m, ipa_t ipa, const struct slot_view *slot,
+				  struct fault_backing *out)
+{
+	hva_t hva = HVA(slot_hva_of(slot, ipa));
+	struct host_area area;
+
+	fault_resolve_present(m, ipa, slot, out);
+	if (out->why == WHY_NOT_PRESENT &&
+	    m->host_ops->area(m->host, hva, HVA(hva.v + 1), &area) != ERR_OK) {
+		out->error = ERR_FAULT;
+		out->why = WHY_NO_VMA;
+	}
+}
+
 struct vm_explanation guest_mem_explain(struct guest_mem *m, ipa_t ipa, enum mem_access access)
 {
 	struct vm_explanation x = { .asks_host = false };
@@ -39,7 +54,7 @@ struct vm_explanation guest_mem_explain(struct guest_mem *m, ipa_t ipa, enum mem
 	x.has_slot = slot_look_up(&m->slots, ipa.v >> PAGE_SHIFT, &x.slot);
 	if (x.has_slot) {
 		f.slot = &x.slot;
-		fault_resolve_present(m, ipa, &x.slot, &f.host);
+		resolve_asking_nobody(m, ipa, &x.slot, &f.host);
 		x.leaf = f.host.leaf;
 		x.has_leaf = f.host.error == ERR_OK;
 	}

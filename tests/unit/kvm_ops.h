@@ -437,6 +437,113 @@ static inline void op_prefault(void)
 	(void)world_ioctl_at(vm, KVM_PRE_FAULT_MEMORY, at);
 }
 
+/* ---- what can be asked: answers have a sentence that ends, sums that add up, and no more lists
+ * than there was room for */
+
+static inline void require_sentence(const char *text, size_t n)
+{
+	world_require(memchr(text, 0, n), "a sentence without an end");
+}
+
+static inline void op_coherence(void)
+{
+	unsigned int vm = op_vm();
+	struct page_range range = op_range();
+	struct catwalk_coherence arg = {
+		.gpa = GUEST_RAM + range.first * PAGE_SIZE,
+		.size = range.count * PAGE_SIZE,
+	};
+	u64 at, sum = 0;
+
+	if (op_is_hostile())
+		arg.gpa = op_hostile();
+	/* The whole of an address space page by page takes long, and nothing more. */
+	if (op_is_hostile())
+		arg.size = min(op_hostile(), 1UL << 32);
+	if (op_is_hostile())
+		arg.flags = op_hostile();
+	(void)op_argument(&arg, sizeof(arg), &at);
+	if (world_ioctl_at(vm, KVM_CATWALK_GET_COHERENCE, at) || at != ARGS)
+		return;
+	world_require(!copy_from_user(&arg, HVA(at), sizeof(arg)), "no answer");
+	for (unsigned int c = 0; c < ARRAY_SIZE(arg.bytes); c++)
+		sum += arg.bytes[c];
+	world_require(sum == arg.done && arg.done <= arg.size && arg.mapped <= arg.done,
+		      "M11: %#lx of %#lx bytes", (unsigned long)sum, (unsigned long)arg.done);
+}
+
+static inline void op_contract(void)
+{
+	unsigned int vm = op_vm();
+	struct catwalk_contract arg = {
+		.slot_count = op_is_hostile() ? (u32)op_hostile() : WORLD_SLOTS + 1,
+		.slots = op_is_hostile() ? op_hostile() : LOG_BITMAP,
+	};
+	u64 at;
+
+	(void)op_argument(&arg, sizeof(arg), &at);
+	(void)world_ioctl_at(vm, KVM_CATWALK_GET_CONTRACT, at);
+}
+
+static inline void op_trace(void)
+{
+	unsigned int vm = op_vm();
+	struct catwalk_trace arg = {
+		.after = op_is_hostile() ? op_hostile() : op_u8(),
+		.count = op_is_hostile() ? (u32)op_hostile() : op_u8(),
+		.events = op_is_hostile() ? op_hostile() : LOG_BITMAP,
+	};
+	u32 room = arg.count;
+	u64 at, after = arg.after;
+
+	(void)op_argument(&arg, sizeof(arg), &at);
+	if (world_ioctl_at(vm, KVM_CATWALK_READ_TRACE, at) || at != ARGS)
+		return;
+	world_require(!copy_from_user(&arg, HVA(at), sizeof(arg)), "no answer");
+	world_require(arg.count <= room && arg.after - after == arg.count + arg.lost,
+		      "M18: %u events, %lu lost", arg.count, (unsigned long)arg.lost);
+}
+
+static inline void op_explain(void)
+{
+	unsigned int vm = op_vm();
+	struct catwalk_explain arg = {
+		.gpa = op_is_hostile() ? op_hostile() : op_ipa(),
+		.access = op_is_hostile() ? (u32)op_hostile() : op_u8() % 3,
+	};
+	u64 at;
+
+	(void)op_argument(&arg, sizeof(arg), &at);
+	if (world_ioctl_at(vm, KVM_CATWALK_EXPLAIN, at) || at != ARGS)
+		return;
+	world_require(!copy_from_user(&arg, HVA(at), sizeof(arg)), "no answer");
+	require_sentence(arg.reason, sizeof(arg.reason));
+}
+
+static inline void op_prefault_slot(void)
+{
+	unsigned int vm = op_vm();
+	struct page_range range = op_range();
+	struct catwalk_prefault arg = {
+		.slot = op_is_hostile() ? (u32)op_hostile() : op_u8() % WORLD_SLOTS,
+		.flags = op_is_hostile() ? (u32)op_hostile() : op_u8() % 2,
+		.offset = range.first * PAGE_SIZE,
+		.size = range.count * PAGE_SIZE,
+	};
+	u64 at;
+
+	if (op_is_hostile())
+		arg.offset = op_hostile();
+	if (op_is_hostile())
+		arg.size = op_hostile();
+	(void)op_argument(&arg, sizeof(arg), &at);
+	if (world_ioctl_at(vm, KVM_CATWALK_PREFAULT_SLOT, at) || at != ARGS)
+		return;
+	world_require(!copy_from_user(&arg, HVA(at), sizeof(arg)), "no answer");
+	require_sentence(arg.reason, sizeof(arg.reason));
+	require_sentence(arg.skip_reason, sizeof(arg.skip_reason));
+}
+
 static inline void op_any_ioctl(void)
 {
 	unsigned int vm = op_vm();
@@ -449,6 +556,11 @@ static inline void op_any_ioctl(void)
 	case KVM_GET_DIRTY_LOG:
 	case KVM_CLEAR_DIRTY_LOG:
 	case KVM_CATWALK_GET_REFUSAL:
+	case KVM_CATWALK_GET_COHERENCE:
+	case KVM_CATWALK_GET_CONTRACT:
+	case KVM_CATWALK_READ_TRACE:
+	case KVM_CATWALK_EXPLAIN:
+	case KVM_CATWALK_PREFAULT_SLOT:
 	case KVM_PRE_FAULT_MEMORY: return;
 	}
 	ret = world_ioctl_at(vm, cmd, op_hostile());
@@ -757,12 +869,13 @@ static inline void op_check(void)
 
 typedef void op_fn(void);
 static op_fn *const op_table[] = {
-	op_slot,    op_slot,	  op_slot,	 op_get_log,  op_clear_log,    op_enable_cap,
-	op_refusal, op_prefault,  op_any_ioctl,	 op_guest,    op_guest,	       op_guest,
-	op_guest,   op_guest_cmo, op_guest_trap, op_vcpu,     op_new_vm,       op_touch,
-	op_mmap,    op_anonymous, op_munmap,	 op_mprotect, op_madvise,      op_mremap,
-	op_fork,    op_object,	  op_revoke,	 op_age,      op_hostile_call, op_lack_memory,
-	op_race,    op_race,	  op_race,	 op_signal,   op_check,
+	op_slot,     op_slot,	   op_slot,	  op_get_log,	    op_clear_log,    op_enable_cap,
+	op_refusal,  op_prefault,  op_any_ioctl,  op_guest,	    op_guest,	     op_guest,
+	op_guest,    op_guest_cmo, op_guest_trap, op_vcpu,	    op_new_vm,	     op_touch,
+	op_mmap,     op_anonymous, op_munmap,	  op_mprotect,	    op_madvise,	     op_mremap,
+	op_fork,     op_object,	   op_revoke,	  op_age,	    op_hostile_call, op_lack_memory,
+	op_race,     op_race,	   op_race,	  op_signal,	    op_check,	     op_coherence,
+	op_contract, op_trace,	   op_explain,	  op_prefault_slot,
 };
 
 static const struct port_caps op_machines[] = {
