@@ -195,6 +195,8 @@ enum prefault_how {
 struct slot_span {
 	u64 offset, size;
 };
+/* Is it in whole pages, and in @s? Pure. */
+bool slot_span_ok(const struct slot *s, struct slot_span span);
 /*
  * The same for a part of slot @id, at its creation or later: I/O slots on request (M9). Slots lock
  * held, mm lock not. In addition ERR_NOENT: no such slot; ERR_INVAL: @span is not in it.

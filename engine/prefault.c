@@ -146,20 +146,25 @@ struct prefault_result guest_mem_prefault(struct guest_mem *m, ipa_t ipa, u64 si
 	return prefault(m, ipa, size, PREFAULT_POPULATE);
 }
 
+bool slot_span_ok(const struct slot *s, struct slot_span span)
+{
+	u64 size = s->npages << PAGE_SHIFT;
+
+	return !((span.offset | span.size) & (PAGE_SIZE - 1)) && span.offset <= size &&
+	       span.size <= size - span.offset;
+}
+
 struct prefault_result guest_mem_prefault_slot(struct guest_mem *m, u32 id, struct slot_span span,
 					       enum prefault_how how)
 {
 	const struct slot *s = slot_by_id(&m->slots, id);
 	struct prefault_result none = { .error = ERR_OK };
-	u64 size;
 
 	if (!s) {
 		stop(&none, ERR_NOENT, WHY_SLOT_NO_SUCH);
 		return none;
 	}
-	size = s->npages << PAGE_SHIFT;
-	if ((span.offset | span.size) & (PAGE_SIZE - 1) || span.offset > size ||
-	    span.size > size - span.offset) {
+	if (!slot_span_ok(s, span)) {
 		stop(&none, ERR_INVAL, WHY_SPAN_OUTSIDE);
 		return none;
 	}

@@ -85,6 +85,8 @@ unsigned int trace_read(const struct trace *t, u64 after, struct trace_event *ou
 	u64 last = __atomic_load_n(&t->next, __ATOMIC_ACQUIRE);
 	unsigned int n = 0;
 
+	if (after >= last)
+		return 0;
 	if (last > TRACE_ENTRIES && after < last - TRACE_ENTRIES)
 		after = last - TRACE_ENTRIES;
 	for (u64 number = after + 1; number <= last && n < max; number++) {

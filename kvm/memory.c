@@ -356,17 +356,14 @@ static int pre_fault_step(struct vm_memory *m, struct kvm_pre_fault_memory *r)
 	return res.error == ERR_AGAIN ? 0 : res.error;
 }
 
-/* What was mapped page by page may share TLB entries now, or be blocks. */
-static void pre_fault_finish(struct vm_memory *m, u64 gpa, u64 end)
+void vm_memory_recover(struct vm_memory *m, u64 gpa, u64 end)
 {
 	struct recovery r;
 
-	mutex_lock(&m->slots_lock);
 	for (; gpa < end && !recovery_begin_at(&m->guest, &r, IPA(gpa), end - gpa); gpa = r.end) {
 		while (recovery_step(&m->guest, &r))
 			sched_point();
 	}
-	mutex_unlock(&m->slots_lock);
 }
 
 int vm_pre_fault(struct vm_memory *m, hva_t arg)
@@ -383,7 +380,9 @@ int vm_pre_fault(struct vm_memory *m, hva_t arg)
 	size = r.size;
 	while (r.size && !error)
 		error = task_signal_pending(port_current()) ? -EINTR : pre_fault_step(m, &r);
-	pre_fault_finish(m, start, r.gpa);
+	mutex_lock(&m->slots_lock);
+	vm_memory_recover(m, start, r.gpa);
+	mutex_unlock(&m->slots_lock);
 	if (copy_to_user(arg, &r, sizeof(r)))
 		return -EFAULT;
 	return r.size != size ? 0 : error;
@@ -397,6 +396,11 @@ s64 vm_memory_ioctl(struct vm_memory *m, u32 cmd, hva_t arg)
 	case KVM_GET_DIRTY_LOG: return vm_get_dirty_log(m, arg);
 	case KVM_CLEAR_DIRTY_LOG: return vm_clear_dirty_log(m, arg);
 	case KVM_CATWALK_GET_REFUSAL: return vm_get_refusal(m, arg);
+	case KVM_CATWALK_GET_COHERENCE: return vm_get_coherence(m, arg);
+	case KVM_CATWALK_GET_CONTRACT: return vm_get_contract(m, arg);
+	case KVM_CATWALK_READ_TRACE: return vm_read_trace(m, arg);
+	case KVM_CATWALK_EXPLAIN: return vm_explain(m, arg);
+	case KVM_CATWALK_PREFAULT_SLOT: return vm_prefault_slot(m, arg);
 	}
 	return -EINVAL;
 }

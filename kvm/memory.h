@@ -48,6 +48,17 @@ int vm_get_refusal(struct vm_memory *m, hva_t arg);
 /* KVM_PRE_FAULT_MEMORY, a vCPU's. */
 int vm_pre_fault(struct vm_memory *m, hva_t arg);
 
+/* kvm/memory_ask.c: what can be asked (abi/catwalk.h). */
+int vm_get_coherence(struct vm_memory *m, hva_t arg);
+int vm_get_contract(struct vm_memory *m, hva_t arg);
+int vm_read_trace(struct vm_memory *m, hva_t arg);
+int vm_explain(struct vm_memory *m, hva_t arg);
+int vm_prefault_slot(struct vm_memory *m, hva_t arg);
+
+/* After a prefault of [@gpa, @end): what was mapped page by page may share TLB entries now, or be
+ * blocks. Slots lock held. May sleep. */
+void vm_memory_recover(struct vm_memory *m, u64 gpa, u64 end);
+
 /* The VM ioctls above by number; -EINVAL: it is none of them. */
 s64 vm_memory_ioctl(struct vm_memory *m, u32 cmd, hva_t arg);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The capabilities about guest memory. */
+#include "engine/trace.h"
 #include "host/err.h"
 #include "kvm/memory.h"
 
@@ -23,6 +24,11 @@ static const struct {
 	{ KVM_CAP_CATWALK_STRICT_SLOTS, 1 },
 	{ KVM_CAP_CATWALK_IVAC_POLICY, 1 },
 	{ KVM_CAP_CATWALK_REFUSAL, 1 },
+	{ KVM_CAP_CATWALK_COHERENCE, 1 },
+	{ KVM_CAP_CATWALK_CONTRACT, 1 },
+	{ KVM_CAP_CATWALK_TRACE, TRACE_ENTRIES },
+	{ KVM_CAP_CATWALK_EXPLAIN, 1 },
+	{ KVM_CAP_CATWALK_PREFAULT, 1 },
 };
 
 bool memory_cap_check(const struct port_caps *cpu, const struct vm_memory *m, u64 cap, s64 *answer)

@@ -449,6 +449,11 @@ static inline void op_any_ioctl(void)
 	case KVM_GET_DIRTY_LOG:
 	case KVM_CLEAR_DIRTY_LOG:
 	case KVM_CATWALK_GET_REFUSAL:
+	case KVM_CATWALK_GET_COHERENCE:
+	case KVM_CATWALK_GET_CONTRACT:
+	case KVM_CATWALK_READ_TRACE:
+	case KVM_CATWALK_EXPLAIN:
+	case KVM_CATWALK_PREFAULT_SLOT:
 	case KVM_PRE_FAULT_MEMORY: return;
 	}
 	ret = world_ioctl_at(vm, cmd, op_hostile());
