@@ -132,8 +132,7 @@ static int create_vm(const struct wishes *w)
 	vm = ioctl(kvm, KVM_CREATE_VM,
 		   (unsigned long)KVM_VM_TYPE_ARM_IPA_SIZE(ipa_bits_of(w, kvm)));
 	if (vm < 0)
-		stop(STATUS_REFUSED, "no VM with %u IPA bits (0: 40): %s", w->ipa_bits,
-		     strerror(errno));
+		stop(STATUS_REFUSED, "no VM with this IPA size: %s", strerror(errno));
 	if (ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_CATWALK_CONTRACT) <= 0)
 		stop(STATUS_REFUSED, "this kernel tells no contract");
 	return vm;
