@@ -164,8 +164,12 @@ static void *map_memory(const struct slot_wish *wish)
 	if (memory == MAP_FAILED)
 		stop(STATUS_REFUSED, "%s: 2 MiB cannot be mapped: %s",
 		     wish->path ? wish->path : "memory", strerror(errno));
-	for (size_t at = 0; at < SLOT_SIZE; at += 4096)
-		memory[at] = memory[at];
+	for (size_t at = 0; at < SLOT_SIZE; at += 4096) {
+		if (fd < 0)
+			memory[at] = 0;
+		else
+			(void)memory[at];
+	}
 	return (void *)memory;
 }
 
