@@ -8,7 +8,9 @@
 
 #include "cli/check.h"
 #include "cli/error.h"
+#include "cli/explain.h"
 #include "cli/initramfs.h"
+#include "cli/migrate.h"
 #include "cli/options.h"
 #include "cli/program.h"
 #include "cli/qemu.h"
@@ -19,6 +21,8 @@ static const char usage[] =
 	"\n"
 	"  run PROGRAM [ARGUMENTS...]  run a static Linux/AArch64 program on Catwalk in QEMU\n"
 	"  check PATH...               run scenarios on the modelled machine\n"
+	"  explain                     what a guest's access would get, and by which rule\n"
+	"  migrate-check A B           whether a guest can go from host A to host B\n"
 	"\n"
 	"catwalk COMMAND --help says more.\n";
 
@@ -92,20 +96,30 @@ static void open_standard_descriptors(void)
 		close(fd);
 }
 
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+} commands[] = {
+	{ "run", command_run },
+	{ "check", command_check },
+	{ "explain", command_explain },
+	{ "migrate-check", command_migrate_check },
+};
+
+#define COMMANDS "run, check, explain, migrate-check (see catwalk --help)"
+
 int main(int argc, char **argv)
 {
 	open_standard_descriptors();
 	if (argc < 2)
-		return bad_input(
-			"a command is missing; accepted are: run, check (see catwalk --help)");
+		return bad_input("a command is missing; accepted are: " COMMANDS);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		fputs(usage, stdout);
 		return 0;
 	}
-	if (!strcmp(argv[1], "run"))
-		return command_run(argc - 1, argv + 1);
-	if (!strcmp(argv[1], "check"))
-		return command_check(argc - 1, argv + 1);
-	return bad_input("'%s' is no command; accepted are: run, check (see catwalk --help)",
-			 argv[1]);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	return bad_input("'%s' is no command; accepted are: " COMMANDS, argv[1]);
 }

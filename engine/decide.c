@@ -251,10 +251,11 @@ static enum reason vet(enum mem_type type, enum mem_reach reach, enum mem_owner 
 	return WHY_NONE;
 }
 
-/* The reason all completions of the unknown facts are refused for, or WHY_NONE. */
+/* The reason the first of all completions of the unknown facts is refused for, if all are, or
+ * WHY_NONE. The first is plain RAM: what it lacks is the CPU's or the flag's, not a guess. */
 static enum reason vet_all(const struct area_facts *area, u32 flags, const struct port_caps *caps)
 {
-	enum reason why = WHY_NONE;
+	enum reason first = WHY_NONE;
 
 	for (int t = 0; t < MEM_TYPE_COUNT; t++) {
 		for (int r = 0; r < REACH_COUNT; r++) {
@@ -262,13 +263,15 @@ static enum reason vet_all(const struct area_facts *area, u32 flags, const struc
 				continue;
 			if (area->reach_known == KNOWN && r != (int)area->reach)
 				continue;
-			why = vet((enum mem_type)t, (enum mem_reach)r, area->owner, flags,
-				  area->special, caps);
+			enum reason why = vet((enum mem_type)t, (enum mem_reach)r, area->owner,
+					      flags, area->special, caps);
 			if (why == WHY_NONE)
 				return WHY_NONE;
+			if (first == WHY_NONE)
+				first = why;
 		}
 	}
-	return why;
+	return first;
 }
 
 struct slot_verdict decide_slot(const struct area_facts *area, u32 flags,

@@ -142,8 +142,11 @@ struct fault_route fault_route(const struct fault_req *req, const struct slot_vi
 /* May sleep. */
 void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struct slot_view *slot,
 		   struct fault_backing *out);
-/* The same without asking the host for anything: WHY_NOT_PRESENT if it has no leaf yet. Does not
- * sleep. */
+/* What fault_resolve() returns when the host, asked for an access that @leaf (NULL: it has none)
+ * does not allow, answers with @error. Pure. */
+void fault_host_refused(struct fault_backing *out, int error, const struct host_leaf *leaf);
+/* The same as fault_resolve() without asking the host for anything: WHY_NOT_PRESENT if it has no
+ * leaf yet. Does not sleep. */
 void fault_resolve_present(struct guest_mem *m, ipa_t ipa, const struct slot_view *slot,
 			   struct fault_backing *out);
 /* S2_RACED also if an invalidation raced, or a write to be told found @ring full; @error: ERR_OK or

@@ -45,6 +45,11 @@ static enum was was_of(int error, const struct host_leaf *leaf)
 	return leaf->reach == REACH_NONE ? WAS_READ_ONLY_SPECIAL : WAS_READ_ONLY;
 }
 
+void fault_host_refused(struct fault_backing *out, int error, const struct host_leaf *leaf)
+{
+	fail(out, error, leaf ? was_of(ERR_OK, leaf) : WAS_ABSENT);
+}
+
 void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struct slot_view *slot,
 		   struct fault_backing *out)
 {

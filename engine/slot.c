@@ -195,6 +195,20 @@ static struct slot_verdict check_request(const struct slot_request *r, u32 valid
 	return accepted();
 }
 
+static bool is_beyond(const struct slot_request *r, u64 ipa_limit)
+{
+	return r->ipa.v + r->size > ipa_limit;
+}
+
+struct slot_verdict slot_vet_alone(const struct slot_request *r, u32 valid_flags, u64 ipa_limit)
+{
+	struct slot_verdict v = check_request(r, valid_flags);
+
+	if (v.error == ERR_OK && is_beyond(r, ipa_limit))
+		return refused(ERR_FAULT, WHY_SLOT_BEYOND_IPA);
+	return v;
+}
+
 /* What @r means for the slot of its id, which is @old or NULL. */
 static struct slot_verdict classify(const struct slot_request *r, const struct slot *old,
 				    enum slot_change_kind *kind)
@@ -350,7 +364,7 @@ static struct slot_verdict check_place(const struct slot_table *t, const struct 
 	if ((c->kind == SLOT_CREATE || c->kind == SLOT_MOVE) &&
 	    overlaps_other(t, r->ipa.v >> PAGE_SHIFT, r->size >> PAGE_SHIFT, c->old))
 		return refused(ERR_EXIST, WHY_SLOT_OVERLAP);
-	if (c->kind != SLOT_DELETE && r->ipa.v + r->size > ipa_limit)
+	if (c->kind != SLOT_DELETE && is_beyond(r, ipa_limit))
 		return refused(ERR_FAULT, WHY_SLOT_BEYOND_IPA);
 	return accepted();
 }

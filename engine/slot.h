@@ -104,6 +104,9 @@ struct slot_verdict {
 	enum reason why;
 };
 
+/* What slot_prepare() says of a new slot @r to which no other slot and no memory matters. Pure. */
+struct slot_verdict slot_vet_alone(const struct slot_request *r, u32 valid_flags, u64 ipa_limit);
+
 /* A checked change: prepare fills it, commit or cancel empties it. */
 struct slot_change {
 	enum slot_change_kind kind;

@@ -7,7 +7,7 @@
 
 /* Up to 16 tables are concatenated, so that a walk starts as low as it can (D8.2.2, and
  * VTCR_EL2.SL0 in D8.2.1): 4 bits more than the start level alone resolves. */
-static s8 start_level(unsigned int ipa_bits)
+s8 stage2_start_level(unsigned int ipa_bits)
 {
 	s8 level = LEVEL_2M;
 
@@ -52,7 +52,7 @@ int stage2_init(struct stage2 *s2, struct port *p, struct vmid_pool *vmids, unsi
 		.port = p,
 		.caps = caps,
 		.vmids = vmids,
-		.start_level = start_level(ipa_bits),
+		.start_level = stage2_start_level(ipa_bits),
 		.ipa_bits = (u8)ipa_bits,
 		.step = S2_STEP_DEFAULT,
 		.hw_dirty = caps->hw_dbm,

@@ -69,6 +69,8 @@ struct stage2 {
 
 enum { S2_STEP_DEFAULT = 512 };
 
+/* Where a walk of tables for @ipa_bits starts; its blocks are the largest they hold. Pure. */
+s8 stage2_start_level(unsigned int ipa_bits);
 /* @ipa_bits 32..caps.ipa_bits. May sleep. ERR_INVAL, ERR_NOMEM. */
 int __must_check stage2_init(struct stage2 *s2, struct port *p, struct vmid_pool *vmids,
 			     unsigned int ipa_bits);

@@ -2,8 +2,8 @@
 # What is built for the machine that builds: the catwalk program, and the unit tests, which link
 # the engine and the host layer with the modelled machine.
 SANITIZE   := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-CLI_FLAGS  := -std=c11 $(WARNINGS) -D_GNU_SOURCE -I.
-CLI_LIBS   := -larchive
+CLI_FLAGS  := -std=c11 $(WARNINGS) -D_GNU_SOURCE -I. -Iport/model
+CLI_LIBS   := -larchive -ljansson
 CLI_SRC    := $(wildcard cli/*.c)
 
 # --- the engine on the modelled machine, without sanitizers: `catwalk check`, benchmarks -----------
@@ -59,7 +59,7 @@ $(UNIT_ARCHIVES):
 	$(Q)rm -f $@ && ar crs $@ $^
 
 $(filter $(O)/native/tests/unit/cli_%,$(UNIT_TESTS)): $(O)/native/cli.a
-$(filter-out $(O)/native/tests/unit/cli_%,$(UNIT_TESTS)): $(O)/native/layers.a
+$(UNIT_TESTS): $(O)/native/layers.a
 $(UNIT_TESTS): %: %.o
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lpthread $(CLI_LIBS)
