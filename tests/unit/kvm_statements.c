@@ -110,16 +110,50 @@ static int driver_mmap(struct file *f, struct vma *vma)
 
 static const struct file_ops driver_ops = { .name = "driver", .mmap = driver_mmap };
 
-static void map_driver(struct driver *d, u64 at, u64 size)
+static void map_driver_as(struct driver *d, u64 at, u64 size, int sharing)
 {
 	struct file *f = file_alloc(&driver_ops, d, O_RDWR);
 
 	assert_non_null(f);
-	assert_int_equal(mm_mmap(world.mm, at, size, RW, MAP_SHARED | MAP_FIXED, f, 0), at);
+	assert_int_equal(mm_mmap(world.mm, at, size, RW, sharing | MAP_FIXED, f, 0), at);
 	file_put(f); /* the mapping has its own reference */
 }
 
+static void map_driver(struct driver *d, u64 at, u64 size)
+{
+	map_driver_as(d, at, size, MAP_SHARED);
+}
+
 /* ---- R000-2 */
+
+static void fork_and_end(void)
+{
+	struct mm *child = mm_copy(world.mm);
+
+	assert_non_null(child);
+	mm_exit(child);
+	mm_put(child);
+}
+
+/* What a mapping can meet in its life; a private one of a driver is read-only. */
+static void live_with_pfnmap(struct driver *d, int sharing)
+{
+	struct mm_notifier *n = &world.vm[0].notifier;
+
+	map_driver_as(d, AREA, P, sharing);
+	assert_int_equal(world_slot(0, 0, 0, GUEST_RAM, P, AREA), 0);
+	assert_int_equal(guest(0, GUEST_RAM, MACHINE_READ), OUTCOME_RESUME);
+	assert_int_equal(guest(0, GUEST_RAM, MACHINE_FETCH), OUTCOME_RESUME);
+	assert_int_equal(guest(0, GUEST_RAM, MACHINE_WRITE),
+			 sharing == MAP_SHARED ? OUTCOME_RESUME : OUTCOME_MEMORY_FAULT);
+	(void)n->ops->age(n, HVA(AREA), HVA(AREA + P));
+	fork_and_end();
+	assert_int_equal(mm_mprotect(world.mm, AREA, P, PROT_READ), 0);
+	assert_int_equal(guest(0, GUEST_RAM, MACHINE_READ), OUTCOME_RESUME);
+	assert_int_equal(mm_munmap(world.mm, AREA, P), 0);
+	assert_int_equal(guest(0, GUEST_RAM, MACHINE_READ), OUTCOME_MEMORY_FAULT);
+	assert_int_equal(world_slot(0, 0, 0, GUEST_RAM, 0, 0), 0);
+}
 
 /*
  * A driver maps a page that happens to be RAM by its number. What the host knows of that page is
@@ -129,27 +163,13 @@ static void r000_2_what_lies_behind_pfnmap_is_opaque(void **state)
 {
 	struct page *page = page_alloc(ORDER_4K, PAGE_ZEROED), saved, any;
 	struct driver d = { .type = HOST_WB, .pa = page_to_phys(page) };
-	struct mm_notifier *n = &world.vm[0].notifier;
-	struct mm *child;
 
 	(void)state;
 	memset(&any, 0xa5, sizeof(any));
 	saved = *page;
 	*page = any;
-	map_driver(&d, AREA, P);
-	assert_int_equal(world_slot(0, 0, 0, GUEST_RAM, P, AREA), 0);
-	assert_int_equal(guest(0, GUEST_RAM, MACHINE_READ), OUTCOME_RESUME);
-	assert_int_equal(guest(0, GUEST_RAM, MACHINE_FETCH), OUTCOME_RESUME);
-	assert_int_equal(guest(0, GUEST_RAM, MACHINE_WRITE), OUTCOME_RESUME);
-	(void)n->ops->age(n, HVA(AREA), HVA(AREA + P));
-	child = mm_copy(world.mm);
-	assert_non_null(child);
-	mm_exit(child);
-	mm_put(child);
-	assert_int_equal(mm_mprotect(world.mm, AREA, P, PROT_READ), 0);
-	assert_int_equal(guest(0, GUEST_RAM, MACHINE_READ), OUTCOME_RESUME);
-	assert_int_equal(mm_munmap(world.mm, AREA, P), 0);
-	assert_int_equal(guest(0, GUEST_RAM, MACHINE_READ), OUTCOME_MEMORY_FAULT);
+	live_with_pfnmap(&d, MAP_SHARED);
+	live_with_pfnmap(&d, MAP_PRIVATE);
 	assert_memory_equal(page, &any, sizeof(any));
 	*page = saved;
 	page_put(page);
