@@ -251,7 +251,48 @@ static void r001_6_the_guarantee_is_for_ram_and_pfnmap_alike(void **state)
 	}
 }
 
-/* ---- R002-5 */
+/* ---- R002 */
+
+static const struct host_ops *real_host;
+static u64 areas_asked, leaves_asked;
+
+static int area_under_the_lock(void *host, hva_t hva, hva_t end, struct host_area *out)
+{
+	areas_asked++;
+	assert_int_equal(world.mm->lock.readers, 1);
+	return real_host->area(host, hva, end, out);
+}
+
+static int leaf_under_the_lock(void *host, hva_t hva, struct host_leaf *out)
+{
+	leaves_asked++;
+	assert_int_equal(world.mm->lock.readers, 1);
+	return real_host->leaf(host, hva, out);
+}
+
+/* What creation and flag change look at cannot go away meanwhile. */
+static void r002_4_vmas_stand_still_while_a_slot_is_made(void **state)
+{
+	struct driver d = { .type = HOST_DEVICE, .pa = PA(DEVICE_PA(HOST_DEVICE)) };
+	struct host_ops host;
+
+	(void)state;
+	map_driver(&d, AREA, 4 * P);
+	real_host = world.vm[0].guest.host_ops;
+	host = *real_host;
+	host.area = area_under_the_lock;
+	host.leaf = leaf_under_the_lock;
+	world.vm[0].guest.host_ops = &host;
+	areas_asked = leaves_asked = 0;
+	assert_int_equal(world_slot(0, 0, 0, GUEST_RAM, 4 * P, AREA), 0);
+	assert_true(areas_asked > 0 && leaves_asked > 0);
+	areas_asked = 0;
+	assert_int_equal(world_slot(0, 0, KVM_MEM_LOG_DIRTY_PAGES, GUEST_RAM, 4 * P, AREA),
+			 -EINVAL); /* M17 */
+	assert_true(areas_asked > 0);
+	assert_int_equal(world.mm->lock.readers, 0);
+	world.vm[0].guest.host_ops = real_host;
+}
 
 /* PFNMAP says who looks after the pages, not what they are: RAM is mapped as RAM, and logged. */
 static void r002_5_pfnmap_does_not_mean_device(void **state)
@@ -341,6 +382,7 @@ int main(void)
 		on_fwb(r001_4_cacheable_device_memory_is_mapped_as_the_driver_made_it),
 		on_fwb(r001_5_a_capability_reports_cacheable_pfnmap),
 		on_fwb(r001_6_the_guarantee_is_for_ram_and_pfnmap_alike),
+		on_fwb(r002_4_vmas_stand_still_while_a_slot_is_made),
 		on_fwb(r002_5_pfnmap_does_not_mean_device),
 		on_plain(r002_5_pfnmap_does_not_mean_device),
 		on_fwb(r004_1_a_drivers_manner_makes_no_difference),
