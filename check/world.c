@@ -431,7 +431,8 @@ static int split(struct world *w, struct wvm *v, ipa_t ipa, u64 size)
 
 	sum_types(v, ipa.v, size, before);
 	error = stage2_split(&v->m.s2, ipa, size);
-	sabotage_split(w, v, ipa);
+	if (!error)
+		sabotage_split(w, v, ipa);
 	sum_types(v, ipa.v, size, after);
 	w->place = ipa.v;
 	/* Others may have mapped or unmapped meanwhile. */
