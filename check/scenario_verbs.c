@@ -82,6 +82,8 @@ static const struct {
 	{ "leak", SABOTAGE_LEAK, WORDS_SABOTAGE, PLACE(how) },
 	{ "old-contents", SABOTAGE_OLD_CONTENTS, WORDS_SABOTAGE, PLACE(how) },
 	{ "no-clean", SABOTAGE_NO_CLEAN, WORDS_SABOTAGE, PLACE(how) },
+	{ "typeless-split", SABOTAGE_TYPELESS_SPLIT, WORDS_SABOTAGE, PLACE(how) },
+	{ "typeless-dump", SABOTAGE_TYPELESS_DUMP, WORDS_SABOTAGE, PLACE(how) },
 	{ "tlbi", DEAF_TLBI, WORDS_DEAF, PLACE(how) },
 	{ "stage1", DEAF_STAGE1, WORDS_DEAF, PLACE(how) },
 	{ "dcache", DEAF_DCACHE, WORDS_DEAF, PLACE(how) },
@@ -275,12 +277,10 @@ static enum s2_type raw_type(u64 type)
 	return types[type];
 }
 
-/* What no policy would decide: the page behind @hva is mapped at @ipa as told, nothing is paid. */
+/* The page behind @hva is mapped at @ipa as told. */
 static struct world_result run_raw(struct world *w, const struct operands *o)
 {
 	struct guest_mem *m = world_vm(w, (unsigned int)o->vm);
-	struct port *p = world_port(w);
-	struct table_cache cache = { .count = 0 };
 	struct host_leaf host;
 	struct s2_leaf leaf = {
 		.type = raw_type(o->type),
@@ -288,15 +288,10 @@ static struct world_result run_raw(struct world *w, const struct operands *o)
 		.level = (s8)o->level,
 	};
 
-	if (!m || m->host_ops->leaf(m->host, HVA(o->hva), &host) ||
-	    table_cache_fill(&cache, p, stage2_tables_max(&m->s2)))
+	if (!m || m->host_ops->leaf(m->host, HVA(o->hva), &host))
 		return (struct world_result){ .error = ERR_NOENT };
 	leaf.pa = PA(ALIGN_DOWN(host.pa.v, level_size(leaf.level)));
-	port_read_lock(p, &m->s2.lock);
-	(void)stage2_commit(&m->s2, &cache, IPA(o->ipa), &leaf, 0);
-	port_read_unlock(p, &m->s2.lock);
-	table_cache_drain(&cache, p);
-	return (struct world_result){ .error = ERR_OK };
+	return world_raw(w, (unsigned int)o->vm, IPA(o->ipa), &leaf);
 }
 
 static struct world_result run_forget(struct world *w, const struct operands *o)
@@ -521,7 +516,7 @@ static const struct verb verbs[] = {
 	{ "poison", "HVA", run_poison, NULL, JUST(hva), 0 },
 	{ "misbehave",
 	  "no-notifier|late-notifier|lose-dirty|mark-dirty|change-refused|leak|old-contents|"
-	  "no-clean",
+	  "no-clean|typeless-split|typeless-dump",
 	  run_misbehave,
 	  NULL,
 	  0,

@@ -148,6 +148,7 @@ struct world_result world_vm_create(struct world *w, unsigned int vm)
 	v->leaving = false;
 	v->detached = false;
 	v->ran = false;
+	v->moved = false;
 	stage_mutex_unlock(w->stage, &w->mm);
 	return r;
 }
@@ -273,8 +274,10 @@ struct world_result world_slot(struct world *w, unsigned int vm, const struct sl
 	stage_mutex_lock(w->stage, &v->slots_lock);
 	state = compare_begin(w);
 	result.error = slot_change(w, v, r);
-	if (result.error)
+	if (result.error) {
 		result.outcome.why = v->m.refusal.why;
+		oracle_refused(w, r, v->m.refusal.hva.v, v->m.refusal.why);
+	}
 	if (result.error && w->sabotage == SABOTAGE_CHANGE_REFUSED)
 		guest_mem_unmap_all(&v->m);
 	compare_end(w, state, result.error);
@@ -382,6 +385,66 @@ struct world_result world_prefault(struct world *w, unsigned int vm, ipa_t ipa, 
 	return r;
 }
 
+struct world_result world_raw(struct world *w, unsigned int vm, ipa_t ipa,
+			      const struct s2_leaf *leaf)
+{
+	struct table_cache cache = { .count = 0 };
+	struct guest_mem *m = world_vm(w, vm);
+
+	if (!m || table_cache_fill(&cache, w->port, stage2_tables_max(&m->s2)))
+		return (struct world_result){ .error = ERR_INVAL };
+	port_read_lock(w->port, &m->s2.lock);
+	(void)stage2_commit(&m->s2, &cache, ipa, leaf, 0);
+	port_read_unlock(w->port, &m->s2.lock);
+	table_cache_drain(&cache, w->port);
+	return (struct world_result){ .error = ERR_OK };
+}
+
+/* Bytes of the range that are mapped, by type. */
+static void sum_types(struct wvm *v, u64 ipa, u64 size, u64 sum[S2_TYPE_COUNT])
+{
+	struct s2_run run;
+
+	for (u64 at = ipa; at < ipa + size && stage2_dump(&v->m.s2, IPA(at), &run);
+	     at = run.ipa.v + run.size) {
+		u64 start = max(run.ipa.v, ipa), end = min(run.ipa.v + run.size, ipa + size);
+
+		if (start < end)
+			sum[run.leaf.type] += end - start;
+	}
+}
+
+static void sabotage_split(struct world *w, struct wvm *v, ipa_t ipa)
+{
+	struct s2_leaf leaf;
+
+	if (w->sabotage != SABOTAGE_TYPELESS_SPLIT || !stage2_lookup(&v->m.s2, ipa, &leaf))
+		return;
+	leaf.type = S2_DEVICE;
+	(void)world_raw(w, (unsigned int)(v - w->vm), ipa, &leaf);
+}
+
+static int split(struct world *w, struct wvm *v, ipa_t ipa, u64 size)
+{
+	u64 before[S2_TYPE_COUNT] = { 0 }, after[S2_TYPE_COUNT] = { 0 };
+	int error;
+
+	sum_types(v, ipa.v, size, before);
+	error = stage2_split(&v->m.s2, ipa, size);
+	if (!error)
+		sabotage_split(w, v, ipa);
+	sum_types(v, ipa.v, size, after);
+	w->place = ipa.v;
+	/* Others may have mapped or unmapped meanwhile. */
+	for (int t = 0; sequential(w) && t < S2_TYPE_COUNT; t++) {
+		if (before[t] != after[t])
+			machine_stop(w->port, "M17: splitting changed the type of memory at %#lx",
+				     (unsigned long)ipa.v);
+	}
+	w->place = 0;
+	return error;
+}
+
 /* As a slot that begins to log with eager splitting. */
 struct world_result world_split(struct world *w, unsigned int vm, ipa_t ipa, u64 size)
 {
@@ -392,11 +455,23 @@ struct world_result world_split(struct world *w, unsigned int vm, ipa_t ipa, u64
 	if (!v)
 		return r;
 	stage_mutex_lock(w->stage, &v->slots_lock);
-	r.error = stage2_split(&v->m.s2, ipa, size);
+	r.error = split(w, v, ipa, size);
 	stage_mutex_unlock(w->stage, &v->slots_lock);
 	vm_unuse(v);
 	r.descriptors = descriptors_now(w) - before;
 	return r;
+}
+
+struct world_result world_moved(struct world *w, unsigned int vm, const struct port_caps *there)
+{
+	struct wvm *v = vm_use(w, vm);
+
+	if (!v)
+		return (struct world_result){ .error = ERR_INVAL };
+	v->moved = true;
+	v->home = *there;
+	vm_unuse(v);
+	return (struct world_result){ .error = ERR_OK };
 }
 
 /* ---- the end */

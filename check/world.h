@@ -94,6 +94,11 @@ struct world_result world_dirty_clear(struct world *w, unsigned int vm, u32 slot
 				      u64 npages);
 struct world_result world_prefault(struct world *w, unsigned int vm, ipa_t ipa, u64 size);
 struct world_result world_split(struct world *w, unsigned int vm, ipa_t ipa, u64 size);
+/* What no policy would decide: @ipa is mapped as told, nothing is paid. ERR_INVAL: no VM. */
+struct world_result world_raw(struct world *w, unsigned int vm, ipa_t ipa,
+			      const struct s2_leaf *leaf);
+/* The VM lives on a host with @there from now on; what it was promised stays promised (M16). */
+struct world_result world_moved(struct world *w, unsigned int vm, const struct port_caps *there);
 /*
  * A capability that user space enables: "strict_slots", "write_back", "ivac_upgrade",
  * "manual_dirty", "initially_dirty" (0 or 1), "eager_split" (bytes). ERR_INVAL: no such.
@@ -121,6 +126,8 @@ enum world_sabotage {
 	SABOTAGE_LEAK,		 /* a VM's end forgets an allocation */
 	SABOTAGE_OLD_CONTENTS,	 /* a new page is cleared past the caches, which keep what was */
 	SABOTAGE_NO_CLEAN,	 /* the VMM does not clean what it writes for an uncached reader */
+	SABOTAGE_TYPELESS_SPLIT, /* a split block's first page loses its MemAttr: Device (G5) */
+	SABOTAGE_TYPELESS_DUMP,	 /* the dump has no memory types: all is Normal (G13) */
 };
 void world_misbehave(struct world *w, enum world_sabotage how);
 

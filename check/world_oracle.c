@@ -87,6 +87,34 @@ bool oracle_is_mapped(struct world *w, u64 hva)
 	return false;
 }
 
+/* ---- what slot creation refused (M7) */
+
+/* Where creation looked at a leaf, and not at what the VMA declares. */
+void oracle_refused(struct world *w, const struct slot_request *r, u64 hva, enum reason why)
+{
+	const struct leaf *l = host_leaf_at(w, hva);
+
+	w->refused.map = NULL;
+	if ((why != WHY_CANNOT_CLEAN && why != WHY_WB_NOT_WB) || !l || !l->present)
+		return;
+	w->refused = (struct refused){
+		.map = host_mapping(w, hva),
+		.hva = hva & PAGE_MASK,
+		.pa = l->pa,
+		.flags = r->flags,
+		.type = l->type,
+	};
+}
+
+static bool creation_refused(const struct world *w, const struct wslot *s, u64 hva,
+			     const struct mapping *m, const struct leaf *l)
+{
+	const struct refused *r = &w->refused;
+
+	return r->map == m && r->hva == (hva & PAGE_MASK) && r->pa == l->pa && r->type == l->type &&
+	       !((r->flags ^ s->r.flags) & SLOT_WRITE_BACK);
+}
+
 /* ---- accesses */
 
 struct claim {
@@ -108,8 +136,12 @@ static const char *objection(struct world *w, const struct wslot *s, const struc
 		return "M13: the guest reaches another page than the host has there";
 	if (c->op == MACHINE_WRITE && (s->r.flags & SLOT_READONLY))
 		return "M15: the guest writes through a read-only slot";
+	if (c->op == MACHINE_WRITE && !l->writable && m->writable && m->special)
+		return "M14: the guest writes, and the owner was not asked";
 	if (c->op == MACHINE_WRITE && !(l->writable && m->writable))
 		return "M8: the guest writes what the host has read-only";
+	if (creation_refused(w, s, hva_of(s, c->ipa), m, l))
+		return "M7: the guest reaches what slot creation refused";
 	right = oracle_type(w, l, m, s->r.flags);
 	if (right == S2_TYPE_COUNT)
 		return s->r.flags & SLOT_WRITE_BACK
@@ -321,6 +353,27 @@ static void check_counters(const struct rest *x, u64 mapped[STAT_LEVELS][S2_TYPE
 	}
 }
 
+/* The VM was promised what the host has on which it was made. */
+static void check_home(const struct rest *x)
+{
+	const struct port_caps *promised = &x->w->config.caps, *home = &x->v->home;
+
+	if (!x->v->moved)
+		return;
+	if (promised->fwb && !home->fwb)
+		machine_stop(x->w->port,
+			     "M16: VM %u was promised forced write-back, and is where no FWB is",
+			     x->vm);
+	if (promised->dic && !home->dic)
+		machine_stop(x->w->port, "M16: VM %u was promised DIC, and is where no DIC is",
+			     x->vm);
+}
+
+static enum s2_type dumped_type(const struct world *w, const struct s2_run *run)
+{
+	return w->sabotage == SABOTAGE_TYPELESS_DUMP ? S2_NORMAL : run->leaf.type;
+}
+
 void world_check(struct world *w)
 {
 	for (unsigned int i = 0; i < WORLD_VMS; i++) {
@@ -333,8 +386,9 @@ void world_check(struct world *w)
 		for (u64 at = 0; stage2_dump(&x.v->m.s2, IPA(at), &run);
 		     at = run.ipa.v + run.size) {
 			check_run(&x, &run);
-			mapped[run.leaf.level][run.leaf.type] += run.size;
+			mapped[run.leaf.level][dumped_type(w, &run)] += run.size;
 		}
 		check_counters(&x, mapped);
+		check_home(&x);
 	}
 }

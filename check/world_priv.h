@@ -49,10 +49,20 @@ struct wvm {
 	bool leaving;  /* no new call gets in */
 	bool detached; /* no notifier either */
 	bool ran;
+	bool moved; /* to a host like @home */
+	struct port_caps home;
 	u32 users; /* calls and guests inside */
 	struct stage_mutex slots_lock;
 	struct wslot slot[WORLD_SLOTS]; /* by id; what the VMM asked for and was given */
 	struct wslot going;		/* the slot that a call in flight takes away */
+};
+
+/* Memory over which the last slot was refused, as it was then (M7). */
+struct refused {
+	const struct mapping *map; /* NULL: none */
+	u64 hva, pa;
+	u32 flags; /* of the slot */
+	u8 type;
 };
 
 struct world {
@@ -66,6 +76,7 @@ struct world {
 	struct free_pages free[REACH_COUNT];
 	struct stage_mutex mm;
 	enum world_sabotage sabotage;
+	struct refused refused;
 	u64 place; /* IPA of what the oracle stopped; 0: nothing */
 	u64 clock; /* events that the oracle orders */
 	u64 calls; /* that may be refused */
@@ -116,6 +127,8 @@ struct leaf *host_leaf_at(struct world *w, u64 hva);
 bool host_name_pa(const struct world *w, u64 pa, const char **name, u64 *offset);
 
 /* ---- (world_oracle.c) */
+/* Slot creation refused @r for what is at @hva, with @why. */
+void oracle_refused(struct world *w, const struct slot_request *r, u64 hva, enum reason why);
 void oracle_guest_access(void *arg, const struct machine_used *u);
 void oracle_may_mark(struct world *w, struct wvm *v, u64 ipa);
 /* User space was told which pages are dirty, by a call that began at @began (world.clock). */

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "check/world.h"
+#include "check/world_priv.h"
 
 #define RAM    HVA(0x7f0000000000UL)
 #define DEVICE HVA(0x7f0010000000UL)
@@ -599,6 +599,81 @@ static void forget_read_only(struct play *x)
 	(void)guest(x, BASE2, MACHINE_WRITE, S1_WB);
 }
 
+/* The VM ends as if no guest were inside. */
+static void end_under_a_guest(struct play *x)
+{
+	const struct machine_guest_op read = { .ipa = IPA(BASE), .op = MACHINE_READ, .s1 = S1_WB };
+	struct guest_mem *m = world_vm(x->w, 0);
+
+	goes(x, BASE, MACHINE_READ);
+	machine_guest_enter(world_port(x->w), guest_mem_enter(m, 0), m->s2.vtcr);
+	x->w->vm[0].created = false;
+	(void)machine_guest(world_port(x->w), &read);
+}
+
+static void dump_a_device(struct play *x)
+{
+	const struct host_map bar = device_of(MEM_DEVICE, OWNER_TYPE_FIXED);
+
+	ok(world_host_map(x->w, &bar));
+	ok(slot(x, SLOT2, 0, BASE2, DEVICE));
+	goes(x, BASE2, MACHINE_READ);
+	world_check(x->w);
+}
+
+static void split_a_frame_buffer(struct play *x)
+{
+	struct host_map fb = device_of(MEM_NC, OWNER_ANY_UNCACHED);
+	const struct slot_request r = { SLOT2, 0, IPA(BASE2), SZ_2M, DEVICE };
+
+	fb.size = SZ_2M;
+	fb.level = LEVEL_2M;
+	ok(world_host_map(x->w, &fb));
+	ok(world_slot(x->w, 0, &r));
+	goes(x, BASE2, MACHINE_READ);
+	ok(world_split(x->w, 0, IPA(BASE2), SZ_2M));
+}
+
+/* A fault path that maps what it finds: @type, writable. */
+static void map_past_the_policy(struct play *x, enum s2_type type)
+{
+	struct s2_leaf leaf = { .type = type, .perms = S2_R | S2_W, .level = LEVEL_4K };
+	struct host_leaf host;
+
+	assert_int_equal(world_host_ops.leaf(x->w, DEVICE, &host), ERR_OK);
+	leaf.pa = host.pa;
+	ok(world_raw(x->w, 0, IPA(BASE2), &leaf));
+	world_check(x->w);
+}
+
+static void map_a_read_only_leaf_writable(struct play *x)
+{
+	struct host_map bar = device_of(MEM_WB, OWNER_TYPE_FIXED);
+
+	bar.leaf_writable = false;
+	ok(world_host_map(x->w, &bar));
+	ok(slot(x, SLOT2, 0, BASE2, DEVICE));
+	map_past_the_policy(x, S2_NORMAL);
+}
+
+static void map_what_creation_refused(struct play *x)
+{
+	const struct host_map bar = device_of(MEM_WB, OWNER_TYPE_FIXED);
+
+	ok(slot(x, SLOT2, 0, BASE2, DEVICE));
+	ok(world_host_map(x->w, &bar));
+	assert_int_equal(slot(x, SLOT2 + 1, 0, BASE2 + SIZE, DEVICE).error, ERR_INVAL);
+	map_past_the_policy(x, S2_NORMAL);
+}
+
+static void move_to_a_lesser_host(struct play *x)
+{
+	ok(world_moved(x->w, 0, &caps_fwb));
+	world_check(x->w);
+	ok(world_moved(x->w, 0, &caps_plain));
+	world_check(x->w);
+}
+
 static const struct breach breaches[] = {
 	{ "missing TLBI", &caps_fwb, SABOTAGE_NO_NOTIFIER, then_unmap },
 	{ "missing TLBI", &caps_fwb, SABOTAGE_NO_NOTIFIER, then_migrate },
@@ -615,6 +690,10 @@ static const struct breach breaches[] = {
 	{ "M18: a call that was refused", &caps_fwb, SABOTAGE_CHANGE_REFUSED,
 	  ask_for_the_impossible },
 	{ "leak", &caps_fwb, SABOTAGE_LEAK, end },
+	{ "M18: counters say 0 bytes at level 3, tables 4096", &caps_fwb, SABOTAGE_TYPELESS_DUMP,
+	  dump_a_device },
+	{ "M17: splitting changed the type of memory at 0x50000000", &caps_fwb,
+	  SABOTAGE_TYPELESS_SPLIT, split_a_frame_buffer },
 	{ "stale read", &caps_fwb, SABOTAGE_OLD_CONTENTS, reuse_a_page },
 	{ "stale read", &caps_plain, SABOTAGE_NO_CLEAN, write_for_an_uncached_reader },
 	/* what is wrong is the engine, or what it works with */
@@ -627,6 +706,13 @@ static const struct breach breaches[] = {
 	  forget_read_only },
 	{ "M17: IPA 0x40000000 is writable, logged, and not marked", &caps_fwb, SABOTAGE_NONE,
 	  forget_the_log },
+	{ "M13: a guest runs whose VM is gone", &caps_fwb, SABOTAGE_NONE, end_under_a_guest },
+	{ "M14: the guest writes, and the owner was not asked", &caps_fwb, SABOTAGE_NONE,
+	  map_a_read_only_leaf_writable },
+	{ "M7: the guest reaches what slot creation refused", &caps_plain, SABOTAGE_NONE,
+	  map_what_creation_refused },
+	{ "M16: VM 0 was promised forced write-back", &caps_fwb, SABOTAGE_NONE,
+	  move_to_a_lesser_host },
 	{ "stale read", &caps_plain, SABOTAGE_NONE, deaf_to_clean },
 	{ "stale fetch", &caps_plain, SABOTAGE_NONE, deaf_to_icache },
 };
