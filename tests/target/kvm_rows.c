@@ -538,6 +538,7 @@ static void look_around(struct world *w)
 	w->host.is_catwalk = VM_CAP(&w->vm, KVM_CAP_CATWALK_REFUSAL) > 0;
 	w->host.fwb = VM_CAP(&w->vm, KVM_CAP_CATWALK_WRITE_BACK) > 0;
 	w->host.traps = w->host.is_catwalk;
+	w->host.cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	for (unsigned i = 0; i < SLOT_KINDS; i++)
 		tally.here[AXIS_SLOT][i] = w->host.is_catwalk || !slot_kinds[i].catwalks_own;
 	for (unsigned i = 0; i < ACCESS_KINDS; i++)

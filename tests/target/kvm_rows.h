@@ -112,28 +112,32 @@ enum access_class {
 	CLASS_PREFAULT, /* KVM_PRE_FAULT_MEMORY */
 };
 
-/* X(name, class, has a syndrome, stage 1, faults as a read first, code, what it is); x1: address,
+/* X(name, class, has a syndrome, stage 1, first fault, code, what it is); x1: address,
  * x2: what is written, x3: what was read. */
 #define ROWS_ACCESSES(X)                                                                           \
-	X(LDR, CLASS_READ, 1, VIEW_DATA, 0, "ldr x3, [x1]", "read")                                \
-	X(STR, CLASS_WRITE, 1, VIEW_DATA, 0, "str x2, [x1]", "write")                              \
-	X(FETCH, CLASS_FETCH, 0, VIEW_CODE, 0, "br x1", "exec")                                    \
-	X(LDP, CLASS_READ, 0, VIEW_DATA, 0, "ldp x3, x4, [x1]", "LDP")                             \
-	X(STP, CLASS_WRITE, 0, VIEW_DATA, 0, "stp x2, x2, [x1]", "STP")                            \
-	X(LDXR, CLASS_READ, 0, VIEW_DATA, 0, "ldxr x3, [x1]", "LDXR")                              \
-	X(STXR, CLASS_WRITE, 0, VIEW_DATA, 1,                                                      \
+	X(LDR, CLASS_READ, 1, VIEW_DATA, ONE_FAULT, "ldr x3, [x1]", "read")                        \
+	X(STR, CLASS_WRITE, 1, VIEW_DATA, ONE_FAULT, "str x2, [x1]", "write")                      \
+	X(FETCH, CLASS_FETCH, 0, VIEW_CODE, ONE_FAULT, "br x1", "exec")                            \
+	X(LDP, CLASS_READ, 0, VIEW_DATA, ONE_FAULT, "ldp x3, x4, [x1]", "LDP")                     \
+	X(STP, CLASS_WRITE, 0, VIEW_DATA, ONE_FAULT, "stp x2, x2, [x1]", "STP")                    \
+	X(LDXR, CLASS_READ, 0, VIEW_DATA, ONE_FAULT, "ldxr x3, [x1]", "LDXR")                      \
+	X(STXR, CLASS_WRITE, 0, VIEW_DATA, READS_FIRST,                                            \
 	  "1: ldxr x3, [x1]\n stxr w4, x2, [x1]\n cbnz w4, 1b", "LDXR, STXR")                      \
-	X(LDADD, CLASS_WRITE, 0, VIEW_DATA, 1, ".inst 0xf8220023", "LDADD")                        \
-	X(DC_CIVAC, CLASS_MAINTAIN, 0, VIEW_DATA, 0, "dc civac, x1", "DC CIVAC")                   \
-	X(DC_CVAC, CLASS_MAINTAIN, 0, VIEW_DATA, 0, "dc cvac, x1", "DC CVAC")                      \
-	X(DC_CVAU, CLASS_MAINTAIN, 0, VIEW_DATA, 0, "dc cvau, x1", "DC CVAU")                      \
-	X(IC_IVAU, CLASS_MAINTAIN, 0, VIEW_DATA, 0, "ic ivau, x1", "IC IVAU")                      \
-	X(DC_IVAC, CLASS_DISCARD, 0, VIEW_DATA, 0, "dc ivac, x1", "DC IVAC")                       \
-	X(DC_ZVA, CLASS_WRITE, 0, VIEW_DATA, 0, "dc zva, x1", "DC ZVA")                            \
-	X(WALK, CLASS_WALK, 0, VIEW_TABLE, 0, "ldr x3, [x1]", "walk")                              \
-	X(WALK_AF, CLASS_WALK_UPDATES, 0, VIEW_OLD, 0, "ldr x3, [x1]", "walk sets AF")             \
-	X(AT, CLASS_WALK, 0, VIEW_TABLE, 0, "at s1e1r, x1\n isb\n mrs x3, par_el1", "AT")          \
-	X(PREFAULT, CLASS_PREFAULT, 0, VIEW_DATA, 0, "nop", "prefault")
+	X(LDADD, CLASS_WRITE, 0, VIEW_DATA, READS_ALONE, ".inst 0xf8220023", "LDADD")              \
+	X(DC_CIVAC, CLASS_MAINTAIN, 0, VIEW_DATA, ONE_FAULT, "dc civac, x1", "DC CIVAC")           \
+	X(DC_CVAC, CLASS_MAINTAIN, 0, VIEW_DATA, ONE_FAULT, "dc cvac, x1", "DC CVAC")              \
+	X(DC_CVAU, CLASS_MAINTAIN, 0, VIEW_DATA, ONE_FAULT, "dc cvau, x1", "DC CVAU")              \
+	X(IC_IVAU, CLASS_MAINTAIN, 0, VIEW_DATA, ONE_FAULT, "ic ivau, x1", "IC IVAU")              \
+	X(DC_IVAC, CLASS_DISCARD, 0, VIEW_DATA, ONE_FAULT, "dc ivac, x1", "DC IVAC")               \
+	X(DC_ZVA, CLASS_WRITE, 0, VIEW_DATA, ONE_FAULT, "dc zva, x1", "DC ZVA")                    \
+	X(WALK, CLASS_WALK, 0, VIEW_TABLE, ONE_FAULT, "ldr x3, [x1]", "walk")                      \
+	X(WALK_AF, CLASS_WALK_UPDATES, 0, VIEW_OLD, ONE_FAULT, "ldr x3, [x1]", "walk sets AF")     \
+	X(AT, CLASS_WALK, 0, VIEW_TABLE, ONE_FAULT, "at s1e1r, x1\n isb\n mrs x3, par_el1", "AT")  \
+	X(PREFAULT, CLASS_PREFAULT, 0, VIEW_DATA, ONE_FAULT, "nop", "prefault")
+
+/* Of a write that also reads, the first fault: is it a read's? Of atomics it is, by the Arm ARM
+ * (ESR_ELx.WnR), and in QEMU with one CPU; with more, QEMU makes them in one go, as writes. */
+enum first_fault { ONE_FAULT, READS_FIRST, READS_ALONE };
 
 /* By which address of the guest's stage 1. */
 enum view { VIEW_DATA, VIEW_CODE, VIEW_TABLE, VIEW_OLD };
@@ -150,7 +154,7 @@ struct access_kind {
 	enum access_class class;
 	int has_syndrome;
 	enum view view;
-	int reads_first; /* a write whose first fault is a read's */
+	enum first_fault first_fault;
 };
 extern const struct access_kind access_kinds[ACCESS_KINDS];
 
@@ -177,6 +181,7 @@ struct host_facts {
 	int is_catwalk;
 	int fwb;
 	int traps; /* maintenance faults as on hardware */
+	int cpus;
 };
 
 /* A slot as it stands. */
