@@ -5,6 +5,9 @@
  * event where there is one, the access, what the page holds and what the log says then. To be run
  * with --trap-cmo. What this host does not have is left out and told; a pair of values that no row
  * reached, and that nothing explains, is a failure.
+ *
+ *   kvm_rows     slots of 2 MiB
+ *   kvm_rows 1g  slots of 1 GiB over leaves of that size, of memory that has them
  */
 #define _GNU_SOURCE
 #include "tests/target/check.h"
@@ -23,7 +26,7 @@ enum {
 	TABLES = GUEST_RAM + 0x10000,
 	TARGET = GUEST_RAM + 0x30000, /* where walks by the page's entries end */
 	AREA = 2 * MIB,
-	DATA = GUEST_RAM + 1 * AREA, /* one view each of the slot */
+	DATA = GUEST_RAM + 1 * AREA, /* one view each of the slot's start */
 	DATA_AS_CODE = GUEST_RAM + 2 * AREA,
 	BY_TABLE = GUEST_RAM + 3 * AREA,
 	SLOT = 1,
@@ -33,6 +36,7 @@ enum {
 	ESR_WALK_LINUX = 0x96000010, /* 6.12 reports it as the access's own */
 };
 
+#define DATA_GPA     (2UL << 30) /* as blocks of 1 GiB want it */
 #define TARGET_VALUE 0xfeedf00dcafe1234UL
 #define WRITTEN	     0x1122334455667788UL
 #define TABLE_ENTRY  (TARGET | S1_PAGE | S1_DATA)
@@ -109,6 +113,7 @@ struct world {
 	struct place place;
 	const struct row_case *row;
 	int hw_af; /* TCR_EL1 says so now */
+	int gigabyte;
 	int row_failed;
 };
 
@@ -129,15 +134,15 @@ static void load_code(struct world *w)
 			   access_kinds[i].end);
 	*(uint64_t *)(w->code + TARGET - GUEST_RAM) = TARGET_VALUE;
 	guest_mmu_init(&mmu, w->code + TABLES - GUEST_RAM, TABLES);
-	guest_mmu_set(&mmu, DATA, DATA | S1_BLOCK | S1_DATA);
-	guest_mmu_set(&mmu, DATA_AS_CODE, DATA | S1_BLOCK | S1_CODE);
+	guest_mmu_set(&mmu, DATA, DATA_GPA | S1_BLOCK | S1_DATA);
+	guest_mmu_set(&mmu, DATA_AS_CODE, DATA_GPA | S1_BLOCK | S1_CODE);
 	guest_mmu_on(&w->vcpu, &mmu, VECTORS);
 }
 
 /* The page that is used. */
 static uint64_t page_gpa(const struct world *w)
 {
-	return DATA + (uint64_t)w->place.kind->page * PAGE;
+	return DATA_GPA + (uint64_t)w->place.kind->page * PAGE;
 }
 
 /* It is also the table of BY_TABLE. */
@@ -220,7 +225,7 @@ static int slot_call(struct world *w, uint32_t flags)
 	e = oracle_slot(&w->host, &asked, &w->place.facts);
 	if (w->slot.exists && w->slot.flags == flags) /* nothing changes */
 		e = (struct expected){ DONE };
-	error = vm_slot(&w->vm, SLOT, flags, DATA, w->place.size, w->place.at);
+	error = vm_slot(&w->vm, SLOT, flags, DATA_GPA, w->place.size, w->place.at);
 	note(w, "slot call", (uint64_t)error, (uint64_t)(e.outcome == DONE ? 0 : e.error));
 	if (e.outcome != DONE)
 		check_refusal(w, &e);
@@ -240,7 +245,7 @@ struct seen {
 
 static uint64_t address_of(const struct world *w, const struct access_kind *access)
 {
-	uint64_t page = page_gpa(w) - DATA;
+	uint64_t page = page_gpa(w) - DATA_GPA;
 
 	switch (access->view) {
 	case VIEW_CODE: return DATA_AS_CODE + page + CODE_AT;
@@ -411,13 +416,14 @@ static struct expected check_access(struct world *w, const struct access_kind *a
 
 static void check_log(struct world *w, const struct expected *e)
 {
-	uint64_t bitmap[AREA / PAGE / 64] = { 0 }, count = 0;
+	static uint64_t bitmap[PLACE_SIZE_MAX / PAGE / 64];
+	uint64_t count = 0;
 	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = bitmap };
 
 	if (!w->slot.exists || !(w->slot.flags & KVM_MEM_LOG_DIRTY_PAGES))
 		return;
 	REQUIRE(ioctl(w->vm.fd, KVM_GET_DIRTY_LOG, &log) == 0);
-	for (unsigned i = 0; i < AREA / PAGE / 64; i++)
+	for (unsigned i = 0; i < (w->place.size / PAGE + 63) / 64; i++)
 		count += (uint64_t)__builtin_popcountl(bitmap[i]);
 	note(w, "pages dirty", count, (uint64_t)e->logged);
 }
@@ -547,6 +553,8 @@ static void look_around(struct world *w)
 	for (unsigned i = 0; i < EVENTS; i++)
 		tally.here[AXIS_EVENT][i] = (uint8_t)place_can(&w->places, i);
 	for (unsigned i = 0; i < BACKING_KINDS; i++) {
+		if (backing_kinds[i].gigabyte != w->gigabyte)
+			continue;
 		tally.here[AXIS_BACKING][i] =
 			(uint8_t)place_make(&w->places, &p, &backing_kinds[i]);
 		place_end(&w->places, &p);
@@ -561,8 +569,7 @@ static void report_left_out(void)
 	for (unsigned a = 0; a < AXES; a++) {
 		for (unsigned i = 0; i < sizes[a]; i++) {
 			if (!tally.here[a][i])
-				printf("left out, this host has it not: %s %s\n", axis_names[a],
-				       value_name(a, i));
+				printf("left out: %s %s\n", axis_names[a], value_name(a, i));
 		}
 	}
 }
@@ -612,7 +619,8 @@ static void report_pairs(void)
 	CHECK_EQ(sum.missed, 0);
 }
 
-/* Each rule was said twice, or there is a reason why none says it here. */
+/* Each rule was said twice, or there is a reason why none says it here. The few places of 1 GiB do
+ * not meet all. */
 static void report_rules(const struct world *w)
 {
 	for (unsigned r = 1; r <= RULES; r++) {
@@ -625,7 +633,7 @@ static void report_rules(const struct world *w)
 				tally.said[r] += tally.said[i];
 		printf("M%u: said %u, shown %u%s%s\n", r, tally.said[r], tally.shown[r],
 		       why ? "; " : "", why ? why : "");
-		if (w->host.is_catwalk && !why)
+		if (!why && !w->gigabyte)
 			CHECK(tally.said[r] >= 2);
 	}
 }
@@ -646,11 +654,12 @@ static void report(const struct world *w)
 	       tally.rows, tally.points, tally.failed, tally.differences);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct world w;
 
 	places_init(&w.places, TABLE_ENTRY);
+	w.gigabyte = argc > 1 && !strcmp(argv[1], "1g");
 	look_around(&w);
 	for (unsigned i = 0; i < SLOT_KINDS; i++) {
 		if (tally.here[AXIS_SLOT][i])

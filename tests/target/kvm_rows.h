@@ -37,9 +37,10 @@ enum maker {
 	MAKE_ANONYMOUS, /* pages of 4 KiB */
 	MAKE_THP,
 	MAKE_HUGETLB,
-	MAKE_FILE,    /* shared */
-	MAKE_ROM,     /* shared, of a file opened for reading */
-	MAKE_PRIVATE, /* copy-on-write of a file */
+	MAKE_HUGETLB_1G, /* a file of one page, so that it is cleared once */
+	MAKE_FILE,	 /* shared */
+	MAKE_ROM,	 /* shared, of a file opened for reading */
+	MAKE_PRIVATE,	 /* copy-on-write of a file */
 	MAKE_HOLE,
 	MAKE_NO_SLOT,
 	MAKE_NODE, /* of /dev/devmem */
@@ -86,6 +87,10 @@ enum {
 	BACKING_MIXED_RAM,
 	BACKING_REGISTERS,
 	BACKING_DECLARED_WB,
+	/* What `kvm_rows 1g` is about. */
+	BACKING_HUGETLB_1G,
+	BACKING_NOW_1G,
+	BACKING_LAZY_1G,
 	BACKING_KINDS,
 };
 
@@ -97,6 +102,7 @@ struct backing_kind {
 	uint8_t page;	    /* the page that is used; of the slot */
 	uint8_t registers;  /* no bytes that stay */
 	uint8_t protection; /* PROT_*, set after it was filled */
+	uint8_t gigabyte;   /* its size; else 2 MiB */
 };
 extern const struct backing_kind backing_kinds[BACKING_KINDS];
 

@@ -66,6 +66,12 @@ const struct backing_kind backing_kinds[BACKING_KINDS] = {
 				0, 1, 3 },
 	[BACKING_DECLARED_WB] = { "registers declared-wb", MAKE_NODE, "edu0/declared-wb",
 				  OWN(.type = TYPE_DEVICE), 0, 1, 3 },
+	[BACKING_HUGETLB_1G] = { "hugetlb 1G", MAKE_HUGETLB_1G, NULL, RAM(.writes = 1), 3, 0, 3,
+				 1 },
+	[BACKING_NOW_1G] = { "coherent now-1g", MAKE_NODE, "ivshmem0/now-1g", OWN(.present = 1), 3,
+			     0, 3, 1 },
+	[BACKING_LAZY_1G] = { "coherent lazy-1g", MAKE_NODE, "ivshmem0/lazy-1g", OWN(.present = 0),
+			      3, 0, 3, 1 },
 };
 
 #define X(name, class, syndrome, view, first_fault, code, text)                                    \

@@ -23,11 +23,22 @@ static int node_open(const char *name)
 	return open(path, O_RDWR | O_CLOEXEC);
 }
 
+/* Addresses alone: the memory comes with each place. */
+static char *window_reserve(void)
+{
+	char *p = mmap(NULL, 2UL * PLACE_SIZE_MAX, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	REQUIRE(p != MAP_FAILED);
+	return p + (-(uintptr_t)p & (PLACE_SIZE_MAX - 1));
+}
+
 void places_init(struct places *places, uint64_t table_entry)
 {
 	int fd = node_open("ivshmem0/now");
 
-	places->window = host_memory(PLACE_SIZE, PLACE_SIZE);
+	places->window = window_reserve();
+	places->gigabyte = -1;
 	places->table_entry = table_entry;
 	places->coherent = NULL;
 	if (fd < 0)
@@ -93,6 +104,19 @@ static int make_hugetlb(struct places *places, struct place *p)
 	return 1;
 }
 
+static int make_hugetlb_1g(struct places *places, struct place *p)
+{
+	if (places->gigabyte < 0)
+		places->gigabyte = memfd_create("gigabyte", MFD_HUGETLB | 30U << MAP_HUGE_SHIFT);
+	if (places->gigabyte < 0 || ftruncate(places->gigabyte, (off_t)p->size))
+		return 0;
+	if (mmap(p->at, p->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, places->gigabyte,
+		 0) != p->at)
+		return 0;
+	fill(places, page_of(p), CONTENT);
+	return 1;
+}
+
 static int make_file(struct places *places, struct place *p)
 {
 	char path[32];
@@ -122,6 +146,8 @@ static int make_node(struct places *places, struct place *p)
 	if (p->fd < 0)
 		return 0;
 	REQUIRE(ioctl(p->fd, CATWALK_DEVMEM_GET_INFO, &info) == 0);
+	if (info.size < p->size && p->kind->gigabyte)
+		return 0;
 	if (info.size < p->size)
 		p->size = info.size;
 	map(p, PROT_READ | PROT_WRITE, MAP_SHARED, p->fd);
@@ -144,22 +170,18 @@ static int make_hole(struct places *places, struct place *p)
 int place_make(struct places *places, struct place *p, const struct backing_kind *kind)
 {
 	static int (*const makers[])(struct places * places, struct place * p) = {
-		[MAKE_ANONYMOUS] = make_anonymous,
-		[MAKE_THP] = make_anonymous,
-		[MAKE_HUGETLB] = make_hugetlb,
-		[MAKE_FILE] = make_file,
-		[MAKE_ROM] = make_file,
-		[MAKE_PRIVATE] = make_file,
-		[MAKE_HOLE] = make_hole,
-		[MAKE_NO_SLOT] = make_hole,
-		[MAKE_NODE] = make_node,
+		[MAKE_ANONYMOUS] = make_anonymous, [MAKE_THP] = make_anonymous,
+		[MAKE_HUGETLB] = make_hugetlb,	   [MAKE_HUGETLB_1G] = make_hugetlb_1g,
+		[MAKE_FILE] = make_file,	   [MAKE_ROM] = make_file,
+		[MAKE_PRIVATE] = make_file,	   [MAKE_HOLE] = make_hole,
+		[MAKE_NO_SLOT] = make_hole,	   [MAKE_NODE] = make_node,
 	};
 
 	*p = (struct place){
 		.kind = kind,
 		.facts = kind->facts,
 		.at = places->window,
-		.size = PLACE_SIZE,
+		.size = kind->gigabyte ? PLACE_SIZE_MAX : PLACE_SIZE,
 		.fd = -1,
 		.content = CONTENT,
 	};
@@ -170,7 +192,7 @@ int place_make(struct places *places, struct place *p, const struct backing_kind
 
 void place_end(struct places *places, struct place *p)
 {
-	REQUIRE(mmap(places->window, PLACE_SIZE, PROT_NONE,
+	REQUIRE(mmap(places->window, p->kind->gigabyte ? PLACE_SIZE_MAX : PLACE_SIZE, PROT_NONE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
 		     0) == places->window);
 	if (p->fd >= 0)

@@ -8,6 +8,7 @@
 
 enum {
 	PLACE_SIZE = 2 * MIB,
+	PLACE_SIZE_MAX = 1024 * MIB,
 	/* In the page that is used: data, */
 	CODE_AT = 0x400,
 	TABLE_INDEX = 256, /* entries of a stage-1 table, of a page with its Access flag */
@@ -31,6 +32,7 @@ struct places {
 	char *window;
 	char *coherent; /* NULL: this machine has none */
 	uint64_t table_entry;
+	int gigabyte; /* a file, or -1 */
 };
 
 /* @table_entry: a descriptor of stage 1 with its Access flag. */
