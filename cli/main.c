@@ -106,6 +106,14 @@ static const struct {
 	{ "migrate-check", command_migrate_check },
 };
 
+/* @status, unless what was to be read got lost. */
+static int flushed(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	return status ? status : bad_input("standard output: %s", strerror(errno));
+}
+
 #define COMMANDS "run, check, explain, migrate-check (see catwalk --help)"
 
 int main(int argc, char **argv)
@@ -119,7 +127,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return flushed(commands[i].run(argc - 1, argv + 1));
 	}
 	return bad_input("'%s' is no command; accepted are: " COMMANDS, argv[1]);
 }

@@ -234,6 +234,24 @@ static void m10_guaranteed_write_back_is_kept_or_refused(void **state)
 	for_each(check_m10);
 }
 
+/* Where all that may be is refused, the reason is what plain RAM lacks, not a fact nobody knows. */
+static void m18_a_refusal_does_not_guess(void **state)
+{
+	const struct port_caps plain = { .fwb = false }, forced = { .fwb = true };
+	struct area_facts area = { .type_known = KNOWN, .type = MEM_WB, .reach_known = UNKNOWN };
+	struct slot_verdict v = decide_slot(&area, SLOT_WRITE_BACK, SLOTS_LENIENT, &plain);
+
+	(void)state;
+	assert_int_equal(v.error, ERR_INVAL);
+	assert_int_equal(v.why, WHY_WB_NO_FWB);
+
+	area.type_known = UNKNOWN;
+	v = decide_slot(&area, SLOT_WRITE_BACK, SLOTS_LENIENT, &plain);
+	assert_int_equal(v.why, WHY_WB_NO_FWB);
+	v = decide_slot(&area, SLOT_WRITE_BACK, SLOTS_LENIENT, &forced);
+	assert_int_equal(v.error, ERR_OK);
+}
+
 static void check_m17(const struct facts *f)
 {
 	struct fault_plan plan = decide(f);
@@ -464,6 +482,7 @@ int main(void)
 			m8_a_writable_slot_over_read_only_memory_needs_strictness_to_be_refused),
 		cmocka_unit_test(m10_guaranteed_write_back_is_kept_or_refused),
 		cmocka_unit_test(m17_what_is_logged_is_write_back_in_pages),
+		cmocka_unit_test(m18_a_refusal_does_not_guess),
 		cmocka_unit_test(no_row_of_the_policy_is_dead),
 		cmocka_unit_test(every_reason_names_its_rule_and_says_a_sentence),
 	};
