@@ -200,7 +200,7 @@ static bool parse_command(struct parser *p)
 			return bad(p, "%s: '%s' is not accepted; it takes %s", v->name, p->word[i],
 				   v->accepts);
 	}
-	if (c->words.given < v->positional)
+	if (c->words.given < v->positional || (needs_of(v) & ~c->words.groups))
 		return bad(p, "%s: something is missing; it takes %s", v->name, v->accepts);
 	return true;
 }

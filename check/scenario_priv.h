@@ -17,7 +17,8 @@ struct operands {
 	u64 special, lazy, special_lazily, refuses_mkwrite, poisoned;
 	u64 s1, updates_af, dma, is_write, how;
 	u64 without_fwb, without_dic, anyway;
-	u64 given; /* positional operands so far */
+	u64 given;  /* positional operands so far */
+	u64 groups; /* of words given; WORDS_* */
 	const char *name;
 };
 
@@ -64,6 +65,10 @@ struct scenario {
 	u32 next;     /* the present command */
 };
 
+/* Groups of words that a verb takes, and of each of which it must be given one. */
+#define NEEDS(groups)  ((u64)(groups) | (u64)(groups) << 32)
+#define needs_of(verb) ((verb)->words >> 32)
+
 /* One verb: its words and what it does. */
 struct verb {
 	const char *name;
@@ -73,7 +78,7 @@ struct verb {
 	void (*print)(const struct world_result *r, FILE *out);
 	u32 positional; /* how many of hva/ipa/... come without a name, by `places` */
 	u8 places[4];	/* offsets / 8 into struct operands */
-	u64 words;	/* groups of words it takes; WORDS_* */
+	u64 words;	/* groups of words it takes; WORDS_*, NEEDS() */
 };
 
 const struct verb *verb_find(const char *name);

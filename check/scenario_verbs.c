@@ -148,6 +148,7 @@ static bool take_plain(const struct verb *v, struct operands *o, const char *wor
 
 		if (!(v->words & plain_words[i].group) || strcmp(word, plain_words[i].word))
 			continue;
+		o->groups |= plain_words[i].group;
 		*f = plain_words[i].group == WORDS_SLOT_FLAGS ? *f | plain_words[i].value
 							      : plain_words[i].value;
 		return true;
@@ -505,14 +506,14 @@ static const struct verb verbs[] = {
 	  run_map, NULL, HVA_SIZE,
 	  WORDS_NAME | WORDS_MAP | WORDS_TYPE | WORDS_LEVEL | WORDS_PERMS },
 	{ "unmap", "HVA SIZE", run_unmap, NULL, HVA_SIZE, 0 },
-	{ "protect", "HVA SIZE rw|ro", run_protect, NULL, HVA_SIZE, WORDS_PERMS },
-	{ "retype", "HVA SIZE wb|nc|device", run_retype, NULL, HVA_SIZE, WORDS_TYPE },
+	{ "protect", "HVA SIZE rw|ro", run_protect, NULL, HVA_SIZE, NEEDS(WORDS_PERMS) },
+	{ "retype", "HVA SIZE wb|nc|device", run_retype, NULL, HVA_SIZE, NEEDS(WORDS_TYPE) },
 	{ "migrate", "HVA SIZE", run_migrate, NULL, HVA_SIZE, 0 },
-	{ "regroup", "HVA 4K|2M|1G", run_regroup, NULL, JUST(hva), WORDS_LEVEL },
-	{ "age", "HVA SIZE test|clear", run_age, print_count, HVA_SIZE, WORDS_AGE },
-	{ "vmm", "read|write HVA", run_vmm, NULL, JUST(hva), WORDS_WRITE },
+	{ "regroup", "HVA 4K|2M|1G", run_regroup, NULL, JUST(hva), NEEDS(WORDS_LEVEL) },
+	{ "age", "HVA SIZE test|clear", run_age, print_count, HVA_SIZE, NEEDS(WORDS_AGE) },
+	{ "vmm", "read|write HVA", run_vmm, NULL, JUST(hva), NEEDS(WORDS_WRITE) },
 	{ "dma", "read|write HVA coherent|bypass", run_dma, NULL, JUST(hva),
-	  WORDS_WRITE | WORDS_DMA },
+	  NEEDS(WORDS_WRITE | WORDS_DMA) },
 	{ "poison", "HVA", run_poison, NULL, JUST(hva), 0 },
 	{ "misbehave",
 	  "no-notifier|late-notifier|lose-dirty|mark-dirty|change-refused|leak|old-contents|"
@@ -521,12 +522,12 @@ static const struct verb verbs[] = {
 	  NULL,
 	  0,
 	  { 0 },
-	  WORDS_SABOTAGE },
+	  NEEDS(WORDS_SABOTAGE) },
 	{ "raw", "IPA HVA wb|nc|device [rw|ro] [exec] [4K|2M|1G] [vm=N]", run_raw, NULL,
-	  TWO(ipa, hva), WORDS_VM | WORDS_TYPE | WORDS_PERMS | WORDS_LEVEL | WORDS_RAW },
-	{ "forget", "tlbi|stage1|dcache|icache", run_forget, NULL, 0, { 0 }, WORDS_DEAF },
+	  TWO(ipa, hva), WORDS_VM | NEEDS(WORDS_TYPE) | WORDS_PERMS | WORDS_LEVEL | WORDS_RAW },
+	{ "forget", "tlbi|stage1|dcache|icache", run_forget, NULL, 0, { 0 }, NEEDS(WORDS_DEAF) },
 	{ "pair", "read|write " GUEST_TEXT, run_pair, print_guest, JUST(ipa),
-	  GUEST_WORDS | WORDS_WRITE },
+	  GUEST_WORDS | NEEDS(WORDS_WRITE) },
 	{ "vm", "N", run_vm, NULL, JUST(vm), 0 },
 	{ "vm-end", "N", run_vm_end, NULL, JUST(vm), 0 },
 	{ "slot",
