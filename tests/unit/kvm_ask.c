@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "engine/coherence.h"
 #include "engine/contract.h"
 #include "engine/trace.h"
 #include "tests/unit/kvm_world.h"
@@ -463,6 +464,34 @@ static void m16_the_contract_has_what_slots_were_promised(void **state)
 	assert_int_equal(s.classes, BIT(CATWALK_CLASS_FORCED));
 }
 
+/* One page more than a contract looks at in one slot, all of them the host's. */
+static void m16_what_is_not_looked_at_is_unknown(void **state)
+{
+	enum { MOST = 64 * COHERENCE_STEPS };
+	const u64 hva = 0x80000000UL, size = (MOST + 1) * P;
+	struct catwalk_contract k = { .slot_count = 1, .slots = LIST };
+	struct catwalk_contract_slot s;
+	struct file *f;
+
+	(void)state;
+	assert_int_equal(world_slot(0, 0, 0, GUEST_RAM, 0, 0), 0);
+	devices[0] = (struct world_device){ HOST_DEVICE, 0, LEVEL_4K };
+	f = file_alloc(&world_device_ops, &devices[0], O_RDWR);
+	assert_non_null(f);
+	assert_int_equal(mm_mmap(world.mm, hva, size, RW, MAP_SHARED | MAP_FIXED, f, 0), hva);
+	file_put(f);
+	for (u64 at = hva; at < hva + size; at += P)
+		assert_int_equal(mm_fault(world.mm, HVA(at), HOST_READ), FAULT_OK);
+	for (u64 more = 0; more <= 1; more++) {
+		assert_int_equal(world_slot(0, 7, 0, 0, (MOST + more) * P, hva), 0);
+		assert_int_equal(ask(KVM_CATWALK_GET_CONTRACT, &k, sizeof(k)), 0);
+		assert_int_equal(copy_from_user(&s, HVA(LIST), sizeof(s)), 0);
+		assert_int_equal(s.classes, BIT(CATWALK_CLASS_DEVICE) |
+						    (more ? BIT(CATWALK_CLASS_UNKNOWN) : 0));
+		assert_int_equal(world_slot(0, 7, 0, 0, 0, 0), 0);
+	}
+}
+
 static void m16_too_little_room_says_how_much_is_needed(void **state)
 {
 	struct catwalk_contract k = { .slots = LIST };
@@ -814,6 +843,7 @@ int main(void)
 		on_fwb(m16_the_contract_has_the_hosts_facts_and_the_slots),
 		on_plain(m16_the_contract_has_the_hosts_facts_and_the_slots),
 		on_fwb(m16_the_contract_has_what_slots_were_promised),
+		on_fwb(m16_what_is_not_looked_at_is_unknown),
 		on_fwb(m16_too_little_room_says_how_much_is_needed),
 		on_fwb(m18_what_was_refused_is_read_with_its_rule),
 		on_fwb(m18_the_ring_is_read_from_any_event_on_and_losses_are_counted),
