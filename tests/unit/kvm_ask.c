@@ -804,6 +804,54 @@ static void m9_prefault_is_resumed_where_it_stopped(void **state)
 	assert_int_equal(coherence(GUEST_RAM, SLOT_SIZE).mapped, SLOT_SIZE);
 }
 
+/* As KVM_PRE_FAULT_MEMORY does: pages that can share TLB entries are told so. */
+static void m9_what_was_mapped_page_by_page_gets_its_hints(void **state)
+{
+	struct port_caps caps = fwb;
+	struct catwalk_prefault r;
+	struct stats st;
+
+	caps.bbm = 1;
+	assert_int_equal(begin_on(&caps), 0);
+	devices[0].max_level = LEVEL_4K;
+	assert_int_equal(prefault((struct catwalk_prefault){ .offset = SZ_2M, .size = SZ_2M }, &r),
+			 0);
+	stage2_stats(&world.vm[0].guest.s2, &st);
+	assert_int_equal(st.count[STAT_hint], SZ_2M / P / 16);
+	assert_int_equal(end(state), 0);
+}
+
+/* ---- VMAs stand still while they are asked about */
+
+static const struct host_ops *real_host;
+static unsigned int areas_asked;
+
+static int area_under_the_lock(void *host, hva_t hva, hva_t to, struct host_area *out)
+{
+	assert_int_equal(world.mm->lock.readers, 1);
+	areas_asked++;
+	return real_host->area(host, hva, to, out);
+}
+
+static void vmas_are_asked_about_under_the_mm_lock(void **state)
+{
+	struct catwalk_contract k = { .slot_count = 1, .slots = LIST };
+	struct host_ops host;
+
+	(void)state;
+	real_host = world.vm[0].guest.host_ops;
+	host = *real_host;
+	host.area = area_under_the_lock;
+	world.vm[0].guest.host_ops = &host;
+	areas_asked = 0;
+	(void)explained(GUEST_RAM, CATWALK_READ);
+	assert_int_equal(areas_asked, 1);
+	assert_int_equal(ask(KVM_CATWALK_GET_CONTRACT, &k, sizeof(k)), 0);
+	assert_true(areas_asked > 1);
+	world.vm[0].guest.host_ops = real_host;
+	assert_int_equal(world.mm->lock.readers, 0);
+}
+
 static void m9_what_is_no_part_of_a_slot_is_refused_with_its_reason(void **state)
 {
 	static const u32 ids[] = { 1, 8, 32766, 32767, 1U << 16, -1U };
@@ -857,6 +905,8 @@ int main(void)
 		on_plain(m9_prefault_says_what_it_skipped_and_why),
 		on_fwb(m9_only_what_is_present_if_so_asked),
 		on_fwb(m9_prefault_is_resumed_where_it_stopped),
+		cmocka_unit_test(m9_what_was_mapped_page_by_page_gets_its_hints),
+		on_fwb(vmas_are_asked_about_under_the_mm_lock),
 		on_fwb(m9_what_is_no_part_of_a_slot_is_refused_with_its_reason),
 	};
 
