@@ -10,6 +10,7 @@
 
 #include "abi/catwalk.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 enum {
@@ -371,6 +372,98 @@ static void check_prefault(struct world *w)
 	CHECK_EQ(p.rule, 9);
 }
 
+/* ---- memory of devices */
+
+static const struct device_row {
+	const char *path;
+	size_t size;
+	uint32_t class, promises;
+	int needs_fwb; /* no slot without it (M4) */
+} device_rows[] = {
+	{ "rtc/now", PAGE, CATWALK_CLASS_DEVICE, 0, 0 },
+	{ "ivshmem0/now", SIZE, CATWALK_CLASS_FORCED, CATWALK_PROMISE_CACHEABLE_PFNMAP, 1 },
+	{ "ivshmem0/now-2m", SIZE, CATWALK_CLASS_FORCED, CATWALK_PROMISE_CACHEABLE_PFNMAP, 1 },
+	{ "ivshmem0/nc", SIZE, CATWALK_CLASS_DEVICE, 0, 0 },
+	{ "ivshmem0/nc-any-uncached", SIZE, CATWALK_CLASS_NC, 0, 0 },
+	{ "ivshmem0/device", SIZE, CATWALK_CLASS_DEVICE, 0, 0 },
+	{ "ivshmem0/any-uncached", SIZE, CATWALK_CLASS_NC, 0, 0 },
+};
+
+static void *device_map(const struct device_row *row)
+{
+	char path[64], *area = host_memory(2 * SIZE, SIZE);
+	void *p;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/devmem/%s", row->path);
+	fd = open(path, O_RDWR);
+	REQUIRE(fd >= 0);
+	p = mmap(area, row->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	REQUIRE(p == area);
+	close(fd);
+	return p;
+}
+
+static void note_device(const struct device_row *row, const char *what, uint64_t seen,
+			uint64_t expected)
+{
+	if (!check_note(seen == expected))
+		printf("%s: %s %#lx, expected %#lx\n", row->path, what, seen, expected);
+}
+
+static uint32_t type_of_class(uint32_t class)
+{
+	return class == CATWALK_CLASS_NC       ? CATWALK_TYPE_NORMAL_NC
+	       : class == CATWALK_CLASS_DEVICE ? CATWALK_TYPE_DEVICE
+					       : CATWALK_TYPE_NORMAL;
+}
+
+/* Told before it is mapped, mapped, and told again. */
+static void check_device_slot(struct world *w, const struct device_row *row, uint64_t gpa)
+{
+	struct catwalk_coherence before = coherence(w, gpa, row->size), after;
+	struct catwalk_explain e = explain(w, gpa, CATWALK_READ);
+	struct catwalk_contract_slot slots[SLOTS + 1];
+	struct catwalk_contract k = {
+		.slots = (uint64_t)(uintptr_t)slots,
+		.slot_count = SLOTS + 1,
+	};
+
+	CHECK_OK(ioctl(w->vm.fd, KVM_CATWALK_GET_CONTRACT, &k));
+	note_device(row, "promises", slots[SLOTS].promises, row->promises);
+	note_device(row, "classes", slots[SLOTS].classes, 1U << row->class);
+	note_device(row, "class before", before.all, row->class);
+	note_device(row, "mapped before", before.mapped, 0);
+	note_device(row, "type told", e.would.type, type_of_class(row->class));
+	REQUIRE(run_access(w, gpa, CATWALK_READ) == 0);
+	note_device(row, "exit", w->vcpu.run->mmio.phys_addr, GUEST_MMIO);
+	after = coherence(w, gpa, row->size);
+	note_device(row, "class after", after.all, row->class);
+	note_device(row, "mapped after", after.mapped, e.would.size);
+	e = explain(w, gpa, CATWALK_READ);
+	note_device(row, "type mapped", e.now.type, type_of_class(row->class));
+	note_device(row, "size mapped", e.now.size, after.mapped);
+}
+
+static void check_devices(struct world *w)
+{
+	uint64_t gpa = GUEST_RAM + 64UL * MIB;
+
+	for (unsigned i = 0; i < sizeof(device_rows) / sizeof(device_rows[0]); i++) {
+		const struct device_row *row = &device_rows[i];
+		void *memory = device_map(row);
+		int error = vm_slot(&w->vm, SLOTS, 0, gpa, row->size, memory);
+
+		note_device(row, "slot", (uint64_t)error,
+			    row->needs_fwb && !w->has_fwb ? (uint64_t)-EINVAL : 0);
+		if (!error) {
+			check_device_slot(w, row, gpa);
+			CHECK_EQ(vm_slot(&w->vm, SLOTS, 0, gpa, 0, NULL), 0);
+		}
+		munmap(memory, row->size);
+	}
+}
+
 /* ---- arguments */
 
 static const unsigned long calls[] = { KVM_CATWALK_GET_COHERENCE, KVM_CATWALK_GET_CONTRACT,
@@ -428,6 +521,7 @@ int main(void)
 		check_trace(&w);
 		check_trace_losses(&w);
 		check_prefault(&w);
+		check_devices(&w);
 		check_arguments(&w);
 	} else {
 		check_linux(&w);
