@@ -111,7 +111,6 @@ struct world {
 	char *code;
 	struct slot_facts slot;
 	struct place place;
-	const struct row_case *row;
 	int hw_af; /* TCR_EL1 says so now */
 	int gigabyte;
 	int row_failed;
@@ -181,17 +180,36 @@ static void world_end(struct world *w)
 
 /* ---- checks of a row */
 
+enum { PATIENCE_S = 20, FAILURES_PRINTED = 200 };
+
+static const struct row_case *row_now;
+
+static void print_row(const struct row_case *c)
+{
+	printf("%s / %s / %s / %s: ", slot_kinds[c->slot].name, backing_kinds[c->backing].name,
+	       access_kinds[c->access].name, event_names[c->event]);
+}
+
+/* A guest that faults for ever never comes back by itself. It waits in KVM_RUN, so that printing
+ * here interrupts nothing. */
+static void give_up(int signal)
+{
+	(void)signal;
+	print_row(row_now);
+	printf("does not end\n");
+	fflush(stdout);
+	_exit(1);
+}
+
 static void note(struct world *w, const char *what, uint64_t seen, uint64_t expected)
 {
-	const struct row_case *c = w->row;
-
 	if (check_note(seen == expected))
 		return;
 	w->row_failed = 1;
-	if (tally.failed < 200)
-		printf("%s / %s / %s / %s: %s: seen %#lx, expected %#lx\n",
-		       slot_kinds[c->slot].name, backing_kinds[c->backing].name,
-		       access_kinds[c->access].name, event_names[c->event], what, seen, expected);
+	if (tally.failed >= FAILURES_PRINTED)
+		return;
+	print_row(row_now);
+	printf("%s: seen %#lx, expected %#lx\n", what, seen, expected);
 }
 
 static void count_rule(unsigned *counts, unsigned rule)
@@ -488,8 +506,9 @@ static void slot_delete(struct world *w)
 
 static void run_row(struct world *w, const struct row_case *c)
 {
-	w->row = c;
+	row_now = c;
 	w->row_failed = 0;
+	alarm(PATIENCE_S);
 	if (place_make(&w->places, &w->place, &backing_kinds[c->backing])) {
 		run_made(w, c);
 		tally.rows++;
@@ -658,6 +677,7 @@ int main(int argc, char **argv)
 {
 	static struct world w;
 
+	REQUIRE(signal(SIGALRM, give_up) != SIG_ERR);
 	places_init(&w.places, TABLE_ENTRY);
 	w.gigabyte = argc > 1 && !strcmp(argv[1], "1g");
 	look_around(&w);
