@@ -113,6 +113,7 @@ struct world {
 	struct place place;
 	int hw_af; /* TCR_EL1 says so now */
 	int gigabyte;
+	uint64_t traced; /* the last event that was read */
 	int row_failed;
 };
 
@@ -161,6 +162,7 @@ static void world_make(struct world *w, unsigned kind)
 	vcpu_create(&w->vm, &w->vcpu, 0, 0);
 	load_code(w);
 	w->hw_af = 0;
+	w->traced = 0;
 	w->slot = (struct slot_facts){ .strict = slot_kinds[kind].strict,
 				       .upgrades = slot_kinds[kind].upgrades };
 	if (slot_kinds[kind].strict)
@@ -394,6 +396,58 @@ static void check_shown(struct world *w, const struct expected *e, enum event ev
 		note(w, "the owner was asked", place_write_notifies(&w->place), 1);
 }
 
+/* What would the access get? Where the host's own fault handler has to be asked, nobody knows. */
+static void check_explained(struct world *w, const struct access_kind *access,
+			    const struct expected *e)
+{
+	static const uint32_t kinds[] = {
+		[CLASS_READ] = CATWALK_READ,
+		[CLASS_WRITE] = CATWALK_WRITE,
+		[CLASS_FETCH] = CATWALK_EXEC,
+	};
+	struct catwalk_explain x = { .gpa = page_gpa(w) };
+
+	if (!w->host.is_catwalk || (!access->has_syndrome && access->class != CLASS_FETCH))
+		return;
+	x.access = kinds[access->class];
+	REQUIRE(ioctl(w->vm.fd, KVM_CATWALK_EXPLAIN, &x) == 0);
+	if ((x.facts & CATWALK_FACT_ASKS_HOST) || x.answer == CATWALK_ANSWER_RETRY)
+		return;
+	note(w, "rule that is explained", x.rule, oracle_explained(&w->slot, &w->place.facts, e));
+	count_rule(tally.said, x.rule);
+}
+
+/* A walk in memory mapped Device lacks permission (HCR_EL2.PTW), as one that updates a descriptor
+ * does: in a read-only slot the reason is that of the update. */
+static int may_be_an_update(const struct world *w, const struct expected *e)
+{
+	return e->outcome == ABORT_WALK && (w->slot.flags & KVM_MEM_READONLY);
+}
+
+/* What the VM's trace has of it: what ends in an error or an abort stands there, with its rule. */
+static void check_traced(struct world *w, const struct expected *e)
+{
+	struct catwalk_trace_event events[8];
+	struct catwalk_trace t = {
+		.after = w->traced,
+		.events = (uint64_t)events,
+		.count = 8,
+	};
+	int must = e->outcome >= REFUSED && e->outcome <= ABORT_WALK, found = 0;
+
+	if (!w->host.is_catwalk)
+		return;
+	REQUIRE(ioctl(w->vm.fd, KVM_CATWALK_READ_TRACE, &t) == 0);
+	w->traced = t.after;
+	for (unsigned i = 0; i < t.count; i++) {
+		found |= events[i].rule == e->rule ||
+			 (events[i].rule == 15 && may_be_an_update(w, e));
+		count_rule(tally.said, events[i].rule);
+	}
+	if (must)
+		note(w, "is in the trace", (uint64_t)found, 1);
+}
+
 static void count_difference(const struct linux_difference *d)
 {
 	unsigned i = 0;
@@ -412,8 +466,11 @@ static struct expected check_access(struct world *w, const struct access_kind *a
 {
 	struct expected e = oracle_access(&w->host, &w->slot, &w->place.facts, access);
 	struct guest_end end = end_of(w, access, &e);
-	struct seen seen = do_access(w, access);
+	struct seen seen;
 
+	check_explained(w, access, &e);
+	seen = do_access(w, access);
+	check_traced(w, &e);
 	if (!w->host.is_catwalk)
 		count_difference(oracle_linux(&w->slot, &w->place.facts, access));
 	tally.points++;
@@ -649,6 +706,8 @@ static void report_rules(const struct world *w)
 
 		if (r == 4 && w->host.fwb)
 			why = "this host can force write-back: none is refused";
+		if (r == 3 && !w->host.fwb)
+			why = "this host cannot force write-back";
 		if (r == 18)
 			for (unsigned i = 1; i < r; i++)
 				tally.said[r] += tally.said[i];

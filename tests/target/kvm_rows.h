@@ -225,6 +225,10 @@ struct expected oracle_slot(const struct host_facts *host, const struct slot_fac
 struct expected oracle_access(const struct host_facts *host, const struct slot_facts *slot,
 			      const struct facts *place, const struct access_kind *access);
 
+/* The rule that KVM_CATWALK_EXPLAIN must name for an access that is expected to end as @e. */
+unsigned int oracle_explained(const struct slot_facts *slot, const struct facts *place,
+			      const struct expected *e);
+
 /* A pair that cannot be: why, or NULL. Values of axes, in the order of enum axis. */
 const char *oracle_impossible(enum axis a, int value_a, enum axis b, int value_b);
 
