@@ -396,9 +396,22 @@ static void check_shown(struct world *w, const struct expected *e, enum event ev
 		note(w, "the owner was asked", place_write_notifies(&w->place), 1);
 }
 
+/* Before anything has changed it, and where no log wants pages, a mapping is as large as its leaf.
+ */
+static void check_size(struct world *w, const struct catwalk_explain *x, enum event event)
+{
+	uint64_t size = oracle_size((int)(w->place.kind - backing_kinds));
+
+	if (x->answer != CATWALK_ANSWER_MAP || event != EVENT_NONE || !size ||
+	    (w->slot.flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return;
+	note(w, "size that is explained", x->would.size, size);
+	tally.shown[6]++;
+}
+
 /* What would the access get? Where the host's own fault handler has to be asked, nobody knows. */
 static void check_explained(struct world *w, const struct access_kind *access,
-			    const struct expected *e)
+			    const struct expected *e, enum event event)
 {
 	static const uint32_t kinds[] = {
 		[CLASS_READ] = CATWALK_READ,
@@ -415,6 +428,7 @@ static void check_explained(struct world *w, const struct access_kind *access,
 		return;
 	note(w, "rule that is explained", x.rule, oracle_explained(&w->slot, &w->place.facts, e));
 	count_rule(tally.said, x.rule);
+	check_size(w, &x, event);
 }
 
 /* A walk in memory mapped Device lacks permission (HCR_EL2.PTW), as one that updates a descriptor
@@ -468,7 +482,7 @@ static struct expected check_access(struct world *w, const struct access_kind *a
 	struct guest_end end = end_of(w, access, &e);
 	struct seen seen;
 
-	check_explained(w, access, &e);
+	check_explained(w, access, &e, event);
 	seen = do_access(w, access);
 	check_traced(w, &e);
 	if (!w->host.is_catwalk)

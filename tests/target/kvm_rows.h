@@ -229,6 +229,9 @@ struct expected oracle_access(const struct host_facts *host, const struct slot_f
 unsigned int oracle_explained(const struct slot_facts *slot, const struct facts *place,
 			      const struct expected *e);
 
+/* The size of a mapping over @backing in a plain slot, bytes (M6); 0: the host's choice. */
+uint64_t oracle_size(int backing);
+
 /* A pair that cannot be: why, or NULL. Values of axes, in the order of enum axis. */
 const char *oracle_impossible(enum axis a, int value_a, enum axis b, int value_b);
 

@@ -281,6 +281,26 @@ unsigned int oracle_explained(const struct slot_facts *slot, const struct facts 
 	return mapped_by(place);
 }
 
+uint64_t oracle_size(int backing)
+{
+	static const uint64_t leaves[BACKING_KINDS] = {
+		[BACKING_RAM_4K] = PAGE,
+		[BACKING_RAM_2M] = 2UL * MIB,
+		[BACKING_HUGETLB] = 2UL * MIB,
+		[BACKING_NOW] = PAGE,
+		[BACKING_NOW_2M] = 2UL * MIB,
+		[BACKING_NC] = 2UL * MIB,
+		[BACKING_NC_ANY] = 2UL * MIB,
+		[BACKING_DEVICE] = 2UL * MIB,
+		[BACKING_DEVICE_ANY] = 2UL * MIB,
+		[BACKING_MIXED_RAM] = PAGE,
+		[BACKING_HUGETLB_1G] = 1024UL * MIB,
+		[BACKING_NOW_1G] = 1024UL * MIB,
+	};
+
+	return leaves[backing];
+}
+
 /* ---- pairs that cannot be */
 
 enum { ANY = -1 };
@@ -333,7 +353,7 @@ const char *oracle_impossible(enum axis a, int value_a, enum axis b, int value_b
 
 static const char *const unseen[RULES + 1] = {
 	[1] = "the leaf decides: seen by what a lying mapping gets, never said",
-	[6] = "a size is a fact beside a reason: tests/target/devmem.c and the report of a run have it",
+	[6] = "a size is a fact beside a reason",
 	[7] = "one function for all answers: seen as slots and faults that agree",
 	[9] = "KVM_PRE_FAULT_MEMORY has no member for a reason, and here nothing stops it",
 	[11] = "a query, not a reason",
