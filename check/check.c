@@ -118,7 +118,7 @@ static void print_report(const struct trial *t, const struct explore_report *r)
 	printf("%s\n", r->complete || r->stopped ? "" : ", not complete");
 }
 
-/* Within these bounds every pair is visited that can be. */
+/* Within these bounds every pair is visited that can be; told for the scenario's own CPU. */
 static void compare_misses(struct trial *t, uint64_t missed)
 {
 	if (missed == scenario_misses(t->scenario))
@@ -145,7 +145,8 @@ static void run_search(struct trial *t, const struct search_bounds *bounds)
 	}
 	if (t->request->verbosity == CHECK_VERBOSE || t->request->how == CHECK_EXHAUSTIVE)
 		print_report(t, &report);
-	if (bounds->preemptions >= EXHAUSTIVE_PREEMPTIONS &&
+	if (!t->request->cpu && bounds->points == SEARCH_SHARED &&
+	    bounds->preemptions >= EXHAUSTIVE_PREEMPTIONS &&
 	    bounds->surprises >= EXHAUSTIVE_SURPRISES && report.complete)
 		compare_misses(t, report.missed);
 }

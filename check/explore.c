@@ -47,6 +47,7 @@ struct visits {
 	u32 turn[ACTORS_MAX]; /* how many points it has passed */
 	struct touched touched[1 << TOUCHED_BITS];
 	u32 touched_count;
+	u64 restarted_at; /* runs before the search last began anew */
 	bool learned; /* a descriptor turned out to be shared that the search took for one's own */
 };
 
@@ -331,6 +332,7 @@ static bool go_on(struct search_chooser *c, struct visits *v)
 		return search_next(c);
 	answers_free(&c->answers);
 	search_chooser_init(c, &bounds);
+	v->restarted_at = v->report->runs;
 	return true;
 }
 
@@ -343,7 +345,7 @@ struct explore_report explore(struct explore_run *r, const struct search_bounds 
 
 	search_chooser_init(c, bounds);
 	while (goes_on && within && run_one(r, c, v)) {
-		within = !bounds->runs || report.runs < bounds->runs;
+		within = !bounds->runs || report.runs - v->restarted_at < bounds->runs;
 		goes_on = within && go_on(c, v);
 		report.complete = within && !goes_on;
 	}

@@ -12,7 +12,7 @@
 #include "port/model/fiber.h"
 #include "port/model/machine.h"
 
-/* RELAX_TURNS: how often an actor may go on by itself where it lets others go first. SKIPS: how
+/* RELAX_TURNS: how often an actor that waits at relax points may go on by itself. SKIPS: how
  * often one that waits may be passed over where somebody else has to go on. */
 enum { STACK_SIZE = 256 << 10, RELAX_TURNS = 2, SKIPS = 3 };
 
@@ -30,6 +30,7 @@ struct actor {
 	enum actor_state state;
 	const char *where;    /* the last point it passed */
 	bool looked;	      /* it waited, was woken, and has done nothing since */
+	bool progressed;      /* it has changed a descriptor since its last relax point */
 	unsigned int relaxed; /* relax points at which it went on since others last ran */
 	unsigned int skipped; /* times it was passed over since it last ran */
 	u64 left;	      /* when it last stopped running; who waits longest comes first */
@@ -147,6 +148,7 @@ static void actor_prepare(struct actor *a)
 {
 	a->state = ACTOR_READY;
 	a->relaxed = 0;
+	a->progressed = false;
 	a->skipped = 0;
 	a->left = 0;
 	a->looked = false;
@@ -262,19 +264,16 @@ static void observe(struct stage *s, const char *where, enum choice_kind kind)
 		s->observer->at_point(s->observer, s, s->current, s->actor[s->current].where);
 }
 
-/* Who goes on, of the candidates from @first on, where the present actor gives way. Who waits
- * longest
- * (@oldest) is not passed over for ever: a schedule that starves an actor is none that a machine
- * has. */
-static int pick(struct stage *s, const struct candidates *c, unsigned int first,
-		unsigned int oldest)
+/* Who goes on where the present actor waits. None is passed over for ever: a schedule that starves
+ * an actor is none that a machine has. */
+static int pick(struct stage *s, const struct candidates *c)
 {
 	int to;
 
-	if (oldest < c->count && s->actor[c->actor[oldest]].skipped >= SKIPS)
-		return c->actor[oldest];
-	to = c->actor[first + ask(s, CHOICE_YIELD, 0, c->count - first)];
-	for (unsigned int i = oldest; i < c->count; i++)
+	if (s->actor[c->actor[0]].skipped >= SKIPS)
+		return c->actor[0];
+	to = c->actor[ask(s, CHOICE_YIELD, 0, c->count)];
+	for (unsigned int i = 0; i < c->count; i++)
 		s->actor[c->actor[i]].skipped += c->actor[i] != to;
 	return to;
 }
@@ -305,10 +304,13 @@ void stage_point(struct stage *s, const char *where)
 	point(s, where, CHOICE_ACTOR);
 }
 
-/* The present actor is at a place where it lets others go first: who waits longest comes next. That
- * it goes on by itself, or another comes out of turn, is a deviation like a preemption: a loop that
- * waits for others would else have a choice in each turn that changes nothing. */
-static void give_way(struct stage *s, const char *where)
+/*
+ * The present actor is at a relax point. If it has changed something since its last one, it is a
+ * point like others: it may go on for nothing, to be interrupted costs. If not, it may be a loop
+ * that waits for others: who waits longest comes next, and that it goes on itself, or another comes
+ * out of turn, is what costs; or each turn would have a choice that changes nothing.
+ */
+static void relax(struct stage *s, const char *where)
 {
 	struct actor *a;
 	struct candidates c;
@@ -317,6 +319,11 @@ static void give_way(struct stage *s, const char *where)
 	if (s->current < 0)
 		return;
 	a = &s->actor[s->current];
+	if (a->progressed) {
+		a->progressed = false;
+		point(s, where, CHOICE_ACTOR);
+		return;
+	}
 	pass(s, where, CHOICE_ACTOR);
 	c = candidates_of(s);
 	stays = c.count == 1 || a->relaxed < RELAX_TURNS;
@@ -342,7 +349,7 @@ void stage_wait(struct stage *s, const char *where)
 	c = candidates_of(s);
 	if (!c.count)
 		stop(s, STAGE_DEADLOCK);
-	switch_to(s, s->current, pick(s, &c, 0, 0));
+	switch_to(s, s->current, pick(s, &c));
 	a->state = ACTOR_READY;
 }
 
@@ -360,7 +367,7 @@ static void on_step(void *arg, enum machine_step kind, const char *where)
 	switch (kind) {
 	case STEP_POINT: stage_point(s, where); break;
 	case STEP_TOUCH: point(s, where, s->shared ? CHOICE_ACTOR : CHOICE_LOCAL); break;
-	case STEP_RELAX: give_way(s, where); break;
+	case STEP_RELAX: relax(s, where); break;
 	case STEP_WAIT: stage_wait(s, where); break;
 	}
 }
@@ -370,6 +377,8 @@ static void on_touch(void *arg, pa_t pa, enum machine_touch how)
 	struct stage *s = arg;
 	struct stage_observer *o = s->observer;
 
+	if (s->current >= 0)
+		s->actor[s->current].progressed |= how == TOUCH_WRITE;
 	s->shared = s->current < 0 || !o || !o->is_shared || o->is_shared(o, s->current, pa, how);
 }
 

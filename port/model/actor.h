@@ -23,9 +23,10 @@ enum { ACTORS_MAX = 8 };
 
 /* What is asked of a chooser. Answer 0 is always the ordinary one. */
 enum choice_kind {
-	CHOICE_ACTOR,	 /* who goes on, where the present actor could; 0: it does */
+	CHOICE_ACTOR,	 /* who goes on, where the present actor could; 0: it does, or at a relax
+			    point where nothing came of its turn, who waits longest */
 	CHOICE_LOCAL,	 /* the same, before something that no other actor can tell */
-	CHOICE_YIELD,	 /* who goes on, where the present actor waits, ended or gave way */
+	CHOICE_YIELD,	 /* who goes on, where the present actor waits or ended */
 	CHOICE_HARDWARE, /* what hardware does; see enum machine_choice */
 	CHOICE_KINDS,
 };

@@ -112,8 +112,9 @@ enum machine_step {
 };
 /*
  * Called before each descriptor access that another CPU may see (loads of linked tables included),
- * barrier, TLBI, maintenance, lock operation, relax point, walk section, guest entry and guest
- * access takes effect; @where names it (static storage). On return p->cpu must be the caller's
+ * barrier, TLBI, maintenance, lock taken, relax point, walk section entered, guest entry and guest
+ * access takes effect, and after each lock is released and walk section left; @where names it
+ * (static storage). On return p->cpu must be the caller's
  * again. NULL: none; then a taken lock is refused as a dead lock. A lock taken by the same CPU
  * always is.
  */
