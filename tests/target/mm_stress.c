@@ -63,12 +63,19 @@ static void protect(struct area *a, unsigned int first, unsigned int n)
 	CHECK_OK(mprotect(word(a, first), (size_t)n * PAGE, PROT_READ | PROT_WRITE));
 }
 
+/* What is moved away leaves a hole, which is anybody's who asks for memory anywhere: one thread at
+ * a time has one, and nobody else asks. */
+static pthread_mutex_t hole = PTHREAD_MUTEX_INITIALIZER;
+static pthread_barrier_t all_are_there;
+
 /* To another place and back. */
 static void move(struct area *a, unsigned int first, unsigned int n)
 {
 	size_t len = (size_t)n * PAGE;
-	uint64_t *there = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t *there;
 
+	pthread_mutex_lock(&hole);
+	there = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	REQUIRE(there != MAP_FAILED);
 	/* Cut out first: the range may have several mappings. */
 	if (mremap(word(a, first), len, len, MREMAP_MAYMOVE | MREMAP_FIXED, there) == there) {
@@ -78,6 +85,7 @@ static void move(struct area *a, unsigned int first, unsigned int n)
 	} else {
 		munmap(there, len);
 	}
+	pthread_mutex_unlock(&hole);
 }
 
 static void advise(struct area *a, unsigned int first, unsigned int n)
@@ -102,6 +110,7 @@ static void *work(void *arg)
 	};
 	struct area *a = arg;
 
+	pthread_barrier_wait(&all_are_there); /* their stacks are mapped */
 	for (int round = 0; round < ROUNDS; round++) {
 		unsigned int first = chance(a, PAGES);
 		unsigned int n = 1 + chance(a, chance(a, 4) ? 16 : PAGES - first);
@@ -118,6 +127,7 @@ static void threads_keep_their_memory(void)
 {
 	static struct area areas[THREADS];
 
+	REQUIRE(!pthread_barrier_init(&all_are_there, NULL, THREADS));
 	for (unsigned int i = 0; i < THREADS; i++) {
 		areas[i].seed = i + 1;
 		areas[i].mem = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE,
