@@ -50,8 +50,7 @@ void replay_chooser_init(struct replay_chooser *c, const char *text);
 
 /* ---- search: all runs whose answers deviate from 0 at most so often */
 enum search_points {
-	SEARCH_SHARED, /* at those where another actor could tell: the reduction of check/explore.c
-			*/
+	SEARCH_SHARED, /* where another actor could tell (check/explore.h) */
 	SEARCH_ALL,    /* at every point */
 };
 

@@ -51,7 +51,7 @@ enum scenario_end scenario_run(struct scenario *s, struct chooser *c, enum scena
 			       struct stage_observer *o, FILE *out);
 /* What the last run came to, as a hash: what each command returned, and the state after the actors.
  * Runs that differ in nothing else than who went first where nobody could tell have the same. */
-u64 scenario_outcome(const struct scenario *s);
+u64 scenario_outcome(const struct scenario *s); /* of a run with an observer */
 /* What is being invalidated, as world_ranges() tells. */
 u32 scenario_ranges(const struct scenario *s);
 /* How the last run was stopped: the first line. */

@@ -59,7 +59,8 @@ struct scenario {
 	size_t state_size;
 	char stopped_by[256];
 	enum scenario_end end;
-	u64 outcome; /* hash of the last run's results and of the state after its actors */
+	bool is_explored; /* somebody asks for the outcome of each run */
+	u64 outcome;	  /* hash of the last run's results and of the state after its actors */
 	FILE *out;
 	FILE *update; /* results and changes are written there, not compared */
 	u32 next;     /* the present command */

@@ -269,7 +269,8 @@ static void run_commands(struct scenario *s)
 			run_together(s);
 			if (s->end != SCENARIO_DONE || stops_in(s, check_rest))
 				return;
-			note_state(s);
+			if (s->is_explored || s->compare == COMPARE_STATE)
+				note_state(s);
 		}
 	}
 }
@@ -288,6 +289,7 @@ enum scenario_end scenario_run(struct scenario *s, struct chooser *c, enum scena
 	world_make(s, c);
 	stage_observe(world_stage(s->world), o);
 	s->compare = compare;
+	s->is_explored = o != NULL;
 	s->end = SCENARIO_DONE;
 	s->outcome = 0;
 	s->out = out;

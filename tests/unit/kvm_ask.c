@@ -12,7 +12,7 @@
 #include "engine/coherence.h"
 #include "engine/contract.h"
 #include "engine/trace.h"
-#include "tests/unit/kvm_world.h"
+#include "tests/unit/kvm_machines.h"
 
 #define RW	  (PROT_READ | PROT_WRITE)
 #define P	  PAGE_SIZE
@@ -22,26 +22,6 @@
 #define EDGE	  (ARGS + ARGS_SIZE - 4)
 /* Where lists go. */
 #define LIST (ARGS + ARGS_SIZE / 2)
-
-static const struct port_caps fwb = {
-	.fwb = true,
-	.dic = true,
-	.idc = true,
-	.ttl = true,
-	.tlb_range = true,
-	.pa_bits = 48,
-	.ipa_bits = 40,
-	.vmid_bits = 8,
-	.cpus = WORLD_VMS,
-};
-/* As a Cortex-A76: caches need maintenance. */
-static const struct port_caps plain = {
-	.idc = true,
-	.pa_bits = 48,
-	.ipa_bits = 40,
-	.vmid_bits = 8,
-	.cpus = WORLD_VMS,
-};
 
 /* ---- the area: RAM, then three kinds of a driver's memory, 2 MiB each; VM 0 has it in slot 0 */
 
@@ -85,17 +65,6 @@ static int begin_plain(void **state)
 {
 	(void)state;
 	return begin_on(&plain);
-}
-
-static int end(void **state)
-{
-	struct port *p = world.p;
-
-	(void)state;
-	world_check();
-	world_stop();
-	machine_delete(p);
-	return 0;
 }
 
 static bool host_has_fwb(void)
@@ -818,7 +787,7 @@ static void m9_what_was_mapped_page_by_page_gets_its_hints(void **state)
 			 0);
 	stage2_stats(&world.vm[0].guest.s2, &st);
 	assert_int_equal(st.count[STAT_hint], SZ_2M / P / 16);
-	assert_int_equal(end(state), 0);
+	assert_int_equal(world_teardown(state), 0);
 }
 
 /* ---- VMAs stand still while they are asked about */
@@ -870,8 +839,8 @@ static void m9_what_is_no_part_of_a_slot_is_refused_with_its_reason(void **state
 	assert_string_equal(r.reason, reason_text(WHY_SPAN_OUTSIDE));
 }
 
-#define on_fwb(f)   cmocka_unit_test_setup_teardown(f, begin_fwb, end)
-#define on_plain(f) cmocka_unit_test_setup_teardown(f, begin_plain, end)
+#define on_fwb(f)   cmocka_unit_test_setup_teardown(f, begin_fwb, world_teardown)
+#define on_plain(f) cmocka_unit_test_setup_teardown(f, begin_plain, world_teardown)
 
 int main(void)
 {

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "kvm/engine_memory.h"
+#include "tests/unit/kvm_machines.h"
 #include "tests/unit/kvm_ops.h"
 
 #define RW	  (PROT_READ | PROT_WRITE)
@@ -17,26 +18,6 @@
 #define LOG	  KVM_MEM_LOG_DIRTY_PAGES
 #define RO	  KVM_MEM_READONLY
 #define SLOT_SIZE (1024 * P)
-
-static const struct port_caps fwb = {
-	.fwb = true,
-	.dic = true,
-	.idc = true,
-	.ttl = true,
-	.tlb_range = true,
-	.pa_bits = 48,
-	.ipa_bits = 40,
-	.vmid_bits = 8,
-	.cpus = WORLD_VMS,
-};
-/* As a Cortex-A76: caches need maintenance. */
-static const struct port_caps plain = {
-	.idc = true,
-	.pa_bits = 48,
-	.ipa_bits = 40,
-	.vmid_bits = 8,
-	.cpus = WORLD_VMS,
-};
 
 /* The area is memory; VM 0 has it in slot 0. */
 static int begin_on(const struct port_caps *caps)
@@ -57,17 +38,6 @@ static int begin_plain(void **state)
 {
 	(void)state;
 	return begin_on(&plain);
-}
-
-static int end(void **state)
-{
-	struct port *p = world.p;
-
-	(void)state;
-	world_check();
-	world_stop();
-	machine_delete(p);
-	return 0;
 }
 
 static void poke(u64 hva, u8 byte)
@@ -800,8 +770,8 @@ static void random_sequences_keep_guests_within_the_host(void **state)
 	assert_true(races > 2000);
 }
 
-#define on_fwb(f)   cmocka_unit_test_setup_teardown(f, begin_fwb, end)
-#define on_plain(f) cmocka_unit_test_setup_teardown(f, begin_plain, end)
+#define on_fwb(f)   cmocka_unit_test_setup_teardown(f, begin_fwb, world_teardown)
+#define on_plain(f) cmocka_unit_test_setup_teardown(f, begin_plain, world_teardown)
 
 int main(void)
 {

@@ -11,12 +11,13 @@
 
 #include "host/page_impl.h"
 #include "kvm/engine_memory.h"
-#include "tests/unit/kvm_world.h"
+#include "tests/unit/kvm_machines.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define P  PAGE_SIZE
 
-static const struct port_caps fwb = {
+/* Caches of instructions need maintenance still. */
+static const struct port_caps fwb_alone = {
 	.fwb = true,
 	.idc = true,
 	.ttl = true,
@@ -26,18 +27,10 @@ static const struct port_caps fwb = {
 	.vmid_bits = 8,
 	.cpus = WORLD_VMS,
 };
-static const struct port_caps plain = {
-	.idc = true,
-	.pa_bits = 48,
-	.ipa_bits = 40,
-	.vmid_bits = 8,
-	.cpus = WORLD_VMS,
-};
-
 static int begin_fwb(void **state)
 {
 	(void)state;
-	world_start(machine_new(&fwb));
+	world_start(machine_new(&fwb_alone));
 	return 0;
 }
 
@@ -45,17 +38,6 @@ static int begin_plain(void **state)
 {
 	(void)state;
 	world_start(machine_new(&plain));
-	return 0;
-}
-
-static int end(void **state)
-{
-	struct port *p = world.p;
-
-	(void)state;
-	world_check();
-	world_stop();
-	machine_delete(p);
 	return 0;
 }
 
@@ -369,8 +351,8 @@ static void r004_2_leaves_may_appear_one_by_one(void **state)
 	}
 }
 
-#define on_fwb(f)   cmocka_unit_test_setup_teardown(f, begin_fwb, end)
-#define on_plain(f) cmocka_unit_test_setup_teardown(f, begin_plain, end)
+#define on_fwb(f)   cmocka_unit_test_setup_teardown(f, begin_fwb, world_teardown)
+#define on_plain(f) cmocka_unit_test_setup_teardown(f, begin_plain, world_teardown)
 
 int main(void)
 {
