@@ -68,10 +68,19 @@ static u64 hva_of(const struct wslot *s, u64 ipa)
 	return s->r.hva.v + (ipa - s->r.ipa.v);
 }
 
-bool oracle_is_mapped(struct world *w, u64 hva)
+static bool is_mapped_at(struct wvm *v, u64 ipa)
 {
 	struct s2_leaf leaf;
+	bool found;
 
+	port_walk_enter(v->m.s2.port);
+	found = stage2_lookup(&v->m.s2, IPA(ipa), &leaf);
+	port_walk_leave(v->m.s2.port);
+	return found;
+}
+
+bool oracle_is_mapped(struct world *w, u64 hva)
+{
 	for (unsigned int i = 0; i < WORLD_VMS; i++) {
 		struct wvm *v = &w->vm[i];
 
@@ -80,7 +89,7 @@ bool oracle_is_mapped(struct world *w, u64 hva)
 
 			if (!s->used || hva < s->r.hva.v || hva >= s->r.hva.v + s->r.size)
 				continue;
-			if (stage2_lookup(&v->m.s2, IPA(s->r.ipa.v + (hva - s->r.hva.v)), &leaf))
+			if (is_mapped_at(v, s->r.ipa.v + (hva - s->r.hva.v)))
 				return true;
 		}
 	}

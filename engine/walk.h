@@ -6,10 +6,16 @@
  *
  *	for (ev = cursor_start(&c, s2, from, end); ev != CURSOR_END; ev = cursor_next(&c)) {
  *		if (ev == CURSOR_LEFT)
- *			...	c.entry refers to the table that was finished; c.ipa is its last
- *byte else if (table) cursor_down(&c, table); continue with the same event, not cursor_next() else
- *			...	an entry: c.entry at c.level, which holds c.ipa
+ *			leave(c.entry);
+ *		else if (is_table(c.entry))
+ *			cursor_down(&c, table);
+ *		else
+ *			visit(c.entry, c.level);
  *	}
+ *
+ * At CURSOR_LEFT c.entry refers to the table that was finished, and c.ipa is its last byte. After
+ * cursor_down() the loop goes on with the same event, without cursor_next(). At an entry, c.level
+ * is its level, and it holds c.ipa.
  */
 #ifndef ENGINE_WALK_H
 #define ENGINE_WALK_H

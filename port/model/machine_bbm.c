@@ -141,6 +141,7 @@ void bbm_check_contiguous(struct port *p, const u64 *page, u64 index, const stru
 
 		if (i == index || !(page[i] & M_VALID) || !((page[i] | made->desc) & M_CONT))
 			continue;
+		table_touch(p, &page[i], TOUCH_READ);
 		what = conflict(p, made, &other);
 		if (what)
 			machine_refuse(p, REFUSED_CONFLICT, made->ipa,

@@ -212,6 +212,17 @@ static inline void count(struct port *p, const struct table *t)
 	p->machine->counts.desc_touched[p->cpu] += t && t->was_linked;
 }
 
+/* What is used under a lock or in a walk section can't be freed meanwhile: freeing waits. */
+static void check_guarded(struct port *p, const struct table *t, const u64 *desc)
+{
+	const struct machine *m = p->machine;
+
+	if (m->on_step && t->linked && !m->locks_held[p->cpu] && !m->walk_depth[p->cpu])
+		machine_refuse(p, REFUSED_TABLE_GRACE, NO_PLACE,
+			       "use of a descriptor at %p outside of locks and walk sections",
+			       (const void *)desc);
+}
+
 static void check_write(struct port *p, const u64 *desc)
 {
 	const struct table *t = table_of(p, desc);
@@ -221,6 +232,7 @@ static void check_write(struct port *p, const u64 *desc)
 		machine_refuse(p, REFUSED_TABLE_USE, NO_PLACE,
 			       "write of a descriptor at %p, which is in no live table",
 			       (const void *)desc);
+	check_guarded(p, t, desc);
 }
 
 static void refuse_read(struct port *p, const u64 *desc)
@@ -233,6 +245,7 @@ static inline void check_read(struct port *p, const struct table *t, const u64 *
 {
 	if (!t || (t->state != TABLE_LIVE && t->state != TABLE_RETIRED))
 		refuse_read(p, desc);
+	check_guarded(p, t, desc);
 	count(p, t);
 }
 

@@ -49,10 +49,12 @@ static void expect_steps(const struct trace *t, const char *const *names, int co
 static void each_call_that_others_see_is_a_point(void **state)
 {
 	static const char *const names[] = {
+		"walk enter",
 		"descriptor load",
 		"descriptor cas",
 		"descriptor swap",
 		"descriptor store",
+		"walk leave",
 		"publish",
 		"barrier",
 		"TLBI enter",
@@ -67,8 +69,6 @@ static void each_call_that_others_see_is_a_point(void **state)
 		"dcache clean",
 		"icache invalidate",
 		"icache invalidate all",
-		"walk enter",
-		"walk leave",
 		"read lock",
 		"read unlock",
 		"write lock",
@@ -86,10 +86,12 @@ static void each_call_that_others_see_is_a_point(void **state)
 	(void)state;
 	trace_init(&t);
 	p = t.vm.p;
+	port_walk_enter(p);
 	port_desc_load(p, &t.vm.l3[0]);
 	port_desc_cas(p, &t.vm.l3[0], 0, 0);
 	port_desc_swap(p, &t.vm.l3[0], 0);
 	port_desc_store(p, &t.vm.l3[0], 0);
+	port_walk_leave(p);
 	port_desc_publish(p);
 	port_barrier(p);
 	port_tlbi_enter(p, &tlbi, &t.vm.vttbr);
@@ -104,8 +106,6 @@ static void each_call_that_others_see_is_a_point(void **state)
 	port_dcache_clean_inval(p, t.vm.page, 4096);
 	port_icache_inval(p, t.vm.page, 4096);
 	port_icache_inval_all(p);
-	port_walk_enter(p);
-	port_walk_leave(p);
 	port_read_lock(p, &t.lock);
 	port_read_unlock(p, &t.lock);
 	port_write_lock(p, &t.lock);
@@ -295,6 +295,43 @@ static void what_is_not_held_is_not_left(void **state)
 		trace_init(&t);
 		expect_trace_refusal(&t, bad[i], REFUSED_LOCK);
 	}
+}
+
+/* A table that others reach is used under a lock or in a walk section: a grace period ends only
+ * then, so that what frees it never comes between. */
+static void load_unguarded(void *arg)
+{
+	struct trace *t = arg;
+
+	(void)port_desc_load(t->vm.p, &t->vm.l3[0]);
+}
+
+static void swap_unguarded(void *arg)
+{
+	struct trace *t = arg;
+
+	(void)port_desc_swap(t->vm.p, &t->vm.l3[0], 0);
+}
+
+static void load_locked(void *arg)
+{
+	struct trace *t = arg;
+
+	port_read_lock(t->vm.p, &t->lock);
+	load_unguarded(t);
+	port_read_unlock(t->vm.p, &t->lock);
+}
+
+static void bad_linked_table_is_used_unguarded(void **state)
+{
+	struct trace t;
+
+	(void)state;
+	trace_init(&t);
+	assert_false(machine_refuses(t.vm.p, load_locked, &t));
+	expect_trace_refusal(&t, load_unguarded, REFUSED_TABLE_GRACE);
+	trace_init(&t);
+	expect_trace_refusal(&t, swap_unguarded, REFUSED_TABLE_GRACE);
 }
 
 /* ---- sleeping */
@@ -727,6 +764,7 @@ int main(void)
 		cmocka_unit_test(a_taken_lock_is_waited_for),
 		cmocka_unit_test(locks_taken_by_their_holder_are_refused),
 		cmocka_unit_test(what_is_not_held_is_not_left),
+		cmocka_unit_test(bad_linked_table_is_used_unguarded),
 		cmocka_unit_test(bad_allocation_in_a_walk),
 		cmocka_unit_test(good_allocation_after_a_walk),
 		cmocka_unit_test(bad_relax_point_under_a_lock),
