@@ -57,7 +57,6 @@ void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struc
 	enum mem_access access = req->access == MEM_WRITE ? MEM_WRITE : MEM_READ;
 
 	for (int i = 0; i < RESOLVE_TRIES; i++) {
-		enum was was;
 		int error;
 
 		/* Sampled before the leaf is read: a change in between is seen by commit (M13). */
@@ -72,11 +71,13 @@ void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struc
 			fail(out, error, WAS_ABSENT);
 			return;
 		}
-		was = was_of(error, &out->leaf);
 		stat_inc(&m->s2, STAT_host_fault);
 		error = m->host_ops->fault(m->host, hva, access);
 		if (error != ERR_OK && error != ERR_AGAIN) {
-			fail(out, error, was);
+			/* What it has now: it may have come read-only, and its owner said no to
+			 * more. */
+			fail(out, error,
+			     was_of(m->host_ops->leaf(m->host, hva, &out->leaf), &out->leaf));
 			return;
 		}
 	}

@@ -69,7 +69,7 @@ struct devmem_file {
 	struct page *ram[MIXED_PAGES]; /* of a mixed file */
 };
 
-static const struct vma_ops lazy_ops, late_ops, mixed_ops;
+static const struct vma_ops lazy_ops, late_ops, mixed_ops, read_only_ops;
 
 #define PFN_FLAGS (VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP)
 #define BOTH	  (REGION_REGISTERS | REGION_COHERENT)
@@ -90,6 +90,7 @@ static const struct population populations[] = {
 	/* No flag until the first fault, and none but VM_PFNMAP after it. */
 	{ "late-pfnmap", BOTH, AT_FAULT, LEVEL_4K, OWN, OWN, 0, &late_ops, HOST_WRITE },
 	{ "read-first", BOTH, AT_FAULT, LEVEL_4K, OWN, OWN, PFN_FLAGS, &lazy_ops, HOST_READ },
+	{ "read-only", BOTH, AT_FAULT, LEVEL_4K, OWN, OWN, PFN_FLAGS, &read_only_ops, HOST_READ },
 	{ "any-uncached", BOTH, AT_MMAP, LEVEL_2M, TYPE_DEVICE, TYPE_DEVICE,
 	  PFN_FLAGS | VM_ALLOW_ANY_UNCACHED, &lazy_ops, HOST_WRITE },
 	{ "nc", BOTH, AT_MMAP, LEVEL_2M, TYPE_NC, TYPE_NC, PFN_FLAGS, &lazy_ops, HOST_WRITE },
@@ -197,9 +198,17 @@ static int write_notify(struct vma *vma, hva_t addr)
 	return 0;
 }
 
+/* As lazily, but the device is not to be written, whatever its mapping says. */
+static int refuse_write(struct vma *vma, hva_t addr)
+{
+	(void)write_notify(vma, addr);
+	return -EIO;
+}
+
 static const struct vma_ops lazy_ops = { .fault = lazy_fault, .pfn_mkwrite = write_notify };
 static const struct vma_ops late_ops = { .fault = late_fault, .pfn_mkwrite = write_notify };
 static const struct vma_ops mixed_ops = { .fault = mixed_fault, .pfn_mkwrite = write_notify };
+static const struct vma_ops read_only_ops = { .fault = lazy_fault, .pfn_mkwrite = refuse_write };
 
 /* ---- mmap */
 

@@ -133,6 +133,7 @@ static const struct {
 	{ "lazy-1g", "pf io de dd", "pf io de dd" },
 	{ "late-pfnmap", "", "pf" },
 	{ "read-first", "pf io de dd", "pf io de dd" },
+	{ "read-only", "pf io de dd", "pf io de dd" },
 	{ "any-uncached", "pf io de dd", "pf io de dd" },
 	{ "nc", "pf io de dd", "pf io de dd" },
 	{ "nc-any-uncached", "pf io de dd", "pf io de dd" },

@@ -262,6 +262,7 @@ struct seen {
 	int error; /* of an ioctl that is the access */
 	uint64_t x3;
 	uint32_t exit; /* kvm_run.exit_reason at its end */
+	uint32_t rule; /* by which the page was passed over; of prefault alone */
 };
 
 static uint64_t address_of(const struct world *w, const struct access_kind *access)
@@ -295,10 +296,29 @@ static int prefault(struct world *w)
 	return ioctl(w->vcpu.fd, KVM_PRE_FAULT_MEMORY, &r) ? -errno : 0;
 }
 
+static struct seen prefault_present(struct world *w)
+{
+	struct catwalk_prefault r = {
+		.slot = SLOT,
+		.flags = CATWALK_PREFAULT_PRESENT,
+		.offset = page_gpa(w) - DATA_GPA,
+		.size = PAGE,
+	};
+	struct seen seen = { .error = ioctl(w->vm.fd, KVM_CATWALK_PREFAULT_SLOT, &r) ? -errno : 0 };
+
+	seen.rule = r.skip_rule;
+	note(w, "bytes left", seen.error ? 0 : r.size, 0);
+	note(w, "bytes passed over", r.skipped, r.skip_rule ? PAGE : 0);
+	note(w, "reason is empty", r.skip_reason[0] == '\0', !r.skip_rule);
+	return seen;
+}
+
 static struct seen do_access(struct world *w, const struct access_kind *access)
 {
 	struct seen seen = { 0 };
 
+	if (access->class == CLASS_PREFAULT_PRESENT)
+		return prefault_present(w);
 	if (access->class == CLASS_PREFAULT) {
 		seen.error = prefault(w);
 		return seen;
@@ -406,7 +426,7 @@ static void check_size(struct world *w, const struct catwalk_explain *x, enum ev
 	    (w->slot.flags & KVM_MEM_LOG_DIRTY_PAGES))
 		return;
 	note(w, "size that is explained", x->would.size, size);
-	tally.shown[6]++;
+	tally.said[6] += x->bound_by != CATWALK_LIMIT_NONE;
 }
 
 /* What would the access get? Where the host's own fault handler has to be asked, nobody knows. */
@@ -436,6 +456,24 @@ static void check_explained(struct world *w, const struct access_kind *access,
 static int may_be_an_update(const struct world *w, const struct expected *e)
 {
 	return e->outcome == ABORT_WALK && (w->slot.flags & KVM_MEM_READONLY);
+}
+
+/* What the queries say of the page once a guest has it. */
+static void check_queries(struct world *w, const struct access_kind *access,
+			  const struct expected *e)
+{
+	struct catwalk_coherence c = { .gpa = page_gpa(w), .size = PAGE };
+	struct catwalk_contract_slot slots[2];
+	struct catwalk_contract k = { .slots = (uint64_t)slots, .slot_count = 2 };
+
+	if (!w->host.is_catwalk || e->outcome != DONE || access->class > CLASS_FETCH)
+		return;
+	REQUIRE(ioctl(w->vm.fd, KVM_CATWALK_GET_COHERENCE, &c) == 0);
+	note(w, "class by the query", c.all, oracle_class(&w->host, &w->place.facts));
+	tally.said[11]++;
+	REQUIRE(ioctl(w->vm.fd, KVM_CATWALK_GET_CONTRACT, &k) == 0);
+	note(w, "promises", slots[1].promises, oracle_promises(&w->slot, &w->place.facts));
+	tally.said[16] += slots[1].promises != 0;
 }
 
 /* What the VM's trace has of it: what ends in an error or an abort stands there, with its rule. */
@@ -489,6 +527,10 @@ static struct expected check_access(struct world *w, const struct access_kind *a
 		count_difference(oracle_linux(&w->slot, &w->place.facts, access));
 	tally.points++;
 	note(w, "call", (uint64_t)seen.error, e.outcome == CALL_FAILED ? (uint64_t)e.error : 0);
+	if (access->class == CLASS_PREFAULT_PRESENT && !seen.error) {
+		note(w, "rule of what is passed over", seen.rule, e.rule);
+		count_rule(tally.said, seen.rule);
+	}
 	note(w, "KVM_RUN", (uint64_t)seen.end.error, (uint64_t)end.error);
 	note(w, "exit", seen.end.exit, end.exit);
 	note(w, "ESR_EL1", seen.end.esr, end.esr);
@@ -497,9 +539,10 @@ static struct expected check_access(struct world *w, const struct access_kind *a
 		check_payload(w, &e, &seen);
 	if (e.outcome == DONE)
 		check_value(w, access, &seen);
-	if (w->slot.exists)
+	if (w->slot.exists && access->class != CLASS_PREFAULT_PRESENT)
 		place_was_faulted(&w->place);
 	check_content(w, access, &e);
+	check_queries(w, access, &e);
 	check_shown(w, &e, event);
 	return e;
 }
@@ -627,6 +670,15 @@ static void run_slot_kind(struct world *w, enum slot_kind slot)
 	world_end(w);
 }
 
+static int has_access(const struct world *w, enum access_class class)
+{
+	switch (class) {
+	case CLASS_PREFAULT: return VM_CAP(&w->vm, KVM_CAP_PRE_FAULT_MEMORY) > 0;
+	case CLASS_PREFAULT_PRESENT: return VM_CAP(&w->vm, KVM_CAP_CATWALK_PREFAULT) > 0;
+	default: return 1;
+	}
+}
+
 static void look_around(struct world *w)
 {
 	struct place p;
@@ -639,8 +691,7 @@ static void look_around(struct world *w)
 	for (unsigned i = 0; i < SLOT_KINDS; i++)
 		tally.here[AXIS_SLOT][i] = w->host.is_catwalk || !slot_kinds[i].catwalks_own;
 	for (unsigned i = 0; i < ACCESS_KINDS; i++)
-		tally.here[AXIS_ACCESS][i] = access_kinds[i].class != CLASS_PREFAULT ||
-					     VM_CAP(&w->vm, KVM_CAP_PRE_FAULT_MEMORY) > 0;
+		tally.here[AXIS_ACCESS][i] = (uint8_t)has_access(w, access_kinds[i].class);
 	for (unsigned i = 0; i < EVENTS; i++)
 		tally.here[AXIS_EVENT][i] = (uint8_t)place_can(&w->places, i);
 	for (unsigned i = 0; i < BACKING_KINDS; i++) {

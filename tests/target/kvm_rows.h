@@ -52,7 +52,9 @@ enum type { TYPE_WB, TYPE_NC, TYPE_DEVICE };
 struct facts {
 	uint8_t vma;		  /* there is a mapping, */
 	uint8_t reads, writes;	  /* which allows this; never writes alone */
-	uint8_t leaf_reads_first; /* the leaf comes read-only, and its owner is asked to widen it */
+	uint8_t leaf_reads_first; /* the leaf comes read-only, and its owner is asked to widen it,
+				   */
+	uint8_t owner_refuses;	  /* which it does not */
 	uint8_t type, declared;	  /* enum type: of the leaf, and of the mapping's protection */
 	uint8_t no_alias;	  /* the host's kernel does not map it itself: no maintenance */
 	uint8_t any_uncached;	  /* the owner allows it */
@@ -78,6 +80,7 @@ enum {
 	BACKING_LAZY_2M,
 	BACKING_LATE,
 	BACKING_READ_FIRST,
+	BACKING_OWNER_REFUSES,
 	BACKING_DECLARED_DEVICE,
 	BACKING_NC,
 	BACKING_NC_ANY,
@@ -115,7 +118,8 @@ enum access_class {
 	CLASS_DISCARD,	/* DC IVAC */
 	CLASS_WALK,	/* of stage 1, whose table is there */
 	CLASS_WALK_UPDATES,
-	CLASS_PREFAULT, /* KVM_PRE_FAULT_MEMORY */
+	CLASS_PREFAULT,		/* KVM_PRE_FAULT_MEMORY */
+	CLASS_PREFAULT_PRESENT, /* KVM_CATWALK_PREFAULT_SLOT of what the host has */
 };
 
 /* X(name, class, has a syndrome, stage 1, first fault, code, what it is); x1: address,
@@ -139,7 +143,9 @@ enum access_class {
 	X(WALK, CLASS_WALK, 0, VIEW_TABLE, ONE_FAULT, "ldr x3, [x1]", "walk")                      \
 	X(WALK_AF, CLASS_WALK_UPDATES, 0, VIEW_OLD, ONE_FAULT, "ldr x3, [x1]", "walk sets AF")     \
 	X(AT, CLASS_WALK, 0, VIEW_TABLE, ONE_FAULT, "at s1e1r, x1\n isb\n mrs x3, par_el1", "AT")  \
-	X(PREFAULT, CLASS_PREFAULT, 0, VIEW_DATA, ONE_FAULT, "nop", "prefault")
+	X(PREFAULT, CLASS_PREFAULT, 0, VIEW_DATA, ONE_FAULT, "nop", "prefault")                    \
+	X(PREFAULT_PRESENT, CLASS_PREFAULT_PRESENT, 0, VIEW_DATA, ONE_FAULT, "nop",                \
+	  "prefault of what is present")
 
 /* Of a write that also reads, the first fault: is it a read's? Of atomics it is, by the Arm ARM
  * (ESR_ELx.WnR), and in QEMU with one CPU; with more, QEMU makes them in one go, as writes. */
@@ -224,6 +230,11 @@ struct expected oracle_slot(const struct host_facts *host, const struct slot_fac
 /* One access. */
 struct expected oracle_access(const struct host_facts *host, const struct slot_facts *slot,
 			      const struct facts *place, const struct access_kind *access);
+
+/* What the queries say of a page that a guest has just accessed: enum catwalk_class (M11), and
+ * CATWALK_PROMISE_* of its slot (M16). */
+uint32_t oracle_class(const struct host_facts *host, const struct facts *place);
+uint32_t oracle_promises(const struct slot_facts *slot, const struct facts *place);
 
 /* The rule that KVM_CATWALK_EXPLAIN must name for an access that is expected to end as @e. */
 unsigned int oracle_explained(const struct slot_facts *slot, const struct facts *place,

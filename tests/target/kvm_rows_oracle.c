@@ -18,6 +18,11 @@
 	{                                                                                          \
 		.vma = 1, .reads = 1, .present = 1, __VA_ARGS__                                    \
 	}
+/* The file has its pages, the mapping not yet. */
+#define FILE_RAM(can_write)                                                                        \
+	{                                                                                          \
+		.vma = 1, .reads = 1, .writes = (can_write)                                        \
+	}
 /* Memory of a device, mapped by its driver. */
 #define OWN(...)                                                                                   \
 	{                                                                                          \
@@ -30,9 +35,9 @@ const struct backing_kind backing_kinds[BACKING_KINDS] = {
 	[BACKING_RAM_4K] = { "RAM 4K", MAKE_ANONYMOUS, NULL, RAM(.writes = 1), 3, 0, 3 },
 	[BACKING_RAM_2M] = { "RAM 2M", MAKE_THP, NULL, RAM(.writes = 1), 3, 0, 3 },
 	[BACKING_HUGETLB] = { "hugetlb 2M", MAKE_HUGETLB, NULL, RAM(.writes = 1), 3, 0, 3 },
-	[BACKING_FILE] = { "file", MAKE_FILE, NULL, RAM(.writes = 1), 3, 0, 3 },
-	[BACKING_ROM] = { "read-only file", MAKE_ROM, NULL, RAM(.writes = 0), 3, 0, 1 },
-	[BACKING_PRIVATE] = { "private file", MAKE_PRIVATE, NULL, RAM(.writes = 1), 3, 0, 3 },
+	[BACKING_FILE] = { "file", MAKE_FILE, NULL, FILE_RAM(1), 3, 0, 3 },
+	[BACKING_ROM] = { "read-only file", MAKE_ROM, NULL, FILE_RAM(0), 3, 0, 1 },
+	[BACKING_PRIVATE] = { "private file", MAKE_PRIVATE, NULL, FILE_RAM(1), 3, 0, 3 },
 	[BACKING_PROT_READ] = { "PROT_READ", MAKE_ANONYMOUS, NULL, RAM(.writes = 0), 3, 0, 1 },
 	[BACKING_PROT_NONE] = { "PROT_NONE", MAKE_ANONYMOUS, NULL, { .vma = 1 }, 3, 0, 0 },
 	[BACKING_HOLE] = { "hole", MAKE_HOLE, NULL, { 0 }, 3, 0, 0 },
@@ -48,6 +53,8 @@ const struct backing_kind backing_kinds[BACKING_KINDS] = {
 			   OWN(.late = 1), 3, 0, 3 },
 	[BACKING_READ_FIRST] = { "coherent read-first", MAKE_NODE, "ivshmem0/read-first",
 				 OWN(.leaf_reads_first = 1), 3, 0, 3 },
+	[BACKING_OWNER_REFUSES] = { "coherent read-only", MAKE_NODE, "ivshmem0/read-only",
+				    OWN(.leaf_reads_first = 1, .owner_refuses = 1), 3, 0, 3 },
 	[BACKING_DECLARED_DEVICE] = { "coherent declared-device", MAKE_NODE,
 				      "ivshmem0/declared-device", OWN(.declared = TYPE_DEVICE), 3,
 				      0, 3 },
@@ -163,9 +170,10 @@ static struct expected outside(const struct access_kind *access)
 	case CLASS_DISCARD: return ends(DONE, 12);
 	case CLASS_WALK:
 	case CLASS_WALK_UPDATES: return ends(ABORT_WALK, 15);
-	case CLASS_PREFAULT: break;
+	case CLASS_PREFAULT: return fails(-ENOENT, 9);
+	case CLASS_PREFAULT_PRESENT: break;
 	}
-	return fails(-ENOENT, 9);
+	return fails(-ENOENT, 8);
 }
 
 static int may_write(enum access_class class)
@@ -184,6 +192,14 @@ static unsigned int refusal_of(const struct host_facts *host, const struct slot_
 	if ((slot->flags & KVM_MEM_WRITE_BACK) && place->type != TYPE_WB)
 		return 10;
 	return 0;
+}
+
+/* The rule by which a page that may be mapped cannot be written, or 0 (M8, M14). */
+static unsigned int write_refusal_of(const struct facts *place)
+{
+	if (!place->writes)
+		return 8;
+	return place->owner_refuses ? 14 : 0;
 }
 
 static struct expected refused(const struct access_kind *access, unsigned int rule)
@@ -226,7 +242,7 @@ static struct expected discards(const struct host_facts *host, const struct slot
 		return ends(DONE, 12);
 	if (slot->flags & KVM_MEM_READONLY)
 		return ends(slot->upgrades ? DONE : ABORT_DATA, 12);
-	if (!place->writes)
+	if (write_refusal_of(place))
 		return ends(DONE, 12);
 	return writes(slot, place, 12);
 }
@@ -237,6 +253,15 @@ static int reads_first(const struct host_facts *host, const struct access_kind *
 	       (access->first_fault == READS_ALONE && host->cpus == 1);
 }
 
+/* What is not there is passed over, as what may not be mapped (M9): by which rule. */
+static struct expected prefaults_present(const struct host_facts *host,
+					 const struct slot_facts *slot, const struct facts *place)
+{
+	if (!place->vma || !place->reads || !place->present)
+		return ends(DONE, 9);
+	return ends(DONE, refusal_of(host, slot, place));
+}
+
 struct expected oracle_access(const struct host_facts *host, const struct slot_facts *slot,
 			      const struct facts *place, const struct access_kind *access)
 {
@@ -245,12 +270,14 @@ struct expected oracle_access(const struct host_facts *host, const struct slot_f
 
 	if (!slot->exists)
 		return outside(access);
+	if (class == CLASS_PREFAULT_PRESENT)
+		return prefaults_present(host, slot, place);
 	rule = refusal_of(host, slot, place);
 	if (class == CLASS_WRITE && !(rule && reads_first(host, access))) {
 		if (slot->flags & KVM_MEM_READONLY)
 			return outside(access);
-		if (!place->writes)
-			return ends(REFUSED, 8);
+		if (write_refusal_of(place))
+			return ends(REFUSED, write_refusal_of(place));
 	}
 	if (rule)
 		return refused(access, rule);
@@ -260,8 +287,8 @@ struct expected oracle_access(const struct host_facts *host, const struct slot_f
 		return ends(ABORT_WALK, 5);
 	if (class == CLASS_WALK_UPDATES && (slot->flags & KVM_MEM_READONLY))
 		return outside(access);
-	if (may_write(class) && !place->writes)
-		return ends(REFUSED, 8);
+	if (may_write(class) && write_refusal_of(place))
+		return ends(REFUSED, write_refusal_of(place));
 	if (class == CLASS_DISCARD)
 		return discards(host, slot, place);
 	if (class == CLASS_MAINTAIN)
@@ -269,6 +296,20 @@ struct expected oracle_access(const struct host_facts *host, const struct slot_f
 	if (may_write(class))
 		return writes(slot, place, place->leaf_reads_first ? 14 : mapped_by(place));
 	return ends(DONE, class == CLASS_PREFAULT ? 9 : mapped_by(place));
+}
+
+uint32_t oracle_class(const struct host_facts *host, const struct facts *place)
+{
+	if (place->type == TYPE_WB)
+		return host->fwb ? CATWALK_CLASS_FORCED : CATWALK_CLASS_GUEST;
+	return is_device_to_guest(place) ? CATWALK_CLASS_DEVICE : CATWALK_CLASS_NC;
+}
+
+uint32_t oracle_promises(const struct slot_facts *slot, const struct facts *place)
+{
+	return (slot->flags & KVM_MEM_WRITE_BACK ? CATWALK_PROMISE_WRITE_BACK : 0) |
+	       (slot->flags & KVM_MEM_READONLY ? CATWALK_PROMISE_READ_ONLY : 0) |
+	       (place->type == TYPE_WB && place->no_alias ? CATWALK_PROMISE_CACHEABLE_PFNMAP : 0);
 }
 
 unsigned int oracle_explained(const struct slot_facts *slot, const struct facts *place,
@@ -353,13 +394,8 @@ const char *oracle_impossible(enum axis a, int value_a, enum axis b, int value_b
 
 static const char *const unseen[RULES + 1] = {
 	[1] = "the leaf decides: seen by what a lying mapping gets, never said",
-	[6] = "a size is a fact beside a reason",
 	[7] = "one function for all answers: seen as slots and faults that agree",
-	[9] = "KVM_PRE_FAULT_MEMORY has no member for a reason, and here nothing stops it",
-	[11] = "a query, not a reason",
 	[13] = "a retried fault is silent",
-	[14] = "no driver here refuses when it is asked; its consent has no reason",
-	[16] = "of whole hosts, not of an access",
 	[18] = "that a reason is there: each one that was seen",
 };
 

@@ -231,10 +231,9 @@ static void node_retyped(struct place *p)
 	int type = p->facts.type == TYPE_WB || p->kind->registers ? TYPE_NC : TYPE_WB;
 
 	CHECK_OK(ioctl(p->fd, CATWALK_DEVMEM_SET_TYPE, type));
-	if (!p->facts.no_alias) /* RAM pages between stay what they are */
-		return;
-	p->facts.type = (uint8_t)type;
-	p->facts.present = p->kind->facts.present;
+	p->facts.present = p->kind->facts.present && p->facts.no_alias;
+	if (p->facts.no_alias) /* RAM pages between stay what they are */
+		p->facts.type = (uint8_t)type;
 }
 
 static void retyped(struct places *places, struct place *p)
