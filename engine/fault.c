@@ -121,6 +121,26 @@ static struct fault_outcome follow_to_host(struct guest_mem *m, const struct fau
 	return outcome_of_route(route, req);
 }
 
+static bool is_mapped_device(struct guest_mem *m, ipa_t ipa)
+{
+	struct s2_leaf leaf;
+	bool found;
+
+	port_walk_enter(m->s2.port);
+	found = stage2_lookup(&m->s2, ipa, &leaf);
+	port_walk_leave(m->s2.port);
+	return found && leaf.type == S2_DEVICE;
+}
+
+/* A walk lacks permission where it would update a descriptor, and anywhere in Device memory
+ * (HCR_EL2.PTW). In a read-only slot the abort is the same, but not its reason. */
+static enum reason why_walk_failed(struct guest_mem *m, const struct fault_req *req,
+				   enum reason of_update)
+{
+	return req->kind == FAULT_PERMISSION && is_mapped_device(m, req->ipa) ? WHY_WALK_DEVICE
+									      : of_update;
+}
+
 struct fault_outcome fault_handle(struct guest_mem *m, const struct fault_trap *trap)
 {
 	struct fault_req req = fault_decode(trap);
@@ -132,6 +152,8 @@ struct fault_outcome fault_handle(struct guest_mem *m, const struct fault_trap *
 
 	account_req(m, &req);
 	r = fault_route(&req, found ? &slot : NULL, &vm);
+	if (r.why == WHY_WALK_NO_SLOT)
+		r.why = why_walk_failed(m, &req, r.why);
 	if (r.kind == ROUTE_YOUNG)
 		stage2_make_young(&m->s2, req.ipa);
 	if (r.kind == ROUTE_FLUSH)

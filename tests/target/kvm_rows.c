@@ -451,13 +451,6 @@ static void check_explained(struct world *w, const struct access_kind *access,
 	check_size(w, &x, event);
 }
 
-/* A walk in memory mapped Device lacks permission (HCR_EL2.PTW), as one that updates a descriptor
- * does: in a read-only slot the reason is that of the update. */
-static int may_be_an_update(const struct world *w, const struct expected *e)
-{
-	return e->outcome == ABORT_WALK && (w->slot.flags & KVM_MEM_READONLY);
-}
-
 /* What the queries say of the page once a guest has it. */
 static void check_queries(struct world *w, const struct access_kind *access,
 			  const struct expected *e)
@@ -492,8 +485,7 @@ static void check_traced(struct world *w, const struct expected *e)
 	REQUIRE(ioctl(w->vm.fd, KVM_CATWALK_READ_TRACE, &t) == 0);
 	w->traced = t.after;
 	for (unsigned i = 0; i < t.count; i++) {
-		found |= events[i].rule == e->rule ||
-			 (events[i].rule == 15 && may_be_an_update(w, e));
+		found |= events[i].rule == e->rule;
 		count_rule(tally.said, events[i].rule);
 	}
 	if (must)
