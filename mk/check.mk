@@ -88,6 +88,7 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/launcher,120,tests/cli/machine $(O)/catwalk $(O)/target/tests/target/launch \
 		$(O)/target/tests/target/devmem)
 	$(call plan,target/caches,120,tests/cli/caches $(O)/catwalk $(O)/target/tests/target/kvm_caches)
+	$(call plan,target/exits,120,tests/cli/exits $(O)/catwalk $(O)/target/tests/target/kvm_exits)
 	$(call plan,target/contracts,120,tests/cli/contracts $(O)/catwalk $(O)/target/user/contract)
 	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
 	$(call plan,target/clang/vmm,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM))

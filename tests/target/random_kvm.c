@@ -9,6 +9,8 @@
 #include "tests/target/check.h"
 #include "tests/target/client.h"
 
+#include "abi/catwalk.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -78,7 +80,9 @@ static void set_slot(struct random *r)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = (uint32_t)(below(r, 20) ? below(r, 6) : odd_number(r)),
-		.flags = (uint32_t)(below(r, 20) ? below(r, 4) : odd_number(r)),
+		.flags = (uint32_t)(below(r, 20)
+					    ? below(r, 4) | (below(r, 8) ? 0 : KVM_MEM_WRITE_BACK)
+					    : odd_number(r)),
 		.guest_phys_addr = guest_address(r),
 		.memory_size = below(r, 10) ? below(r, 5) * MIB / 2 : odd_number(r),
 		.userspace_addr = (uint64_t)host_address(r),
@@ -154,7 +158,8 @@ static void run_vcpu(struct random *r)
 static void enable_cap(struct random *r)
 {
 	struct kvm_enable_cap cap = {
-		.cap = (uint32_t)below(r, 250),
+		.cap = (uint32_t)(below(r, 3) ? below(r, 250)
+					      : KVM_CAP_CATWALK_WRITE_BACK + below(r, 10)),
 		.flags = below(r, 20) ? 0 : 1,
 		.args = { below(r, 4), below(r, 4) },
 	};
@@ -176,6 +181,49 @@ static void device_attribute(struct random *r)
 
 	ioctl(below(r, 2) ? vms[below(r, VMS)].fd : vcpus[below(r, VCPUS)].fd,
 	      commands[below(r, 3)], &attr);
+}
+
+/* Catwalk's own queries and prefault, about guest memory and about nonsense. */
+static void ask(struct random *r)
+{
+	static union {
+		struct catwalk_contract_slot slots[8];
+		struct catwalk_trace_event events[8];
+	} room[THREADS];
+	uint64_t where = (uint64_t)&room[below(r, THREADS)];
+	uint64_t size = below(r, 10) ? (1 + below(r, 600)) * PAGE : odd_number(r);
+	struct catwalk_coherence coherence = { .gpa = guest_address(r), .size = size };
+	struct catwalk_contract contract = {
+		.slots = below(r, 10) ? where : odd_number(r),
+		.slot_count = (uint32_t)(below(r, 10) ? below(r, 9) : odd_number(r)),
+	};
+	struct catwalk_trace trace = {
+		.after = odd_number(r),
+		.events = below(r, 10) ? where : odd_number(r),
+		.count = (uint32_t)(below(r, 10) ? below(r, 9) : 0),
+	};
+	struct catwalk_explain explain = {
+		.gpa = guest_address(r),
+		.access = (uint32_t)below(r, 4),
+	};
+	struct catwalk_prefault prefault = {
+		.slot = (uint32_t)(below(r, 20) ? below(r, 6) : odd_number(r)),
+		.flags = (uint32_t)below(r, 3),
+		.offset = below(r, 10) ? below(r, 600) * PAGE : odd_number(r),
+		.size = size,
+	};
+	struct catwalk_refusal refusal;
+	const struct {
+		unsigned long command;
+		void *arg;
+	} calls[] = {
+		{ KVM_CATWALK_GET_REFUSAL, &refusal },	 { KVM_CATWALK_GET_COHERENCE, &coherence },
+		{ KVM_CATWALK_GET_CONTRACT, &contract }, { KVM_CATWALK_READ_TRACE, &trace },
+		{ KVM_CATWALK_EXPLAIN, &explain },	 { KVM_CATWALK_PREFAULT_SLOT, &prefault },
+	};
+	uint64_t i = below(r, sizeof(calls) / sizeof(calls[0]));
+
+	ioctl(vms[below(r, VMS)].fd, calls[i].command, calls[i].arg);
 }
 
 /* Any number of the KVM range with a buffer of random words, to any of the descriptors. */
@@ -221,9 +269,11 @@ static void change_memory(struct random *r)
 }
 
 static void (*const actions[])(struct random *r) = {
-	set_slot,   set_slot,	      dirty_log, one_reg,   one_reg,	      init_vcpu,
-	start_vcpu, start_vcpu,	      run_vcpu,	 run_vcpu,  run_vcpu,	      run_vcpu,
-	enable_cap, device_attribute, any_ioctl, any_ioctl, create_and_close, change_memory,
+	set_slot,	  set_slot,	    dirty_log,	one_reg,
+	one_reg,	  init_vcpu,	    start_vcpu, start_vcpu,
+	run_vcpu,	  run_vcpu,	    run_vcpu,	run_vcpu,
+	enable_cap,	  device_attribute, any_ioctl,	any_ioctl,
+	create_and_close, change_memory,    ask,	ask,
 };
 
 static atomic_int tids[THREADS];
