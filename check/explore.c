@@ -2,6 +2,7 @@
 /* Exploration, and the account of what it visited. */
 #include "check/explore.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,14 @@ struct visits {
 	bool learned; /* a descriptor turned out to be shared that the search took for one's own */
 };
 
+/* What is told of a search that lost something would be wrong. */
+static __noreturn void no_room(const char *for_what, unsigned long most)
+{
+	(void)fprintf(stderr, "catwalk: exploration has no room for more than %lu %s\n", most,
+		      for_what);
+	abort();
+}
+
 /* ---- program points */
 
 static u32 bucket_of(int actor, const char *where)
@@ -98,7 +107,7 @@ static u32 place_of(struct visits *v, int actor, const char *where)
 		}
 	}
 	if (v->places == POINTS_MAX)
-		return POINTS_MAX - 1;
+		no_room("program points", POINTS_MAX);
 	v->place[v->places] = now;
 	v->bucket[b] = (u16)++v->places;
 	return v->places - 1;
@@ -130,7 +139,7 @@ static void hashes_grow(struct hashes *set)
 	set->size = size ? 4 * size : 1UL << STATES_BITS;
 	set->slot = calloc(set->size, sizeof(u64));
 	if (!set->slot)
-		abort();
+		no_room("states", size);
 	set->count = 0;
 	set->sum = 0;
 	for (u64 i = 0; i < size; i++) {
@@ -160,7 +169,7 @@ static struct touched *touched_at(struct visits *v, u64 pa)
 	while (v->touched[i].pa && v->touched[i].pa != pa)
 		i = (i + 1) % ARRAY_SIZE(v->touched);
 	if (!v->touched[i].pa && ++v->touched_count == ARRAY_SIZE(v->touched))
-		abort();
+		no_room("descriptors", ARRAY_SIZE(v->touched) - 1);
 	v->touched[i].pa = pa;
 	return &v->touched[i];
 }
