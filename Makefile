@@ -20,6 +20,7 @@ include mk/coverage.mk
 include mk/check.mk
 include mk/long.mk
 include mk/bench.mk
+include mk/install.mk
 
 .PHONY: all clean help
 all: $(O)/catwalk $(O)/catwalk.Image programs
@@ -38,6 +39,7 @@ help:
 	@echo 'make bench      boot time and instruction counts beside those of Linux'
 	@echo 'make fuzz       fuzzes the memory engine and its ioctls for SECONDS=60 (tests/fuzz)'
 	@echo 'make bench-engine  instructions of the engine'\''s table code, beside Linux'\''s and Hafnium'\''s'
+	@echo 'make install    the program, its kernel, manual page and completion (PREFIX=/usr/local, DESTDIR=)'
 	@echo 'make format     formats the sources'
 	@echo 'make clean      removes $(O)/'
 	@echo

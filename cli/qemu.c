@@ -101,11 +101,14 @@ static int check_qemu(const char *qemu)
 	return 0;
 }
 
-/* The image that lies beside this program, or NULL. */
-static const char *image_beside_program(void)
+/* Where the kernel is, from the folder of this program: as built, and as installed. */
+static const char *const image_places[] = { IMAGE_NAME, "../lib/catwalk/" IMAGE_NAME };
+
+/* The image that goes with this program; NULL if this program is nowhere. */
+static const char *own_image(void)
 {
 	static char path[PATH_BYTES];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof(IMAGE_NAME));
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 64);
 	char *slash;
 
 	if (length < 0)
@@ -114,7 +117,11 @@ static const char *image_beside_program(void)
 	slash = strrchr(path, '/');
 	if (!slash)
 		return NULL;
-	strcpy(slash + 1, IMAGE_NAME);
+	for (size_t i = 0; i < sizeof(image_places) / sizeof(image_places[0]); i++) {
+		strcpy(slash + 1, image_places[i]);
+		if (!access(path, F_OK))
+			return path;
+	}
 	return path;
 }
 
@@ -144,7 +151,7 @@ int find_machine_parts(struct run_options *options)
 	if (!options->kernel)
 		options->kernel = getenv("CATWALK_KERNEL");
 	if (!options->kernel)
-		options->kernel = image_beside_program();
+		options->kernel = own_image();
 	if (!options->kernel)
 		options->kernel = IMAGE_NAME;
 	if (!options->qemu)

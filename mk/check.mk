@@ -87,6 +87,7 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/port,120,tests/port/run $(PORT_TEST_IMAGE))
 	$(call plan,target/launcher,120,tests/cli/machine $(O)/catwalk $(O)/target/tests/target/launch \
 		$(O)/target/tests/target/devmem)
+	$(call plan,target/install,120,tests/cli/install $(O) $(O)/target/tests/target/hello)
 	$(call plan,target/caches,120,tests/cli/caches $(O)/catwalk $(O)/target/tests/target/kvm_caches)
 	$(call plan,target/exits,120,tests/cli/exits $(O)/catwalk $(O)/target/tests/target/kvm_exits)
 	$(call plan,target/contracts,120,tests/cli/contracts $(O)/catwalk $(O)/target/user/contract)
