@@ -62,6 +62,14 @@ static s64 vcpu_stats_read(struct file *f, struct iobuf *to, u64 *pos)
 	return done;
 }
 
+/* As on Linux: works, and moves nothing. */
+static s64 stats_lseek(struct file *f, s64 offset, int whence)
+{
+	(void)offset;
+	(void)whence;
+	return (s64)f->pos;
+}
+
 static void vm_stats_release(struct file *f)
 {
 	vm_put(f->priv);
@@ -77,12 +85,14 @@ static void vcpu_stats_release(struct file *f)
 static const struct file_ops vm_stats_ops = {
 	.name = "anon_inode:kvm-vm-stats",
 	.read = vm_stats_read,
+	.lseek = stats_lseek,
 	.release = vm_stats_release,
 };
 
 static const struct file_ops vcpu_stats_ops = {
 	.name = "anon_inode:kvm-vcpu-stats",
 	.read = vcpu_stats_read,
+	.lseek = stats_lseek,
 	.release = vcpu_stats_release,
 };
 
