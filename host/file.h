@@ -73,7 +73,8 @@ enum {
 	FILE_PATH_ONLY = 4,
 	FILE_HUGE_2M = 8, /* its mappings are made of 2 MiB blocks (memfd with MFD_HUGETLB) */
 	FILE_HUGE_1G = 16,
-	FILE_RUNS = 32, /* opened to be executed: nobody may open it for writing */
+	FILE_RUNS = 32,	       /* opened to be executed: nobody may open it for writing */
+	FILE_AT_POSITION = 64, /* reads go on where the last ended, and pread works */
 };
 
 /* Where a file has its name; kernel/vfs.h embeds it in its inodes. */

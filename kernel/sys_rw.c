@@ -36,7 +36,7 @@ static s64 rw_file(struct file *f, enum rw_direction dir, struct iobuf *io)
 	u64 none = 0;
 	s64 ret;
 
-	if (!(f->traits & FILE_SEEKABLE))
+	if (!(f->traits & (FILE_SEEKABLE | FILE_AT_POSITION)))
 		return rw_at(f, dir, io, &none);
 	mutex_lock(&f->pos_lock);
 	ret = rw_at(f, dir, io, &f->pos);
@@ -75,7 +75,7 @@ static s64 rw_buffer(const u64 a[6], enum rw_direction dir)
 }
 
 /* Checks that come before the buffer's for calls that name a position. A file, or ERR_PTR. */
-static struct file *file_arg_at(u64 fd, s64 pos)
+static struct file *file_arg_at(u64 fd, s64 pos, enum rw_direction dir)
 {
 	struct file *f;
 
@@ -84,7 +84,7 @@ static struct file *file_arg_at(u64 fd, s64 pos)
 	f = file_arg(fd);
 	if (!f)
 		return ERR_PTR(-EBADF);
-	if (f->traits & FILE_SEEKABLE)
+	if (f->traits & FILE_SEEKABLE || (f->traits & FILE_AT_POSITION && dir == RW_READ))
 		return f;
 	file_put(f);
 	return ERR_PTR(-ESPIPE);
@@ -93,7 +93,7 @@ static struct file *file_arg_at(u64 fd, s64 pos)
 /* pread64 and pwrite64: (fd, buffer, size, position). */
 static s64 rw_buffer_at(const u64 a[6], enum rw_direction dir)
 {
-	struct file *f = file_arg_at(a[0], (s64)a[3]);
+	struct file *f = file_arg_at(a[0], (s64)a[3], dir);
 	u64 pos = a[3];
 	struct iobuf io;
 	s64 ret;
@@ -190,7 +190,7 @@ s64 sys_writev(const u64 a[6])
 
 static s64 rw_vector_at(const u64 a[6], enum rw_direction dir)
 {
-	struct file *f = file_arg_at(a[0], (s64)a[3]);
+	struct file *f = file_arg_at(a[0], (s64)a[3], dir);
 	struct iobuf_segment *segments = NULL;
 	u64 pos = a[3];
 	struct iobuf io;

@@ -15,6 +15,7 @@ static const struct {
 } constant_caps[] = {
 	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, DIRTY_RING_MAX * sizeof(struct dirty_entry) },
 	{ KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP, 1 },
+	{ KVM_CAP_BINARY_STATS_FD, 1 },
 	{ KVM_CAP_COALESCED_MMIO, KVM_COALESCED_MMIO_PAGE_OFFSET },
 	{ KVM_CAP_ONE_REG, 1 },
 	{ KVM_CAP_MP_STATE, 1 },

@@ -11,6 +11,7 @@
 	X(abort_data)                                                                              \
 	X(abort_fetch)                                                                             \
 	X(wfi)                                                                                     \
+	X(wfe)                                                                                     \
 	X(hvc)                                                                                     \
 	X(smc)                                                                                     \
 	X(sysreg)                                                                                  \
@@ -31,7 +32,9 @@ struct exit_counters {
 	u64 to_user_mmio;
 	u64 to_user_signal;
 	u64 to_user_other;
-	u64 runs; /* KVM_RUN calls */
+	u64 runs;	 /* KVM_RUN calls */
+	u64 all;	 /* returns from the guest, of every kind */
+	u64 mmio_kernel; /* accesses without memory that the kernel served */
 };
 
 #endif

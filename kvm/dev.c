@@ -11,25 +11,12 @@
 /* struct kvm_run, and the ring of coalesced MMIO behind it. */
 #define VCPU_MMAP_SIZE (2 * PAGE_SIZE)
 
-static s64 create_vm(u64 type)
-{
-	struct file *f = vm_create(type);
-	int fd;
-
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	fd = fd_install(port_current()->files, f, 0, FD_CLOEXEC);
-	if (fd < 0)
-		file_put(f);
-	return fd;
-}
-
 static s64 dev_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	(void)f;
 	switch (cmd) {
 	case KVM_GET_API_VERSION: return arg ? -EINVAL : KVM_API_VERSION;
-	case KVM_CREATE_VM: return create_vm(arg);
+	case KVM_CREATE_VM: return vm_install_new(vm_create(arg));
 	case KVM_CHECK_EXTENSION: return caps_check(NULL, arg);
 	case KVM_GET_VCPU_MMAP_SIZE: return arg ? -EINVAL : (s64)VCPU_MMAP_SIZE;
 	}

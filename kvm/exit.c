@@ -32,12 +32,13 @@ void vcpu_skip(struct vcpu *v)
 /* Sleeping happens in the run loop's terms: the thread is switched out, the hook puts the vCPU. */
 static int handle_wfx(struct vcpu *v)
 {
-	v->exits.count[EXIT_wfi]++;
 	vcpu_skip(v);
 	if (v->cpu.esr & WFX_IS_WFE) {
+		v->exits.count[EXIT_wfe]++;
 		sched_point();
 		return 1;
 	}
+	v->exits.count[EXIT_wfi]++;
 	return vcpu_wait(v);
 }
 

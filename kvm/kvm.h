@@ -11,7 +11,7 @@ int kvm_init(void);
 struct file *kvm_dev_open(u32 flags);
 /*
  * Writes the report of guest memory over all VMs there were, lines "name value\n", at most @size
- * bytes; its length. Takes only its own lock.
+ * bytes; its length. May sleep; takes only its own locks.
  */
 size_t kvm_report(char *buf, size_t size);
 

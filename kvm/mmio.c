@@ -43,6 +43,7 @@ int mmio_begin(struct vcpu *v, const struct fault_outcome *o)
 	if (o->is_write) {
 		data = to_memory(v, vcpu_x(v, o->reg), o->len);
 		if (coalesced_write(v->vm, o->ipa, o->len, &data)) {
+			v->exits.mmio_kernel++;
 			vcpu_skip(v);
 			return 1;
 		}

@@ -21,20 +21,22 @@ struct totals {
 	u64 mismatches; /* checks at which counters and tables differed */
 };
 
-static LIST_HEAD(, vm) all_vms; /* guarded, as past, by lock */
-static struct totals past;	/* of VMs that have ended */
-static struct spinlock lock;
+static LIST_HEAD(, vm) all_vms; /* guarded by vms_lock: none ends while they are walked */
+static struct mutex vms_lock;
+static struct totals past; /* of VMs that have ended; guarded by past_lock */
+static struct spinlock past_lock;
 
 void report_init(void)
 {
-	spin_init(&lock);
+	mutex_init(&vms_lock);
+	spin_init(&past_lock);
 }
 
 void report_vm_add(struct vm *vm)
 {
-	spin_lock(&lock);
+	mutex_lock(&vms_lock);
 	LIST_INSERT_HEAD(&all_vms, vm, link);
-	spin_unlock(&lock);
+	mutex_unlock(&vms_lock);
 }
 
 static void exits_add(struct exit_counters *to, const struct exit_counters *from)
@@ -45,14 +47,18 @@ static void exits_add(struct exit_counters *to, const struct exit_counters *from
 	to->to_user_signal += from->to_user_signal;
 	to->to_user_other += from->to_user_other;
 	to->runs += from->runs;
+	to->all += from->all;
+	to->mmio_kernel += from->mmio_kernel;
 }
 
 static void dump_tables(struct stage2 *s2, u64 bytes[STAT_LEVELS][S2_TYPE_COUNT])
 {
 	struct s2_run run;
 
-	for (ipa_t at = IPA(0); stage2_dump(s2, at, &run); at = IPA(run.ipa.v + run.size))
+	for (ipa_t at = IPA(0); stage2_dump(s2, at, &run); at = IPA(run.ipa.v + run.size)) {
 		bytes[run.leaf.level][run.leaf.type] += run.size;
+		sched_point();
+	}
 }
 
 static bool dump_agrees(const struct stats *s, u64 bytes[STAT_LEVELS][S2_TYPE_COUNT], u64 tables)
@@ -114,9 +120,9 @@ static void totals_add(struct totals *to, const struct totals *from)
 
 static void past_add(const struct totals *t)
 {
-	spin_lock(&lock);
+	spin_lock(&past_lock);
 	totals_add(&past, t);
-	spin_unlock(&lock);
+	spin_unlock(&past_lock);
 }
 
 void report_vm_check(struct vm *vm)
@@ -146,9 +152,9 @@ void report_vm_remove(struct vm *vm)
 {
 	struct totals t = { 0 };
 
-	spin_lock(&lock);
+	mutex_lock(&vms_lock);
 	LIST_REMOVE(vm, link);
-	spin_unlock(&lock);
+	mutex_unlock(&vms_lock);
 	vm_add(&t, vm);
 	past_add(&t);
 }
@@ -210,12 +216,14 @@ static void print_exits(struct text *t, const struct exit_counters *e)
 
 size_t kvm_report(char *buf, size_t size)
 {
-	static struct totals sum; /* guarded by lock: too large for a stack */
+	static struct totals sum; /* guarded by vms_lock: too large for a stack */
 	struct text t = { buf, size };
 	struct vm *vm;
 
-	spin_lock(&lock);
+	mutex_lock(&vms_lock);
+	spin_lock(&past_lock);
 	sum = past;
+	spin_unlock(&past_lock);
 	LIST_FOREACH (vm, &all_vms, link)
 		vm_add(&sum, vm);
 	line(&t, "vms %lu\n", sum.vms);
@@ -223,6 +231,6 @@ size_t kvm_report(char *buf, size_t size)
 	line(&t, "dumped.tables %lu\n", sum.tables_dumped);
 	print_exits(&t, &sum.exits);
 	line(&t, "table_checks %lu\ntable_mismatches %lu\n", sum.checks, sum.mismatches);
-	spin_unlock(&lock);
+	mutex_unlock(&vms_lock);
 	return (size_t)(t.at - buf);
 }

@@ -169,6 +169,7 @@ static int enter_once(struct vcpu *v, struct task *me)
 	lines_apply(v);
 	sched_quiescent();
 	why = port_guest_enter(&v->cpu);
+	v->exits.all++;
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_RELAXED);
 
 	switch (why) {

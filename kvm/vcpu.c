@@ -7,6 +7,7 @@
 
 #include "host/driver.h"
 #include "host/page.h"
+#include "kvm/stats.h"
 
 /* ---- attention */
 
@@ -220,6 +221,7 @@ static s64 vcpu_ioctl_locked(struct vcpu *v, u32 cmd, u64 value)
 	case KVM_SET_GUEST_DEBUG: return set_guest_debug(v, arg);
 	case KVM_SET_SIGNAL_MASK: return set_signal_mask(v, arg);
 	case KVM_PRE_FAULT_MEMORY: return vm_pre_fault(&v->vm->memory, arg);
+	case KVM_GET_STATS_FD: return vm_install_new(stats_file_of_vcpu(v));
 	case KVM_SET_DEVICE_ATTR:
 	case KVM_GET_DEVICE_ATTR:
 	case KVM_HAS_DEVICE_ATTR: return vcpu_attribute(v, cmd, arg);
@@ -287,38 +289,52 @@ void vcpu_free(struct vcpu *v)
 	kfree(v);
 }
 
-struct file *vcpu_create(struct vm *vm, u64 id)
+/*
+ * With a descriptor that names it, into the VM, where everybody finds it; the caller has the VM's
+ * lock. In this order, as a descriptor may be refused, and nobody can be made to forget a vCPU. Who
+ * guesses the descriptor before the VM has the vCPU runs one that others do not see yet.
+ */
+static int vcpu_publish(struct vcpu *v, struct file *f)
+{
+	struct vm *vm = v->vm;
+	int fd;
+
+	if (vm->vcpus[v->id])
+		return -EEXIST;
+	if (ring_create(v, vm->ring_entries))
+		return -ENOMEM;
+	fd = vm_install(f);
+	if (fd < 0)
+		return fd;
+	vm->vcpu_count++;
+	__atomic_store_n(&vm->vcpus[v->id], v, __ATOMIC_RELEASE);
+	return fd;
+}
+
+int vcpu_create(struct vm *vm, u64 id)
 {
 	struct vcpu *v;
 	struct file *f;
+	int fd;
 
 	if (id >= VM_VCPUS_MAX)
-		return ERR_PTR(-EINVAL);
+		return -EINVAL;
 	if (vm_vcpu(vm, id))
-		return ERR_PTR(-EEXIST);
+		return -EEXIST;
 	v = vcpu_alloc(vm, (u32)id);
 	f = v ? file_alloc(&vcpu_file_ops, v, O_RDWR) : NULL;
 	if (!f) {
 		if (v)
 			vcpu_free(v);
-		return ERR_PTR(-ENOMEM);
+		return -ENOMEM;
 	}
 	vm_get(vm);
 	mutex_lock(&vm->lock);
-	if (vm->vcpus[id]) {
-		mutex_unlock(&vm->lock);
+	fd = vcpu_publish(v, f);
+	mutex_unlock(&vm->lock);
+	if (fd < 0) {
 		file_put(f); /* drops the VM, not the vCPU */
 		vcpu_free(v);
-		return ERR_PTR(-EEXIST);
 	}
-	if (ring_create(v, vm->ring_entries)) {
-		mutex_unlock(&vm->lock);
-		file_put(f);
-		vcpu_free(v);
-		return ERR_PTR(-ENOMEM);
-	}
-	vm->vcpu_count++;
-	__atomic_store_n(&vm->vcpus[id], v, __ATOMIC_RELEASE);
-	mutex_unlock(&vm->lock);
-	return f;
+	return fd;
 }

@@ -73,8 +73,9 @@ struct vcpu {
 	struct exit_counters exits;
 };
 
-/* A new vCPU of @vm as an open file; or ERR_PTR. */
-struct file *vcpu_create(struct vm *vm, u64 id);
+/* KVM_CREATE_VCPU: a new vCPU of @vm; its descriptor. -EINVAL, -EEXIST, -EMFILE, -ENOMEM: there is
+ * none. */
+int vcpu_create(struct vm *vm, u64 id);
 /* Frees what vm_put() finds. */
 void vcpu_free(struct vcpu *v);
 /* Sets @requests; if the vCPU is in the guest it leaves it, if it sleeps it wakes. Any context. */

@@ -9,6 +9,7 @@
 #include "host/task.h"
 #include "kvm/port.h"
 #include "kvm/report.h"
+#include "kvm/stats.h"
 #include "kvm/vcpu.h"
 
 #define DEFAULT_IPA_BITS 40
@@ -35,6 +36,7 @@ static int vm_init(struct vm *vm, unsigned int ipa_bits)
 	int error;
 
 	vm->refs = 1;
+	vm->creator = port_current()->tgid;
 	mutex_init(&vm->lock);
 	id_regs_reset(vm);
 	firmware_init(vm);
@@ -83,15 +85,20 @@ bool vm_is_mine(const struct vm *vm)
 
 /* ---- ioctls */
 
-static int install(struct file *file)
+int vm_install(struct file *f)
+{
+	return fd_install(port_current()->files, f, 0, FD_CLOEXEC);
+}
+
+int vm_install_new(struct file *f)
 {
 	int fd;
 
-	if (IS_ERR(file))
-		return (int)PTR_ERR(file);
-	fd = fd_install(port_current()->files, file, 0, FD_CLOEXEC);
+	if (IS_ERR(f))
+		return (int)PTR_ERR(f);
+	fd = vm_install(f);
 	if (fd < 0)
-		file_put(file);
+		file_put(f);
 	return fd;
 }
 
@@ -169,9 +176,10 @@ static s64 vm_ioctl(struct file *f, u32 cmd, u64 value)
 	if (!vm_is_mine(vm))
 		return -EIO;
 	switch (cmd) {
-	case KVM_CREATE_VCPU: return install(vcpu_create(vm, value));
+	case KVM_CREATE_VCPU: return vcpu_create(vm, value);
 	case KVM_CHECK_EXTENSION: return caps_check(vm, value);
 	case KVM_ENABLE_CAP: return caps_enable(vm, arg);
+	case KVM_GET_STATS_FD: return vm_install_new(stats_file_of_vm(vm));
 	case KVM_RESET_DIRTY_RINGS: return ring_reset_all(vm);
 	case KVM_ARM_PREFERRED_TARGET: return preferred_target(arg);
 	case KVM_IRQ_LINE: return irq_line(vm, arg);

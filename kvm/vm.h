@@ -25,7 +25,8 @@ struct smccc_range {
 };
 
 struct vm {
-	u32 refs; /* atomic: open descriptors */
+	u32 refs;    /* atomic: open descriptors */
+	s32 creator; /* the process's id, in the names of statistics; immutable */
 	struct vm_memory memory;
 
 	struct mutex lock;
@@ -65,6 +66,11 @@ static inline struct vm *vm_of_memory(struct vm_memory *m)
  */
 struct file *vm_create(u64 type);
 struct vm *vm_get(struct vm *vm);
+/* The lowest free descriptor of the caller now names @f, whose reference it takes over; negative:
+ * there is none, and the reference stays. */
+int vm_install(struct file *f);
+/* The same for what a constructor returned, a new file or ERR_PTR, which nobody keeps. */
+int vm_install_new(struct file *f);
 /* The last reference ends the VM. May sleep. */
 void vm_put(struct vm *vm);
 /* The vCPU with that id, or NULL. Valid as long as the VM. */
