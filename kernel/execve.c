@@ -87,6 +87,10 @@ static void forget_old_program(struct thread *t)
 	t->robust_list = HVA(0);
 	t->rseq = HVA(0);
 	t->restart.fn = NULL;
+	/* Before anybody can see that the exec is done. */
+	spin_lock(&process_tree_lock);
+	p->has_execed = true;
+	spin_unlock(&process_tree_lock);
 	fdtable_close_on_exec(p->files);
 	process_end_vfork(p);
 }

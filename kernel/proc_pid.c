@@ -53,6 +53,8 @@ static char state_letter(const struct thread *thread)
 {
 	if (thread->process->zombie)
 		return 'Z';
+	if (thread->process->signals.stopped_threads)
+		return 'T';
 	switch (thread->se.state) {
 	case THREAD_RUNNABLE: return 'R';
 	case THREAD_SLEEPING: return thread->se.sleep_kind == SLEEP_INTERRUPTIBLE ? 'S' : 'D';
@@ -66,6 +68,7 @@ static const char *state_word(char letter)
 	case 'R': return "running";
 	case 'S': return "sleeping";
 	case 'D': return "disk sleep";
+	case 'T': return "stopped";
 	case 'Z': return "zombie";
 	default: return "dead";
 	}
