@@ -10,6 +10,7 @@
 #include "kernel/procfs.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
+#include "kernel/tty.h"
 
 /* Nanoseconds of one clock tick of user space (USER_HZ is 100). */
 enum { NS_PER_TICK = 10000000 };
@@ -134,11 +135,12 @@ static void show_stat(struct gen_text *t, struct thread *thread)
 {
 	struct process *p = thread->process;
 	struct mm_counts mem = thread_mem(thread);
+	struct tty_of_process tty = tty_of(p);
 	u64 ticks = process_runtime_ns(p) / NS_PER_TICK;
 
-	gen_printf(t, "%d (%s) %c %d %d %d 0 -1 4194304 %lu 0 0 0 ", thread->task.tid,
+	gen_printf(t, "%d (%s) %c %d %d %d %u %d 4194304 %lu 0 0 0 ", thread->task.tid,
 		   thread->task.comm, state_letter(thread), parent_pid(p), p->pgid, p->sid,
-		   thread->faults_minor);
+		   tty.device, tty.foreground, thread->faults_minor);
 	gen_printf(t, "%lu 0 %lu 0 20 0 %u 0 %lu %lu %lu 18446744073709551615 ", ticks,
 		   p->children_runtime_ns / NS_PER_TICK, p->thread_count, p->start_ns / NS_PER_TICK,
 		   mem.total_pages * PAGE_SIZE, mem.resident_pages);

@@ -13,6 +13,7 @@
 #include "kernel/sched.h"
 #include "kernel/syscalls.h"
 #include "kernel/time.h"
+#include "kernel/tty.h"
 #include "kernel/vfs.h"
 
 struct process_list all_processes = LIST_HEAD_INITIALIZER(all_processes);
@@ -302,6 +303,7 @@ void process_leave(struct process *p, struct thread *t, s32 status, struct mm *m
 	release_resources(p, mm);
 	if (p == first_process())
 		first_ended(p->exit_status);
+	tty_leader_ends(p);
 	hand_over_children(p);
 	tell_parent(p);
 }
