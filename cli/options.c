@@ -79,7 +79,7 @@ const char shell_usage[] =
 	"it runs what standard input says.\n"
 	"\n"
 	"    $ catwalk shell --cpus 2 build/target/vmm/vmm build/target/tests/target/kvm_hello\n"
-	"    / # kvm_hello & vmm & wait\n"
+	"    ~ # kvm_hello & vmm & wait\n"
 	"\n"
 	"  -c COMMAND            run COMMAND instead of an interactive shell\n"
 	"  --busybox FILE        the shell's program (`make busybox` fetches it; $CATWALK_BUSYBOX)\n" MACHINE_USAGE;
