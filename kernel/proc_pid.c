@@ -81,21 +81,22 @@ static void show_comm(struct gen_text *t, struct thread *thread)
 	gen_printf(t, "%s\n", thread->task.comm);
 }
 
-/* Bytes of the caller's own memory; of others' nothing is shown. */
+/* Bytes of its memory, as far as they are in memory: where nobody else is at it, they are. */
 static void show_user_range(struct gen_text *t, struct thread *thread, hva_t start, hva_t end)
 {
+	struct mm *mm = proc_mm(thread->process);
 	char chunk[256];
 
-	if (thread->process != current_process())
-		return;
-	while (start.v < end.v) {
-		size_t n = min(end.v - start.v, sizeof(chunk));
+	while (mm && start.v < end.v) {
+		size_t n = mm_read_mapped(mm, start, chunk, min(end.v - start.v, sizeof(chunk)));
 
-		if (copy_from_user(chunk, start, n))
-			return;
+		if (!n)
+			break;
 		gen_bytes(t, chunk, n);
 		start.v += n;
 	}
+	if (mm)
+		mm_put(mm);
 }
 
 static void show_cmdline(struct gen_text *t, struct thread *thread)
