@@ -49,7 +49,7 @@ struct catwalk_run_header {
 	uint32_t string_bytes;
 	uint32_t terminals; /* bit N: the launcher's descriptor N is a terminal (N = 0, 1, 2) */
 	uint32_t flags;	    /* CATWALK_RUN_*; unknown bits are refused */
-	uint32_t reserved;  /* 0 */
+	uint32_t window;    /* CATWALK_RUN_TERMINAL: rows << 16 | columns, 0 if not known; else 0 */
 };
 
 #define CATWALK_RUN_STRINGS_MAX	     4096u
@@ -57,6 +57,12 @@ struct catwalk_run_header {
 
 /* Send a CATWALK_REC_REPORT before CATWALK_REC_EXIT. */
 #define CATWALK_RUN_REPORT 0x1u
+/*
+ * Descriptors 0 and 1 are one terminal that the launcher has put into raw mode: it passes every
+ * byte on as it is typed, and shows what comes as it is.  Editing, echo, signals and job control
+ * are the kernel's.
+ */
+#define CATWALK_RUN_TERMINAL 0x2u
 
 struct catwalk_record {
 	uint32_t type;
@@ -73,6 +79,7 @@ struct catwalk_record {
  */
 #define CATWALK_REC_STDIN     1u /* payload: bytes for descriptor 0 */
 #define CATWALK_REC_STDIN_EOF 2u /* no payload; may be asked for again */
+#define CATWALK_REC_WINDOW    3u /* uint32_t rows << 16 | columns: the terminal's size has changed */
 
 /* Machine to launcher. */
 #define CATWALK_REC_STDOUT     16u /* payload: bytes written to the console's standard output */

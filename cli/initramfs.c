@@ -9,6 +9,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,12 @@
 
 #include "abi/catwalk_run.h"
 #include "cli/error.h"
+#include "cli/terminal.h"
 
-#define COPY_BYTES 65536
+#define COPY_BYTES	 65536
+#define LINK_BYTES	 1020 /* what the kernel unpacks */
+#define TREE_PATH_MAX	 256
+#define HIDDEN_DIRECTORY "/.catwalk"
 
 /* Every entry's path so far, so that directories come once and no two files share a target. */
 struct path_list {
@@ -216,7 +221,7 @@ static void collect_strings(const struct run_options *options, const char *path,
 {
 	add_string(strings, path);
 	add_string(strings, "/");
-	add_string(strings, path);
+	add_string(strings, options->name ? options->name : path);
 	for (size_t i = 0; i < options->argument_count; i++)
 		add_string(strings, options->arguments[i]);
 	add_string(strings, "PATH=/bin");
@@ -234,7 +239,9 @@ static int add_run_file(struct packer *packer, const struct run_options *options
 		.argc = (uint32_t)options->argument_count + 1,
 		.envc = (uint32_t)options->environment_count + 2,
 		.terminals = terminal_bits(),
-		.flags = options->report ? CATWALK_RUN_REPORT : 0,
+		.flags = (options->report ? CATWALK_RUN_REPORT : 0) |
+			 (options->terminal ? CATWALK_RUN_TERMINAL : 0),
+		.window = options->terminal ? terminal_window() : 0,
 	};
 	int status;
 
@@ -272,15 +279,168 @@ static int program_target(const char *program, char *target, size_t size)
 	return 0;
 }
 
+/* ---- a tree of the build machine (--root) */
+
+static int add_link(struct packer *packer, const char *target, const char *path)
+{
+	struct archive_entry *entry = archive_entry_new();
+	int status = list_path(&packer->files, path);
+
+	if (status || !entry) {
+		archive_entry_free(entry);
+		return status ? status : out_of_memory();
+	}
+	archive_entry_set_pathname(entry, path + 1);
+	archive_entry_set_filetype(entry, AE_IFLNK);
+	archive_entry_set_perm(entry, 0777);
+	archive_entry_set_size(entry, 0);
+	archive_entry_set_symlink(entry, target);
+	archive_entry_set_mtime(entry, 0, 0);
+	archive_entry_set_nlink(entry, 1);
+	if (archive_write_header(packer->archive, entry) != ARCHIVE_OK)
+		status = archive_failed(packer);
+	archive_entry_free(entry);
+	return status;
+}
+
+static int add_host_link(struct packer *packer, const char *host, const char *path)
+{
+	char target[LINK_BYTES];
+	ssize_t length = readlink(host, target, sizeof(target));
+
+	if (length < 0 || length == (ssize_t)sizeof(target))
+		return bad_input("%s: %s", host, length < 0 ? strerror(errno) : "too long a link");
+	target[length] = '\0';
+	return add_link(packer, target, path);
+}
+
+static int add_host_directory(struct packer *packer, const char *path, mode_t mode)
+{
+	int status = list_path(&packer->directories, path);
+
+	return status ? status : add_entry(packer, path, AE_IFDIR, mode & 07777, 0);
+}
+
+/* @path: where the entry is under the tree's root, with a slash before it. */
+static int add_tree_entry(struct packer *packer, const FTSENT *entry, const char *path)
+{
+	if (!strcmp(path, HIDDEN_DIRECTORY))
+		return bad_input("%s: is where the launcher's own file goes", entry->fts_path);
+	if (strlen(path) >= TREE_PATH_MAX)
+		return bad_input("%s: its path has more than %d characters", entry->fts_path,
+				 TREE_PATH_MAX - 1);
+	switch (entry->fts_info) {
+	case FTS_D: return add_host_directory(packer, path, entry->fts_statp->st_mode);
+	case FTS_DP: return 0;
+	case FTS_F: return add_file(packer, entry->fts_accpath, path, 0);
+	case FTS_SL:
+	case FTS_SLNONE: return add_host_link(packer, entry->fts_accpath, path);
+	case FTS_DNR:
+	case FTS_ERR:
+	case FTS_NS: return bad_input("%s: %s", entry->fts_path, strerror(entry->fts_errno));
+	default: return bad_input("%s: neither a file nor a directory nor a link", entry->fts_path);
+	}
+}
+
+/* Characters of an entry's path that are not the machine's. */
+static size_t tree_prefix(const char *root)
+{
+	size_t length = strlen(root);
+
+	while (length && root[length - 1] == '/')
+		length--;
+	return length;
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static int add_tree(struct packer *packer, const char *root)
+{
+	char *const roots[] = { (char *)root, NULL };
+	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
+	FTSENT *entry;
+	int status = 0;
+
+	if (!tree)
+		return bad_input("--root: '%s': %s", root, strerror(errno));
+	while (!status && (entry = fts_read(tree))) {
+		if (entry->fts_level > 0)
+			status = add_tree_entry(packer, entry, entry->fts_path + tree_prefix(root));
+	}
+	fts_close(tree);
+	return status;
+}
+
+static bool is_taken(const struct packer *packer, const char *path)
+{
+	return path_is_listed(&packer->files, path) || path_is_listed(&packer->directories, path);
+}
+
+/* ---- what a shell expects to be there, unless the tree has it */
+
+static const struct {
+	const char *path, *text;
+} usual_files[] = {
+	{ "/etc/passwd", "root:x:0:0:root:/:/bin/sh\n" },
+	{ "/etc/group", "root:x:0:\n" },
+};
+
+/* Scripts name their interpreter by places like these. */
+static const struct {
+	const char *path, *target;
+} usual_links[] = {
+	{ "/sbin", "bin" },
+	{ "/usr/bin", "../bin" },
+	{ "/usr/sbin", "../bin" },
+};
+
+static int add_text(struct packer *packer, const char *path, const char *text)
+{
+	int status = add_directories(packer, path);
+
+	if (!status)
+		status = list_path(&packer->files, path);
+	if (!status)
+		status = add_entry(packer, path, AE_IFREG, 0644, strlen(text));
+	return status ? status : add_data(packer, text, strlen(text));
+}
+
+static int add_usual(struct packer *packer)
+{
+	int status = 0;
+
+	for (size_t i = 0; !status && i < sizeof(usual_files) / sizeof(usual_files[0]); i++)
+		if (!is_taken(packer, usual_files[i].path))
+			status = add_text(packer, usual_files[i].path, usual_files[i].text);
+	for (size_t i = 0; !status && i < sizeof(usual_links) / sizeof(usual_links[0]); i++) {
+		if (is_taken(packer, usual_links[i].path))
+			continue;
+		status = add_directories(packer, usual_links[i].path);
+		if (!status)
+			status = add_link(packer, usual_links[i].target, usual_links[i].path);
+	}
+	return status;
+}
+
 static int pack_all(struct packer *packer, const struct run_options *options)
 {
 	char path[128];
-	int status = program_target(options->program, path, sizeof(path));
+	int status = options->root ? add_tree(packer, options->root) : 0;
 
+	if (!status && options->target)
+		snprintf(path, sizeof(path), "%s", options->target);
+	else if (!status)
+		status = program_target(options->program, path, sizeof(path));
 	if (!status)
 		status = add_file(packer, options->program, path, 0555);
 	for (size_t i = 0; !status && i < options->file_count; i++)
-		status = add_file(packer, options->files[i].host, options->files[i].target, 0444);
+		status = add_file(packer, options->files[i].host, options->files[i].target,
+				  options->files[i].is_program ? 0555 : 0444);
+	if (!status && options->usual_files)
+		status = add_usual(packer);
 	if (!status)
 		status = add_run_file(packer, options, path);
 	return status;

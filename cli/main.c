@@ -2,6 +2,7 @@
 /* The catwalk program: its subcommands and their order of steps. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,11 +16,13 @@
 #include "cli/program.h"
 #include "cli/qemu.h"
 #include "cli/relay.h"
+#include "cli/shell.h"
 
 static const char usage[] =
 	"usage: catwalk COMMAND [OPTIONS]\n"
 	"\n"
 	"  run PROGRAM [ARGUMENTS...]  run a static Linux/AArch64 program on Catwalk in QEMU\n"
+	"  shell [PROGRAM...]          run a shell on it, with those programs by name\n"
 	"  check PATH...               run scenarios on the modelled machine\n"
 	"  explain                     what a guest's access would get, and by which rule\n"
 	"  migrate-check A B           whether a guest can go from host A to host B\n"
@@ -56,32 +59,57 @@ static int start_and_relay(const struct run_options *options, struct initramfs *
 
 	if (status)
 		return status;
-	relay_block_signals();
+	relay_block_signals(options);
 	status = start_machine(options, initramfs, &machine);
 	return status ? status : relay_machine(options, &machine, report_fd);
 }
 
+static int run_machine(struct run_options *options)
+{
+	struct initramfs initramfs;
+	int status = find_machine_parts(options);
+
+	if (!status)
+		status = pack_initramfs(options, &initramfs);
+	if (!status)
+		status = check_memory(options, &initramfs);
+	return status ? status : start_and_relay(options, &initramfs);
+}
+
+/* The machine's options; there is one machine. */
+static struct run_options options;
+
+static bool is_help(int argc, char **argv)
+{
+	return argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+}
+
 static int command_run(int argc, char **argv)
 {
-	static struct run_options options;
-	struct initramfs initramfs;
 	int status;
 
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+	if (is_help(argc, argv)) {
 		fputs(run_usage, stdout);
 		return 0;
 	}
 	status = parse_run_options(argc, argv, &options);
 	if (!status)
 		status = check_program(options.program);
+	return status ? status : run_machine(&options);
+}
+
+static int command_shell(int argc, char **argv)
+{
+	int status;
+
+	if (is_help(argc, argv)) {
+		fputs(shell_usage, stdout);
+		return 0;
+	}
+	status = parse_shell_options(argc, argv, &options);
 	if (!status)
-		status = find_machine_parts(&options);
-	if (!status)
-		status = pack_initramfs(&options, &initramfs);
-	if (status)
-		return status;
-	status = check_memory(&options, &initramfs);
-	return status ? status : start_and_relay(&options, &initramfs);
+		status = prepare_shell(&options);
+	return status ? status : run_machine(&options);
 }
 
 /* Descriptors 0 to 2 that the caller closed must not be taken by files of ours. */
@@ -101,6 +129,7 @@ static const struct {
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 } commands[] = {
 	{ "run", command_run },
+	{ "shell", command_shell },
 	{ "check", command_check },
 	{ "explain", command_explain },
 	{ "migrate-check", command_migrate_check },
@@ -114,7 +143,7 @@ static int flushed(int status)
 	return status ? status : bad_input("standard output: %s", strerror(errno));
 }
 
-#define COMMANDS "run, check, explain, migrate-check (see catwalk --help)"
+#define COMMANDS "run, shell, check, explain, migrate-check (see catwalk --help)"
 
 int main(int argc, char **argv)
 {

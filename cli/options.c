@@ -11,15 +11,16 @@
 
 #include "cli/error.h"
 
-#define CPUS_MAX	8
-#define MEMORY_MIB_MIN	64
-#define MEMORY_MIB_MAX	(16 * 1024)
-#define TIMEOUT_S_MAX	86400
-#define DEFAULT_MIB	1024
-#define IVSHMEM_MIB_MIN 16
-#define IVSHMEM_MIB_MAX 4096
-#define HIDDEN_DIR	"/.catwalk"
-#define CPU_MODEL_NAMES "max, cortex-a76, neoverse-n1"
+#define CPUS_MAX	 8
+#define MEMORY_MIB_MIN	 64
+#define MEMORY_MIB_MAX	 (16 * 1024)
+#define TIMEOUT_S_MAX	 86400
+#define DEFAULT_MIB	 1024
+#define IVSHMEM_MIB_MIN	 16
+#define IVSHMEM_MIB_MAX	 4096
+#define PROGRAM_NAME_MAX 100
+#define HIDDEN_DIR	 "/.catwalk"
+#define CPU_MODEL_NAMES	 "max, cortex-a76, neoverse-n1"
 
 /*
  * max computes pointer-authentication codes with QARMA unless told otherwise, and then spends most
@@ -31,32 +32,57 @@ static const struct cpu_model cpu_models[] = {
 	{ "neoverse-n1", "neoverse-n1" },
 };
 
+/* The options of every command that starts a machine. */
+#define MACHINE_USAGE                                                                              \
+	"  --cpus N              processors, 1 to 8 (1)\n"                                         \
+	"  --memory SIZE         RAM, 64M to 16G (1G)\n"                                           \
+	"  --cpu MODEL           " CPU_MODEL_NAMES " (max)\n"                                      \
+	"  --no-fwb              hide forced write-back (FEAT_S2FWB)\n"                            \
+	"  --trap-cmo            trap guests' cache maintenance, so that it faults as on "         \
+	"hardware\n"                                                                               \
+	"  --device DEVICE       add a device for /dev/devmem; may be given up to 8 times:\n"      \
+	"      ivshmem=SIZE[,file=PATH]  coherent memory, 16M to 4G, a power of two; its bytes "   \
+	"are\n"                                                                                    \
+	"                        those of the file PATH, which is made if it is missing\n"         \
+	"      edu, pci-testdev  QEMU's test devices, for their registers\n"                       \
+	"  --timeout S           give up after S seconds, 1 to 86400 (none)\n"                     \
+	"  --file HOST[:TARGET]  put the file HOST at TARGET in the machine (/NAME)\n"             \
+	"  --root DIR            put all that is in the directory DIR into the machine\n"          \
+	"  --env NAME[=VALUE]    set an environment variable, or pass one on\n"                    \
+	"  --report FILE         write the report of guest memory to FILE (-: standard error)\n"   \
+	"  --icount              count instructions: one is one nanosecond of the machine's "      \
+	"time\n"                                                                                   \
+	"  --append WORDS        add to the kernel's command line\n"                               \
+	"  --kernel IMAGE        the kernel (catwalk.Image beside this program; "                  \
+	"$CATWALK_KERNEL)\n"                                                                       \
+	"  --qemu PROGRAM        the emulator (qemu-system-aarch64; $CATWALK_QEMU)\n"              \
+	"  --qemu-arg ARGUMENT   one more argument for QEMU\n"                                     \
+	"  -v, --verbose         show the kernel's messages on standard error\n"
+
 const char run_usage[] =
 	"usage: catwalk run [OPTIONS] PROGRAM [ARGUMENTS...]\n"
 	"\n"
 	"Runs PROGRAM, a static Linux program for AArch64, on Catwalk in QEMU, and exits with its\n"
 	"status: 128+N if signal N killed it, 124 on timeout, 125 if the machine failed, 2 for bad\n"
 	"input.\n"
+	"\n" MACHINE_USAGE
+	"  --terminal            leave our terminal to the program: it gets every key as it is\n"
+	"                        typed, ^C too, and can change the terminal's settings\n";
+
+const char shell_usage[] =
+	"usage: catwalk shell [OPTIONS] [PROGRAM...]\n"
 	"\n"
-	"  --cpus N              processors, 1 to 8 (1)\n"
-	"  --memory SIZE         RAM, 64M to 16G (1G)\n"
-	"  --cpu MODEL           " CPU_MODEL_NAMES " (max)\n"
-	"  --no-fwb              hide forced write-back (FEAT_S2FWB)\n"
-	"  --trap-cmo            trap guests' cache maintenance, so that it faults as on hardware\n"
-	"  --device DEVICE       add a device for /dev/devmem; may be given up to 8 times:\n"
-	"      ivshmem=SIZE[,file=PATH]  coherent memory, 16M to 4G, a power of two; its bytes are\n"
-	"                        those of the file PATH, which is made if it is missing\n"
-	"      edu, pci-testdev  QEMU's test devices, for their registers\n"
-	"  --timeout S           give up after S seconds, 1 to 86400 (none)\n"
-	"  --file HOST[:TARGET]  put the file HOST at TARGET in the machine (/NAME)\n"
-	"  --env NAME[=VALUE]    set an environment variable, or pass one on\n"
-	"  --report FILE         write the report of guest memory to FILE (-: standard error)\n"
-	"  --icount              count instructions: one is one nanosecond of the machine's time\n"
-	"  --append WORDS        add to the kernel's command line\n"
-	"  --kernel IMAGE        the kernel (catwalk.Image beside this program; $CATWALK_KERNEL)\n"
-	"  --qemu PROGRAM        the emulator (qemu-system-aarch64; $CATWALK_QEMU)\n"
-	"  --qemu-arg ARGUMENT   one more argument for QEMU\n"
-	"  -v, --verbose         show the kernel's messages on standard error\n";
+	"Starts a shell, Debian's busybox for arm64, on Catwalk in QEMU, and exits with its status.\n"
+	"Its commands are busybox's and the PROGRAMs, each by its name: static Linux programs for\n"
+	"AArch64, or scripts. On a terminal the shell is interactive, with job control: ^C and ^Z are\n"
+	"for what runs in its foreground, and `exit` ends the machine with all that runs on it. Else\n"
+	"it runs what standard input says.\n"
+	"\n"
+	"    $ catwalk shell --cpus 2 build/target/vmm/vmm build/target/tests/target/kvm_hello\n"
+	"    ~ # kvm_hello & vmm & wait\n"
+	"\n"
+	"  -c COMMAND            run COMMAND instead of an interactive shell\n"
+	"  --busybox FILE        the shell's program (`make busybox` fetches it; $CATWALK_BUSYBOX)\n" MACHINE_USAGE;
 
 /* Reads a decimal number with nothing after it but what *end is left pointing at. */
 static int parse_number(const char *text, unsigned long *value, const char **end)
@@ -227,6 +253,39 @@ static int set_verbose(struct run_options *options, const char *text)
 	return 0;
 }
 
+static int set_terminal(struct run_options *options, const char *text)
+{
+	(void)text;
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return bad_input("--terminal: standard input and output are not a terminal");
+	options->terminal = true;
+	return 0;
+}
+
+static int set_root(struct run_options *options, const char *text)
+{
+	struct stat st;
+
+	if (stat(text, &st))
+		return bad_input("--root: '%s': %s", text, strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		return bad_input("--root: '%s' is not a directory", text);
+	options->root = text;
+	return 0;
+}
+
+static int set_busybox(struct run_options *options, const char *text)
+{
+	options->busybox = text;
+	return 0;
+}
+
+static int set_command(struct run_options *options, const char *text)
+{
+	options->command = text;
+	return 0;
+}
+
 static int set_append(struct run_options *options, const char *text)
 {
 	options->append = text;
@@ -325,6 +384,30 @@ static int add_file(struct run_options *options, const char *text)
 	return 0;
 }
 
+/* A program that the shell finds by its name. */
+static int add_shell_program(struct run_options *options, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	struct extra_file *file = &options->files[options->file_count];
+	char *target;
+
+	if (options->file_count == MAX_FILES)
+		return bad_input("shell: '%s' is one too many; at most %d files are accepted", path,
+				 MAX_FILES);
+	if (!*name || strlen(name) > PROGRAM_NAME_MAX)
+		return bad_input("shell: '%s': its name has not 1 to %d characters", path,
+				 PROGRAM_NAME_MAX);
+	target = malloc(strlen("/bin/") + strlen(name) + 1);
+	if (!target)
+		return bad_input("shell: out of memory");
+	strcpy(target, "/bin/");
+	strcat(target, name);
+	*file = (struct extra_file){ .host = path, .target = target, .is_program = true };
+	options->file_count++;
+	return 0;
+}
+
 static int add_environment(struct run_options *options, const char *text)
 {
 	const char *value;
@@ -352,45 +435,65 @@ static int add_environment(struct run_options *options, const char *text)
 	return 0;
 }
 
-/* What each option takes and does. The index is the value getopt_long() returns, from FIRST_OPTION.
- */
+enum { FOR_RUN = 1, FOR_SHELL = 2, FOR_BOTH = FOR_RUN | FOR_SHELL };
+
+/* What each option takes and does, and of which commands it is. The index is the value that
+ * getopt_long() returns, from FIRST_OPTION. */
 static const struct {
 	const char *name;
+	unsigned int commands;
 	int has_argument;
 	int (*apply)(struct run_options *options, const char *text);
-} run_option_table[] = {
-	{ "append", required_argument, set_append },
-	{ "cpu", required_argument, set_cpu },
-	{ "cpus", required_argument, set_cpus },
-	{ "device", required_argument, add_device },
-	{ "env", required_argument, add_environment },
-	{ "file", required_argument, add_file },
-	{ "icount", no_argument, set_icount },
-	{ "kernel", required_argument, set_kernel },
-	{ "memory", required_argument, set_memory },
-	{ "no-fwb", no_argument, set_no_fwb },
-	{ "qemu", required_argument, set_qemu },
-	{ "qemu-arg", required_argument, add_qemu_argument },
-	{ "report", required_argument, set_report },
-	{ "timeout", required_argument, set_timeout },
-	{ "trap-cmo", no_argument, set_trap_cmo },
-	{ "verbose", no_argument, set_verbose },
+} option_table[] = {
+	{ "append", FOR_BOTH, required_argument, set_append },
+	{ "busybox", FOR_SHELL, required_argument, set_busybox },
+	{ "cpu", FOR_BOTH, required_argument, set_cpu },
+	{ "cpus", FOR_BOTH, required_argument, set_cpus },
+	{ "device", FOR_BOTH, required_argument, add_device },
+	{ "env", FOR_BOTH, required_argument, add_environment },
+	{ "file", FOR_BOTH, required_argument, add_file },
+	{ "icount", FOR_BOTH, no_argument, set_icount },
+	{ "kernel", FOR_BOTH, required_argument, set_kernel },
+	{ "memory", FOR_BOTH, required_argument, set_memory },
+	{ "no-fwb", FOR_BOTH, no_argument, set_no_fwb },
+	{ "qemu", FOR_BOTH, required_argument, set_qemu },
+	{ "qemu-arg", FOR_BOTH, required_argument, add_qemu_argument },
+	{ "report", FOR_BOTH, required_argument, set_report },
+	{ "root", FOR_BOTH, required_argument, set_root },
+	{ "terminal", FOR_RUN, no_argument, set_terminal },
+	{ "timeout", FOR_BOTH, required_argument, set_timeout },
+	{ "trap-cmo", FOR_BOTH, no_argument, set_trap_cmo },
+	{ "verbose", FOR_BOTH, no_argument, set_verbose },
 };
 
 #define FIRST_OPTION 256
-#define OPTION_COUNT (sizeof(run_option_table) / sizeof(run_option_table[0]))
+#define OPTION_COUNT (sizeof(option_table) / sizeof(option_table[0]))
 
-static int apply_option(struct run_options *options, int code, char **argv)
+/* A command: its name, its options of one letter as getopt takes them. */
+struct machine_command {
+	const char *name;
+	unsigned int bit;
+	const char *letters;
+};
+
+static const struct machine_command command_run = { "run", FOR_RUN, "+:v" };
+static const struct machine_command command_shell = { "shell", FOR_SHELL, ":vc:" };
+
+static int apply_option(struct run_options *options, const struct machine_command *command,
+			int code, char **argv)
 {
 	const char *word = argv[optind - 1];
 
 	if (code == 'v')
 		return set_verbose(options, NULL);
+	if (code == 'c')
+		return set_command(options, optarg);
 	if (code >= FIRST_OPTION)
-		return run_option_table[code - FIRST_OPTION].apply(options, optarg);
+		return option_table[code - FIRST_OPTION].apply(options, optarg);
 	if (code == ':')
-		return bad_input("%s: a value is missing; see catwalk run --help", word);
-	return bad_input("%s: no such option; see catwalk run --help", word);
+		return bad_input("%s: a value is missing; see catwalk %s --help", word,
+				 command->name);
+	return bad_input("%s: no such option; see catwalk %s --help", word, command->name);
 }
 
 static void set_defaults(struct run_options *options)
@@ -402,30 +505,53 @@ static void set_defaults(struct run_options *options)
 	options->append = "";
 }
 
-int parse_run_options(int argc, char **argv, struct run_options *options)
+/* The options of @command; optind is the first word behind them. */
+static int parse_options(int argc, char **argv, const struct machine_command *command,
+			 struct run_options *options)
 {
 	struct option long_options[OPTION_COUNT + 1];
+	size_t count = 0;
 	int code;
 
 	set_defaults(options);
 	memset(long_options, 0, sizeof(long_options));
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		long_options[i].name = run_option_table[i].name;
-		long_options[i].has_arg = run_option_table[i].has_argument;
-		long_options[i].val = FIRST_OPTION + (int)i;
+		if (!(option_table[i].commands & command->bit))
+			continue;
+		long_options[count].name = option_table[i].name;
+		long_options[count].has_arg = option_table[i].has_argument;
+		long_options[count++].val = FIRST_OPTION + (int)i;
 	}
 	optind = 1;
 	opterr = 0;
-	while ((code = getopt_long(argc, argv, "+:v", long_options, NULL)) != -1) {
-		int status = apply_option(options, code, argv);
+	while ((code = getopt_long(argc, argv, command->letters, long_options, NULL)) != -1) {
+		int status = apply_option(options, command, code, argv);
 
 		if (status)
 			return status;
 	}
+	return 0;
+}
+
+int parse_run_options(int argc, char **argv, struct run_options *options)
+{
+	int status = parse_options(argc, argv, &command_run, options);
+
+	if (status)
+		return status;
 	if (optind == argc)
 		return bad_input("run: PROGRAM is missing; see catwalk run --help");
 	options->program = argv[optind];
-	options->arguments = &argv[optind + 1];
+	options->arguments = (const char **)&argv[optind + 1];
 	options->argument_count = (size_t)(argc - optind - 1);
 	return 0;
+}
+
+int parse_shell_options(int argc, char **argv, struct run_options *options)
+{
+	int status = parse_options(argc, argv, &command_shell, options);
+
+	for (int i = optind; !status && i < argc; i++)
+		status = add_shell_program(options, argv[i]);
+	return status;
 }

@@ -22,6 +22,7 @@ struct cpu_model {
 struct extra_file {
 	const char *host;
 	const char *target; /* absolute */
+	bool is_program;    /* it gets the permission to be executed */
 };
 
 enum device_kind { DEVICE_IVSHMEM, DEVICE_EDU, DEVICE_PCI_TESTDEV };
@@ -42,6 +43,7 @@ struct run_options {
 	bool trap_cmo;
 	bool icount;
 	bool verbose;
+	bool terminal;	    /* the machine edits, echoes and controls jobs on our terminal */
 	const char *append; /* more words for the kernel's command line, or "" */
 	const char *kernel; /* image, or NULL: find it */
 	const char *qemu;   /* emulator, or NULL: find it */
@@ -54,9 +56,16 @@ struct run_options {
 	size_t qemu_argument_count;
 	struct device_option devices[MAX_DEVICES];
 	size_t device_count;
+	const char *root; /* directory whose tree is the machine's, or NULL */
 	const char *program;
-	char **arguments; /* of the program, without its name */
+	const char *target;	/* where the program finds itself, or NULL: /bin and its name */
+	const char *name;	/* its first argument, or NULL: where it finds itself */
+	const char **arguments; /* of the program, without its name */
 	size_t argument_count;
+	/* catwalk shell only */
+	bool usual_files;    /* the machine gets /etc/passwd, /usr/bin and the like */
+	const char *busybox; /* file of Debian's busybox, or NULL: find it */
+	const char *command; /* what the shell runs, or NULL */
 };
 
 /*
@@ -66,7 +75,14 @@ struct run_options {
  */
 int parse_run_options(int argc, char **argv, struct run_options *options);
 
-/* What `catwalk run --help` prints. */
+/*
+ * The same for the words after `catwalk shell`: the programs are among the files, in /bin; the
+ * shell's own program and arguments are for cli/shell.c to fill in.
+ */
+int parse_shell_options(int argc, char **argv, struct run_options *options);
+
+/* What `catwalk run --help` and `catwalk shell --help` print. */
 extern const char run_usage[];
+extern const char shell_usage[];
 
 #endif

@@ -19,6 +19,7 @@
 #include "cli/console.h"
 #include "cli/decoder.h"
 #include "cli/error.h"
+#include "cli/terminal.h"
 
 #define CHUNK_BYTES 65536
 
@@ -46,7 +47,7 @@ struct output {
 	size_t length;
 };
 
-/* A record on its way to the machine; at most one, since the machine asks for each. */
+/* A record on its way to the machine; one at a time. */
 struct request {
 	char bytes[sizeof(struct catwalk_record) + CATWALK_RECORD_MAX];
 	size_t start;
@@ -75,6 +76,7 @@ struct relay {
 	struct output standard_error;
 	struct request request;
 	uint32_t stdin_wanted;
+	bool window_changed;  /* the machine is to be told the terminal's size */
 	uint32_t wait_status; /* with ENDING_STATUS */
 	int signal;	      /* with ENDING_SIGNAL */
 	enum ending ending;
@@ -101,11 +103,21 @@ static void ending_signals(sigset_t *set)
 	sigaddset(set, SIGQUIT);
 }
 
-void relay_block_signals(void)
+/* Those that the launcher takes: what ends it, and with a terminal what changes that. */
+static void taken_signals(const struct run_options *options, sigset_t *set)
+{
+	ending_signals(set);
+	if (!options->terminal)
+		return;
+	sigaddset(set, SIGWINCH);
+	sigaddset(set, SIGCONT);
+}
+
+void relay_block_signals(const struct run_options *options)
 {
 	sigset_t set;
 
-	ending_signals(&set);
+	taken_signals(options, &set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -239,6 +251,19 @@ static void read_stdin(struct relay *relay)
 		queue_record(request, CATWALK_REC_STDIN, (size_t)got);
 }
 
+/* Waits until the record before it has left. */
+static void tell_window(struct relay *relay)
+{
+	struct request *request = &relay->request;
+	uint32_t window = terminal_window();
+
+	if (!relay->window_changed || request->length)
+		return;
+	relay->window_changed = false;
+	memcpy(request->bytes + sizeof(struct catwalk_record), &window, sizeof(window));
+	queue_record(request, CATWALK_REC_WINDOW, sizeof(window));
+}
+
 static void write_request(struct relay *relay)
 {
 	struct request *request = &relay->request;
@@ -293,7 +318,10 @@ static short channel_events(const struct relay *relay)
 
 static void watch_all(struct relay *relay)
 {
-	bool ask = relay->stdin_wanted && !relay->request.length;
+	bool ask;
+
+	tell_window(relay);
+	ask = relay->stdin_wanted && !relay->request.length;
 
 	watch(relay, POLL_SIGNALS, relay->signal_fd, POLLIN);
 	watch(relay, POLL_CONSOLE, relay->machine->console, relay->console_open ? POLLIN : 0);
@@ -316,8 +344,13 @@ static void read_signal(struct relay *relay)
 {
 	struct signalfd_siginfo info;
 
-	if (read(relay->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		stop_for_signal(relay, (int)info.ssi_signo);
+	if (read(relay->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGWINCH: relay->window_changed = true; break;
+	case SIGCONT: terminal_make_raw(); break;
+	default: stop_for_signal(relay, (int)info.ssi_signo); break;
+	}
 }
 
 static void serve_all(struct relay *relay)
@@ -431,7 +464,7 @@ int relay_machine(const struct run_options *options, struct machine *machine, in
 	static struct relay relay;
 	sigset_t signals;
 
-	ending_signals(&signals);
+	taken_signals(options, &signals);
 	relay.options = options;
 	relay.machine = machine;
 	relay.report_fd = report_fd;
@@ -442,7 +475,10 @@ int relay_machine(const struct run_options *options, struct machine *machine, in
 	relay.console_open = true;
 	if (options->timeout_s)
 		relay.deadline_ms = now_ms() + options->timeout_s * 1000ULL;
+	if (options->terminal)
+		terminal_make_raw();
 	run_loop(&relay);
+	terminal_restore();
 	reap(&relay);
 	return final_status(&relay);
 }

@@ -7,10 +7,11 @@
 #include "cli/qemu.h"
 
 /*
- * Blocks the signals that end the launcher, so that relay_machine() can take them one by one and
- * end the machine first. To be called before start_machine().
+ * Blocks the signals that end the launcher, and those of the terminal that it leaves to the
+ * machine, so that relay_machine() can take them one by one and end the machine first. To be called
+ * before start_machine().
  */
-void relay_block_signals(void);
+void relay_block_signals(const struct run_options *options);
 
 /*
  * Runs until the machine is gone; ends it on timeout and on SIGINT, SIGTERM, SIGHUP and SIGQUIT.

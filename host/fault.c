@@ -56,6 +56,34 @@ bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte)
 	return true;
 }
 
+/* The same within one page. The page cannot go while the table is locked. */
+static size_t read_in_page(struct mm *mm, hva_t addr, void *dst, size_t n)
+{
+	int level;
+	pa_t pa;
+	u64 v;
+
+	n = min(n, (size_t)(PAGE_SIZE - addr.v % PAGE_SIZE));
+	spin_lock(&mm->pt_lock);
+	v = port_pte_read(pgt_lookup_locked(mm, addr.v, &level));
+	pa = PA(pte_pa(v).v + (addr.v & (level_size(level) - 1)));
+	if (pte_is_valid_leaf(v) && pte_memtype(v) == HOST_WB && port_pa_is_ram(pa))
+		memcpy(dst, phys_to_virt(pa), n);
+	else
+		n = 0;
+	spin_unlock(&mm->pt_lock);
+	return n;
+}
+
+size_t mm_read_mapped(struct mm *mm, hva_t addr, void *dst, size_t n)
+{
+	size_t done = 0, part = 1;
+
+	for (; part && done < n && addr.v < TASK_SIZE; addr.v += part, done += part)
+		part = read_in_page(mm, addr, (char *)dst + done, n - done);
+	return done;
+}
+
 static void fault_look(struct fault *f)
 {
 	struct mm *mm = f->vma->mm;

@@ -196,6 +196,11 @@ static struct file *fd_take(struct fdtable *t, int fd)
 	return f;
 }
 
+bool fdtable_is_shared(struct fdtable *t)
+{
+	return __atomic_load_n(&t->refs, __ATOMIC_RELAXED) > 1;
+}
+
 void fdtable_close_on_exec(struct fdtable *t)
 {
 	for (int fd = fd_next(t, 0); fd >= 0; fd = fd_next(t, fd + 1))

@@ -117,6 +117,8 @@ struct fdtable *fdtable_get(struct fdtable *t);
 void fdtable_put(struct fdtable *t);
 /* A copy with the same files and close-on-exec flags (fork). */
 struct fdtable *fdtable_copy(struct fdtable *t);
+/* Is anybody else at it: another process, or for a moment /proc? */
+bool fdtable_is_shared(struct fdtable *t);
 void fdtable_close_on_exec(struct fdtable *t);
 /*
  * The lowest free descriptor >= @min now names @f, whose reference it takes over; @fd_flags is

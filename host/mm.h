@@ -153,6 +153,9 @@ enum fault_verdict mm_fault(struct mm *mm, hva_t addr, enum host_access access);
 
 /* Reads the live leaf at @addr under pt_lock and no other lock. False if absent. */
 bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte);
+/* Copies up to @n bytes of RAM at @addr, another program's, as far as they are mapped now. Bytes
+ * copied. */
+size_t mm_read_mapped(struct mm *mm, hva_t addr, void *dst, size_t n);
 
 /* ---- VMAs, under mm->lock */
 void mm_read_lock(struct mm *mm);

@@ -56,7 +56,9 @@ static struct {
 
 	struct waitq stdin_wait;
 	enum want want;
-	bool stdin_eof; /* to be told once, then input may be asked for again */
+	bool stdin_eof;	 /* to be told once, then input may be asked for again */
+	bool has_window; /* the terminal's size is to be looked at */
+	u32 window;	 /* as it came: rows << 16 | columns */
 	u32 stdin_start, stdin_end;
 	u8 stdin[STDIN_SIZE];
 } channel;
@@ -222,12 +224,25 @@ static void record_complete(void)
 	if (channel.rx_header.type == CATWALK_REC_STDIN_EOF ||
 	    channel.rx_header.type == CATWALK_REC_STDIN)
 		channel.want = WANT_NOTHING;
+	if (channel.rx_header.type == CATWALK_REC_WINDOW)
+		channel.has_window = true;
 	channel.rx_header_bytes = 0;
+}
+
+/* Four bytes, the lowest first, however they are parted. */
+static void window_arrived(const u8 *p, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		channel.window = channel.window >> 8 | (u32)p[i] << 24;
 }
 
 /* Input is asked for in portions that fit; what does not, nobody asked for. */
 static void payload_arrived(const u8 *p, u32 n)
 {
+	if (channel.rx_header.type == CATWALK_REC_WINDOW) {
+		window_arrived(p, n);
+		return;
+	}
 	if (channel.rx_header.type != CATWALK_REC_STDIN)
 		return;
 	n = min(n, STDIN_SIZE - channel.stdin_end);
@@ -296,7 +311,7 @@ static void channel_interrupt(void *arg)
 	take_back_sent();
 	virtqueue_set_irq(&channel.tx, VIRTQUEUE_IRQ_OFF);
 	send_want();
-	input = channel.want == WANT_NOTHING;
+	input = channel.want == WANT_NOTHING || channel.has_window;
 	spin_unlock(&channel.lock);
 	waitq_wake(&channel.tx_wait, WAKE_ALL, 0);
 	if (input)
@@ -359,6 +374,23 @@ bool channel_stdin_ready(void)
 struct waitq *channel_stdin_waitq(void)
 {
 	return &channel.stdin_wait;
+}
+
+bool channel_has_window(void)
+{
+	return __atomic_load_n(&channel.has_window, __ATOMIC_RELAXED);
+}
+
+bool channel_take_window(u32 *window)
+{
+	bool has;
+
+	spin_lock(&channel.lock);
+	has = channel.has_window;
+	channel.has_window = false;
+	*window = channel.window;
+	spin_unlock(&channel.lock);
+	return has;
 }
 
 /* ---- start */

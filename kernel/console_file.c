@@ -2,7 +2,8 @@
 /*
  * The streams of the first program, over the channel to the launcher: descriptor 0 reads the
  * launcher's standard input, 1 and 2 write its output and error, apart. A stream that is a terminal
- * at the launcher's end answers the terminal's ioctls.
+ * at the launcher's end answers the terminal's ioctls; where the launcher leaves the terminal to
+ * the kernel, those streams are kernel/tty.c's.
  */
 #include <asm/ioctls.h>
 #include <asm/poll.h>
@@ -16,6 +17,7 @@
 #include "host/page.h"
 #include "kernel/channel.h"
 #include "kernel/console_file.h"
+#include "kernel/tty.h"
 #include "kernel/vfs.h"
 
 enum { CONSOLE_CHUNK = 4096 };
@@ -177,6 +179,8 @@ static const struct file_ops terminal_ops = {
 
 struct file *console_open_device(u32 flags)
 {
+	if (tty_is_started())
+		return tty_open_file(flags);
 	return file_alloc(console_is_terminal() ? &terminal_ops : &stream_ops, &streams[0], flags);
 }
 
@@ -190,6 +194,8 @@ struct file *console_open(int fd)
 	f = vfs_open_kernel("/dev/console", O_RDWR, 0);
 	if (IS_ERR(f))
 		return NULL;
+	if (tty_is_started())
+		return f;
 	f->priv = &streams[fd];
 	return f;
 }

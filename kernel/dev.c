@@ -12,6 +12,8 @@
 #include "host/task.h"
 #include "kernel/console_file.h"
 #include "kernel/inode.h"
+#include "kernel/thread.h"
+#include "kernel/tty.h"
 
 static struct file *device_open(struct inode *inode, u32 flags)
 {
@@ -196,11 +198,14 @@ static struct file *random_open(const struct device *dev, u32 flags)
 	return seekable(file_alloc(&random_ops, NULL, flags));
 }
 
-/* The controlling terminal: the launcher's, if it has one. */
+/* The controlling terminal. One that the launcher edits lines of controls everybody. */
 static struct file *tty_open(const struct device *dev, u32 flags)
 {
+	bool controlled =
+		tty_is_started() ? tty_of(current_process()).device != 0 : console_is_terminal();
+
 	(void)dev;
-	return console_is_terminal() ? console_open_device(flags) : ERR_PTR(-ENXIO);
+	return controlled ? console_open_device(flags) : ERR_PTR(-ENXIO);
 }
 
 static struct file *console_device_open(const struct device *dev, u32 flags)

@@ -387,39 +387,72 @@ static int be_alone(struct process *p)
 	return 0;
 }
 
-static void set_exe_path(struct process *p, char *path)
-{
-	char *old;
+/* What the process gets besides memory; made before anything is changed. */
+struct belongings {
+	char *exe_path;
+	struct fdtable *files; /* NULL: it keeps its own */
+};
 
+static int make_belongings(struct belongings *b, const struct exec_request *req)
+{
+	/* Where the program lies, whichever links led there: /proc/self/exe is no link to itself.
+	 */
+	const char *path = req->file->path ? req->file->path : req->path;
+	struct fdtable *files = current_files();
+
+	b->exe_path = kmalloc(strlen(path) + 1);
+	if (!b->exe_path)
+		return -ENOMEM;
+	memcpy(b->exe_path, path, strlen(path) + 1);
+	/* No other thread is left that could begin to share them. */
+	b->files = fdtable_is_shared(files) ? fdtable_copy(files) : NULL;
+	return b->files || !fdtable_is_shared(files) ? 0 : -ENOMEM;
+}
+
+/* Takes those of @b; @b gets what was there before. */
+static void swap_belongings(struct process *p, struct belongings *b)
+{
+	struct belongings old = { .exe_path = p->exe_path };
+
+	/* /proc of others looks at both under the lock. */
 	spin_lock(&p->lock);
-	old = p->exe_path;
-	p->exe_path = path;
+	p->exe_path = b->exe_path;
+	if (b->files) {
+		old.files = p->files;
+		p->files = b->files;
+		current_thread()->task.files = b->files;
+	}
 	spin_unlock(&p->lock);
-	kfree(old);
+	*b = old;
+}
+
+static void drop_belongings(struct belongings *b)
+{
+	kfree(b->exe_path);
+	if (b->files)
+		fdtable_put(b->files);
 }
 
 int exec_load(const struct exec_request *req, struct user_regs *regs)
 {
 	struct process *p = current_process();
 	struct image *img = kzalloc(sizeof(*img));
-	char *exe = kmalloc(strlen(req->path) + 1);
-	int err = -ENOMEM;
+	struct belongings b = { 0 };
+	int err = img ? read_image(img, req->file) : -ENOMEM;
 
-	if (img && exe)
-		err = read_image(img, req->file);
 	if (!err)
 		err = be_alone(p);
 	if (!err)
+		err = make_belongings(&b, req);
+	if (!err)
 		err = replace_mm(req, img, regs);
-	if (err) {
-		kfree(exe);
-	} else {
-		memcpy(exe, req->path, strlen(req->path) + 1);
-		set_exe_path(p, exe);
+	if (!err) {
+		swap_belongings(p, &b);
 		name_after(req->path);
 		port_fp_reset();
 		port_tls_set(0);
 	}
+	drop_belongings(&b);
 	kfree(img);
 	return err;
 }

@@ -11,6 +11,7 @@
 #include "kernel/console_file.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/tty.h"
 #include "kernel/vfs.h"
 
 #define REPORT_MAX 65536UL
@@ -24,6 +25,7 @@ enum { EXIT_CANNOT_EXECUTE = 126 };
 struct run {
 	char *file;
 	u32 flags;
+	u32 window;
 	const char *path;
 	const char *cwd;
 	const char **strings; /* args, then env */
@@ -107,8 +109,9 @@ static bool header_is_good(const struct catwalk_run_header *h, size_t size)
 	       h->version == CATWALK_RUN_VERSION && h->argc >= 1 &&
 	       h->argc <= CATWALK_RUN_STRINGS_MAX && h->envc <= CATWALK_RUN_STRINGS_MAX &&
 	       h->string_bytes <= CATWALK_RUN_STRING_BYTES_MAX &&
-	       h->string_bytes == size - sizeof(*h) && !(h->flags & ~CATWALK_RUN_REPORT) &&
-	       !h->reserved;
+	       h->string_bytes == size - sizeof(*h) &&
+	       !(h->flags & ~(CATWALK_RUN_REPORT | CATWALK_RUN_TERMINAL)) &&
+	       (!h->window || h->flags & CATWALK_RUN_TERMINAL);
 }
 
 /* Splits the strings behind the header: path, directory, arguments, environment, nothing else. */
@@ -148,6 +151,7 @@ static void read_run_file(struct run *r)
 	r->argc = h->argc;
 	r->envc = h->envc;
 	r->flags = h->flags;
+	r->window = h->window;
 	r->strings = kmalloc((r->argc + r->envc) * sizeof(*r->strings));
 	if (!r->strings)
 		fail(CATWALK_RUN_PATH, "out of memory");
@@ -220,9 +224,11 @@ void process_start_first(void)
 	if (!first->files || !first->fs)
 		panic("no memory for the first program");
 	fd_limit_set(first->files, (unsigned int)process_limit(first, RLIMIT_NOFILE));
+	process_enter_tree(first, NULL);
+	if (run.flags & CATWALK_RUN_TERMINAL)
+		tty_start(run.window, first);
 	open_streams(first->files);
 	t->task.files = first->files;
-	process_enter_tree(first, NULL);
 	thread_prepare_user(t, first_main);
 	if (thread_join_process(t) != 0)
 		panic("the first process ends before it begins");

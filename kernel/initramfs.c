@@ -111,6 +111,7 @@ static struct inode *entry_inode(const struct newc_entry *e)
 	case S_IFREG: return entry_regular(e);
 	case S_IFLNK: return entry_link(e);
 	case S_IFDIR: return inode_new_dir(FS_ROOT, e->mode & 07777, NULL);
+	case S_IFIFO:
 	case S_IFCHR:
 	case S_IFBLK:
 		inode = inode_alloc(FS_ROOT, e->mode, NULL);

@@ -57,6 +57,7 @@ int vfs_mknod(struct inode *start, const char *path, u32 mode, u32 rdev)
 	switch (mode & S_IFMT) {
 	case 0:
 	case S_IFREG: return add_new(start, path, inode_new_regular(FS_ROOT, mode & 07777));
+	case S_IFIFO: return add_new(start, path, inode_alloc(FS_ROOT, mode, NULL));
 	case S_IFCHR:
 	case S_IFBLK:
 		inode = inode_alloc(FS_ROOT, mode, NULL);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pipes: a ring of bytes between two files. Writes of up to PIPE_BUF bytes are in one piece.
+ * Pipes: a ring of bytes between two files. Writes of up to PIPE_BUF bytes are in one piece. A
+ * named pipe (fifo(7)) has one while it is open anywhere.
  *
  * pipe->lock (sleeping) guards the ring and the counts of ends; user memory is touched under it, as
- * Linux does, so that bytes leave and enter in order.
+ * Linux does, so that bytes leave and enter in order. Which pipe a named one has, and who may use
+ * it, is guarded by its inode's write_lock.
  */
 #include <asm/ioctls.h>
 #include <asm/poll.h>
@@ -24,9 +26,10 @@ struct pipe {
 	struct waitq wq; /* of both ends */
 	char *ring;	 /* [size], a power of two */
 	u64 size;
-	u64 head, tail;	      /* bytes written and read since the beginning */
-	u32 readers, writers; /* open ends */
-	u32 refs;	      /* atomic: files */
+	u64 head, tail;			/* bytes written and read since the beginning */
+	u32 readers, writers;		/* open ends */
+	u64 readers_ever, writers_ever; /* ends opened since the beginning (named pipes) */
+	u32 refs;			/* atomic: files */
 	u64 ino;
 };
 
@@ -170,9 +173,11 @@ static u32 pipe_poll(struct file *f, struct waitq **wq)
 	if (file_readable(f)) {
 		if (pipe_used(p))
 			events |= POLLIN | POLLRDNORM;
-		if (!p->writers)
+		/* A named pipe that nobody ever opened for writing was not hung up. */
+		if (!p->writers && p->writers_ever)
 			events |= POLLHUP;
-	} else {
+	}
+	if (file_writable(f)) {
 		if (pipe_room(p) >= PIPE_BUF)
 			events |= POLLOUT | POLLWRNORM;
 		if (!p->readers)
@@ -201,18 +206,21 @@ static void pipe_free(struct pipe *p)
 	kfree(p);
 }
 
+static void close_end(struct pipe *p, const struct file *f)
+{
+	mutex_lock(&p->lock);
+	p->readers -= file_readable(f);
+	p->writers -= file_writable(f);
+	mutex_unlock(&p->lock);
+	waitq_wake(&p->wq, WAKE_ALL, POLLIN | POLLOUT | POLLHUP | POLLERR);
+}
+
 static void pipe_release(struct file *f)
 {
 	struct pipe *p = f->priv;
 
-	mutex_lock(&p->lock);
-	if (file_readable(f))
-		p->readers--;
-	else
-		p->writers--;
-	mutex_unlock(&p->lock);
-	/* The reference goes last: without it the other end may free what is woken here. */
-	waitq_wake(&p->wq, WAKE_ALL, POLLIN | POLLOUT | POLLHUP | POLLERR);
+	/* The reference goes last: without it the other end may free what is woken there. */
+	close_end(p, f);
 	if (__atomic_sub_fetch(&p->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		pipe_free(p);
 }
@@ -227,9 +235,25 @@ static const struct file_ops pipe_ops = {
 	.release = pipe_release,
 };
 
+static void fifo_release(struct file *f);
+
+static const struct file_ops fifo_ops = {
+	.name = "fifo",
+	.read = pipe_read,
+	.write = pipe_write,
+	.ioctl = pipe_ioctl,
+	.poll = pipe_poll,
+	.release = fifo_release,
+};
+
+static bool is_pipe(const struct file *f)
+{
+	return f->ops == &pipe_ops || f->ops == &fifo_ops;
+}
+
 s64 pipe_size(struct file *f)
 {
-	return f->ops == &pipe_ops ? (s64)((struct pipe *)f->priv)->size : -EBADF;
+	return is_pipe(f) ? (s64)((struct pipe *)f->priv)->size : -EBADF;
 }
 
 /* Under the lock: puts what is in the pipe into @ring of @size bytes, and lets that take over. */
@@ -253,7 +277,7 @@ s64 pipe_resize(struct file *f, u64 size)
 	char *ring, *unused;
 	s64 ret;
 
-	if (f->ops != &pipe_ops)
+	if (!is_pipe(f))
 		return -EBADF;
 	if (size == 0 || size > INT32_MAX)
 		return -EINVAL;
@@ -288,8 +312,6 @@ static struct pipe *pipe_new(void)
 	mutex_init(&p->lock);
 	waitq_init(&p->wq);
 	p->size = PIPE_SIZE_DEFAULT;
-	p->readers = p->writers = 1;
-	p->refs = 2;
 	p->ino = __atomic_add_fetch(&last_ino, 1, __ATOMIC_RELAXED);
 	return p;
 }
@@ -301,6 +323,9 @@ static bool pipe_files(struct file *ends[2], u32 flags)
 
 	if (!p)
 		return false;
+	p->readers = p->writers = 1;
+	p->writers_ever = 1;
+	p->refs = 2;
 	ends[0] = file_alloc(&pipe_ops, p, O_RDONLY | flags);
 	if (!ends[0]) {
 		pipe_free(p);
@@ -342,4 +367,105 @@ s64 sys_pipe2(const u64 a[6])
 	if (fd < 0)
 		fd_close(current_files(), fds[0]);
 	return fd < 0 ? fd : 0;
+}
+
+/* ---- named pipes */
+
+/* The pipe of @inode, counted for one more file; NULL: no memory. */
+static struct pipe *fifo_pipe(struct inode *inode)
+{
+	struct pipe *p;
+
+	mutex_lock(&inode->write_lock);
+	if (!inode->priv)
+		inode->priv = pipe_new();
+	p = inode->priv;
+	if (p)
+		p->refs++;
+	mutex_unlock(&inode->write_lock);
+	return p;
+}
+
+static void fifo_put(struct inode *inode, struct pipe *p)
+{
+	bool last;
+
+	mutex_lock(&inode->write_lock);
+	last = --p->refs == 0;
+	if (last)
+		inode->priv = NULL;
+	mutex_unlock(&inode->write_lock);
+	if (last)
+		pipe_free(p);
+}
+
+static void fifo_release(struct file *f)
+{
+	close_end(f->priv, f);
+	fifo_put(file_inode(f), f->priv);
+}
+
+/* What an open waits for: an end of the other kind that is open, or was since. */
+struct fifo_wait {
+	u64 readers_seen, writers_seen;
+};
+
+/* Counts the ends that @f is; -ENXIO: nobody reads, and it is not to wait. */
+static int fifo_join(struct pipe *p, const struct file *f, struct fifo_wait *w)
+{
+	bool reads = file_readable(f), writes = file_writable(f);
+	int err = 0;
+
+	mutex_lock(&p->lock);
+	if (writes && !reads && f->flags & O_NONBLOCK && !p->readers) {
+		err = -ENXIO;
+	} else {
+		p->readers += reads;
+		p->writers += writes;
+		p->readers_ever += reads;
+		p->writers_ever += writes;
+		*w = (struct fifo_wait){ p->readers_ever, p->writers_ever };
+	}
+	mutex_unlock(&p->lock);
+	waitq_wake(&p->wq, WAKE_ALL, 0);
+	return err;
+}
+
+static int fifo_wait(struct pipe *p, const struct file *f, const struct fifo_wait *w)
+{
+	bool reads = file_readable(f), writes = file_writable(f);
+	int err = 0;
+
+	if (f->flags & O_NONBLOCK || (reads && writes))
+		return 0;
+	if (reads)
+		err = wait_event_interruptible(&p->wq,
+					       p->writers || p->writers_ever != w->writers_seen);
+	else
+		err = wait_event_interruptible(&p->wq,
+					       p->readers || p->readers_ever != w->readers_seen);
+	return err ? -ERESTARTSYS : 0;
+}
+
+struct file *fifo_open(struct inode *inode, u32 flags)
+{
+	struct pipe *p = fifo_pipe(inode);
+	struct file *f = p ? file_alloc(&fifo_ops, p, flags) : NULL;
+	struct fifo_wait w;
+	int err = f ? fifo_join(p, f, &w) : -ENOMEM;
+
+	if (err) {
+		/* No end was counted: the file goes without its release. */
+		kfree(f);
+		if (p)
+			fifo_put(inode, p);
+		return ERR_PTR(err);
+	}
+	f->node = &inode_get(inode)->node;
+	err = fifo_wait(p, f, &w);
+	if (err) {
+		file_put(f);
+		return ERR_PTR(err);
+	}
+	return f;
 }

@@ -10,6 +10,7 @@
 #include "kernel/procfs.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
+#include "kernel/tty.h"
 
 /* Nanoseconds of one clock tick of user space (USER_HZ is 100). */
 enum { NS_PER_TICK = 10000000 };
@@ -53,6 +54,8 @@ static char state_letter(const struct thread *thread)
 {
 	if (thread->process->zombie)
 		return 'Z';
+	if (thread->process->signals.stopped_threads)
+		return 'T';
 	switch (thread->se.state) {
 	case THREAD_RUNNABLE: return 'R';
 	case THREAD_SLEEPING: return thread->se.sleep_kind == SLEEP_INTERRUPTIBLE ? 'S' : 'D';
@@ -66,6 +69,7 @@ static const char *state_word(char letter)
 	case 'R': return "running";
 	case 'S': return "sleeping";
 	case 'D': return "disk sleep";
+	case 'T': return "stopped";
 	case 'Z': return "zombie";
 	default: return "dead";
 	}
@@ -77,21 +81,22 @@ static void show_comm(struct gen_text *t, struct thread *thread)
 	gen_printf(t, "%s\n", thread->task.comm);
 }
 
-/* Bytes of the caller's own memory; of others' nothing is shown. */
+/* Bytes of its memory, as far as they are in memory: where nobody else is at it, they are. */
 static void show_user_range(struct gen_text *t, struct thread *thread, hva_t start, hva_t end)
 {
+	struct mm *mm = proc_mm(thread->process);
 	char chunk[256];
 
-	if (thread->process != current_process())
-		return;
-	while (start.v < end.v) {
-		size_t n = min(end.v - start.v, sizeof(chunk));
+	while (mm && start.v < end.v) {
+		size_t n = mm_read_mapped(mm, start, chunk, min(end.v - start.v, sizeof(chunk)));
 
-		if (copy_from_user(chunk, start, n))
-			return;
+		if (!n)
+			break;
 		gen_bytes(t, chunk, n);
 		start.v += n;
 	}
+	if (mm)
+		mm_put(mm);
 }
 
 static void show_cmdline(struct gen_text *t, struct thread *thread)
@@ -131,11 +136,12 @@ static void show_stat(struct gen_text *t, struct thread *thread)
 {
 	struct process *p = thread->process;
 	struct mm_counts mem = thread_mem(thread);
+	struct tty_of_process tty = tty_of(p);
 	u64 ticks = process_runtime_ns(p) / NS_PER_TICK;
 
-	gen_printf(t, "%d (%s) %c %d %d %d 0 -1 4194304 %lu 0 0 0 ", thread->task.tid,
+	gen_printf(t, "%d (%s) %c %d %d %d %u %d 4194304 %lu 0 0 0 ", thread->task.tid,
 		   thread->task.comm, state_letter(thread), parent_pid(p), p->pgid, p->sid,
-		   thread->faults_minor);
+		   tty.device, tty.foreground, thread->faults_minor);
 	gen_printf(t, "%lu 0 %lu 0 20 0 %u 0 %lu %lu %lu 18446744073709551615 ", ticks,
 		   p->children_runtime_ns / NS_PER_TICK, p->thread_count, p->start_ns / NS_PER_TICK,
 		   mem.total_pages * PAGE_SIZE, mem.resident_pages);

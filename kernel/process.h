@@ -35,8 +35,10 @@ void thread_become_leader(void);
 struct process *process_alloc(void);
 /* Makes @p, whose pid is set, a child of @parent (NULL: the first process). */
 void process_enter_tree(struct process *p, struct process *parent);
-/* Does a process have this id? Under process_tree_lock. */
-bool process_tree_has(s32 pid);
+/* The process with this id, or NULL; under process_tree_lock. */
+struct process *process_find_locked(s32 pid);
+/* Under process_tree_lock; the caller puts the tree's reference afterwards. */
+void process_leave_tree(struct process *p);
 /*
  * The calling thread @t, which no longer uses @mm, leaves @p; the last one takes the process down,
  * which then has ended with @status unless it was told otherwise.

@@ -56,12 +56,24 @@ static int show_meminfo(struct gen_text *t, u64 tag)
 	return 0;
 }
 
+/* Clock ticks of user space. */
+#define NS_PER_TICK (NS_PER_SEC / 100)
+
+static u64 idle_ticks_of_all(void)
+{
+	u64 ticks = 0;
+
+	for (unsigned int cpu = 0; cpu < port_cpu_count(); cpu++)
+		ticks += sched_idle_ns(cpu) / NS_PER_TICK;
+	return ticks;
+}
+
 static int show_uptime(struct gen_text *t, u64 tag)
 {
-	u64 centi = port_time_ns() / (NS_PER_SEC / 100);
+	u64 up = port_time_ns() / NS_PER_TICK, idle = idle_ticks_of_all();
 
 	(void)tag;
-	gen_printf(t, "%lu.%02lu 0.00\n", centi / 100, centi % 100);
+	gen_printf(t, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
 	return 0;
 }
 
@@ -73,12 +85,24 @@ static int show_loadavg(struct gen_text *t, u64 tag)
 	return 0;
 }
 
+/* All time that is not idle is told as a program's. */
+static void show_cpu_ticks(struct gen_text *t, const char *name, u64 up, u64 idle)
+{
+	gen_printf(t, "%s %lu 0 0 %lu 0 0 0 0 0 0\n", name, up > idle ? up - idle : 0, idle);
+}
+
 static int show_stat(struct gen_text *t, u64 tag)
 {
 	(void)tag;
-	gen_printf(t, "cpu  0 0 0 0 0 0 0 0 0 0\n");
-	for (unsigned int cpu = 0; cpu < port_cpu_count(); cpu++)
-		gen_printf(t, "cpu%u 0 0 0 0 0 0 0 0 0 0\n", cpu);
+	show_cpu_ticks(t, "cpu ", port_cpu_count() * (port_time_ns() / NS_PER_TICK),
+		       idle_ticks_of_all());
+	for (unsigned int cpu = 0; cpu < port_cpu_count(); cpu++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "cpu%u", cpu);
+		show_cpu_ticks(t, name, port_time_ns() / NS_PER_TICK,
+			       sched_idle_ns(cpu) / NS_PER_TICK);
+	}
 	gen_printf(t, "ctxt %lu\nbtime %lu\nprocs_running %u\n", sched_switch_count(),
 		   time_realtime_offset_ns() / NS_PER_SEC, sched_runnable_count());
 	return 0;

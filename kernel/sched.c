@@ -546,6 +546,11 @@ u64 sched_runtime_ns(struct thread *t)
 	return used;
 }
 
+u64 sched_idle_ns(u32 cpu)
+{
+	return sched_runtime_ns(&cpus[cpu].idle);
+}
+
 u32 sched_runnable_count(void)
 {
 	u32 count;

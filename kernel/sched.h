@@ -43,6 +43,8 @@ u64 sched_get_affinity(struct thread *t);
 u64 sched_runtime_ns(struct thread *t);
 /* Called by the timer interrupt: has this CPU's slice ended? Returns when to ask again. */
 u64 sched_tick(u64 now_ns);
+/* Time that CPU @cpu had nothing to run. */
+u64 sched_idle_ns(u32 cpu);
 /* Runnable threads, and those on CPUs (sysinfo, loadavg). */
 u32 sched_runnable_count(void);
 /* Context switches since boot. */

@@ -5,6 +5,8 @@
 #include "host/page.h"
 #include "host/string.h"
 #include "host/task.h"
+#include "kernel/first.h"
+#include "kernel/job.h"
 #include "kernel/posix_timer.h"
 #include "kernel/process.h"
 #include "kernel/rseq.h"
@@ -150,6 +152,8 @@ static void dequeue(struct process *p, struct pending_signals *pending, int sig,
 	}
 	if (info->si_code == SI_TIMER)
 		posix_timer_taken(p, info);
+	if (SIGMASK(sig) & SIGMASK_STOP)
+		p->signals.stop_taken = true;
 }
 
 static siginfo_t *find_timer(struct pending_signals *pending, s32 id)
@@ -244,7 +248,16 @@ bool signal_is_ignored(struct process *p, int sig)
 
 static void cont(struct process *p)
 {
-	p->signals.stopped = false;
+	struct process_signals *s = &p->signals;
+
+	if (s->stop_told) {
+		s->continue_untold = true;
+		s->continue_to_wait_for = true;
+	}
+	s->stopped = false;
+	s->stop_taken = false;
+	s->stop_told = false;
+	s->stop_to_wait_for = 0;
 	signal_discard_everywhere(p, SIGMASK_STOP);
 	waitq_wake(&p->signals.continued, WAKE_ALL, 0);
 }
@@ -302,6 +315,21 @@ int signal_send_process(struct process *p, int sig, const siginfo_t *info)
 	}
 	spin_unlock(&p->lock);
 	waitq_wake(&p->signals.arrived, WAKE_ALL, 0);
+	return err;
+}
+
+int signal_send_group_locked(s32 pgid, int sig, int code)
+{
+	siginfo_t info = { .si_signo = sig, .si_code = code };
+	struct process *p;
+	int err = -ESRCH;
+
+	LIST_FOREACH (p, &all_processes, all_link) {
+		if (p->pgid != pgid)
+			continue;
+		(void)signal_send_process(p, sig, &info);
+		err = 0;
+	}
 	return err;
 }
 
@@ -534,17 +562,50 @@ static void run_handler(struct user_regs *regs, const struct sigaction *act, con
 	signal_set_blocked(blocked);
 }
 
-static void stop(struct process *p)
+/* Marks @p as stopped by @sig, unless it was continued since the signal was taken. */
+static void stop(struct process *p, int sig)
 {
 	struct thread *t;
 
 	spin_lock(&p->lock);
-	p->signals.stopped = true;
-	LIST_FOREACH (t, &p->threads, process_link) {
-		__atomic_store_n(&t->task.signal_pending, 1, __ATOMIC_RELEASE);
-		sched_signal(t);
+	if (p->signals.stop_taken && !p->exiting) {
+		p->signals.stopped = true;
+		p->signals.stop_signal = (u8)sig;
+		LIST_FOREACH (t, &p->threads, process_link) {
+			__atomic_store_n(&t->task.signal_pending, 1, __ATOMIC_RELEASE);
+			sched_signal(t);
+		}
 	}
 	spin_unlock(&p->lock);
+}
+
+/*
+ * Nobody could continue the first process, nor, but by SIGCONT from elsewhere, an orphaned group:
+ * there the terminal's signals do nothing.
+ */
+static bool may_stop(struct process *p, int sig)
+{
+	return p != first_process() && (sig == SIGSTOP || !job_is_orphaned(p));
+}
+
+void signal_report_stop(struct process *p)
+{
+	struct process_signals *s = &p->signals;
+	bool complete;
+	int sig;
+
+	spin_lock(&p->lock);
+	complete = s->stopped && !s->stop_told && !p->exiting && p->thread_count &&
+		   s->stopped_threads >= p->thread_count;
+	sig = s->stop_signal;
+	if (complete) {
+		s->stop_told = true;
+		s->stop_to_wait_for = s->stop_signal;
+		s->continue_to_wait_for = false;
+	}
+	spin_unlock(&p->lock);
+	if (complete)
+		job_tell_parent(p, sig);
 }
 
 /* Does another thread of the process want to exec? */
@@ -565,11 +626,40 @@ static bool may_continue(struct process *p)
 	return may;
 }
 
+static void count_stopped(struct process *p, u32 change)
+{
+	spin_lock(&p->lock);
+	p->signals.stopped_threads += change;
+	spin_unlock(&p->lock);
+}
+
+/* The first thread that goes on tells the parent. */
+static void report_continue(struct process *p)
+{
+	bool untold;
+
+	spin_lock(&p->lock);
+	untold = p->signals.continue_untold;
+	p->signals.continue_untold = false;
+	spin_unlock(&p->lock);
+	if (untold)
+		job_tell_parent(p, SIGCONT);
+}
+
+static void stay(struct process *p)
+{
+	count_stopped(p, 1);
+	signal_report_stop(p);
+	wait_event(&p->signals.continued, may_continue(p));
+	count_stopped(p, -1U);
+	report_continue(p);
+}
+
 /* Waits while the process is stopped; ends the thread if the process ends. */
 static void stay_or_leave(struct process *p)
 {
 	if (!may_continue(p))
-		wait_event(&p->signals.continued, may_continue(p));
+		stay(p);
 	if (__atomic_load_n(&p->exiting, __ATOMIC_ACQUIRE))
 		thread_exit(p->exit_status);
 	if (must_make_way(p))
@@ -607,8 +697,8 @@ void signal_deliver(struct user_regs *regs)
 			run_handler(regs, &act, &info);
 			return;
 		}
-		if (default_actions[sig] == ACTION_STOP)
-			stop(p);
+		if (default_actions[sig] == ACTION_STOP && may_stop(p, sig))
+			stop(p, sig);
 		else if (default_actions[sig] == ACTION_END)
 			process_exit(sig);
 	}

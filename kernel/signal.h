@@ -60,8 +60,16 @@ struct process_signals {
 	struct sigaction actions[SIGNAL_COUNT];
 	struct waitq arrived; /* woken for each signal queued: signalfd */
 	u32 queued_count;     /* against RLIMIT_SIGPENDING */
-	bool stopped;	      /* until SIGCONT */
 	struct waitq continued;
+	bool stopped;	      /* until SIGCONT */
+	u8 stop_signal;	      /* what stopped it */
+	bool stop_taken;      /* a stop signal was taken, and no SIGCONT came since */
+	bool stop_told;	      /* all threads had stopped, and the parent was told */
+	bool continue_untold; /* goes on, and the parent is to be told */
+	u32 stopped_threads;
+	/* For wait: the signal of a stop, or 0, and whether it goes on; no wait has seen them. */
+	u8 stop_to_wait_for;
+	bool continue_to_wait_for;
 };
 
 void signals_init_process(struct process_signals *s);
@@ -86,6 +94,8 @@ void signals_retarget(struct process *p);
 /* ---- sending; none sleeps. @info is copied. 0, or -EAGAIN when the queue is full. */
 int signal_send_thread(struct thread *t, int sig, const siginfo_t *info);
 int signal_send_process(struct process *p, int sig, const siginfo_t *info);
+/* To all processes of group @pgid, without data; under process_tree_lock. 0 or -ESRCH. */
+int signal_send_group_locked(s32 pgid, int sig, int code);
 /* SI_KERNEL or SI_USER without data, e.g. SIGPIPE to oneself. */
 void signal_raise(int sig);
 /* A fault of the calling thread's program: delivered even if blocked or ignored (then it kills). */
@@ -112,6 +122,9 @@ void signal_set_blocked(sigmask_t blocked);
 /* ---- delivery */
 /* Delivers what is pending; restarts or fails an interrupted system call. May not return. */
 void signal_deliver(struct user_regs *regs);
+/* Tells @p's parent that it is stopped, if all its threads are and it was not told. No lock held.
+ */
+void signal_report_stop(struct process *p);
 /* Maps the page that handlers return to (the restorer's place) in the calling process. 0 or error.
  */
 int signal_map_trampoline(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The system calls about signals (sigaction(2), kill(2), sigaltstack(2) ...). */
 #include "host/string.h"
+#include "kernel/job.h"
 #include "kernel/sched.h"
 #include "kernel/sigaltstack.h"
 #include "kernel/sigframe.h"
@@ -205,16 +206,6 @@ static int kill_one(s32 pid, s32 sig, const siginfo_t *info)
 	return err;
 }
 
-static s32 own_group(void)
-{
-	s32 pgid;
-
-	spin_lock(&process_tree_lock);
-	pgid = current_process()->pgid;
-	spin_unlock(&process_tree_lock);
-	return pgid;
-}
-
 s64 sys_kill(const u64 a[6])
 {
 	s32 pid = (s32)a[0], sig = (s32)a[1];
@@ -228,7 +219,7 @@ s64 sys_kill(const u64 a[6])
 		return -ESRCH;
 	if (pid == -1)
 		return kill_many(-1, sig, &info);
-	return kill_many(pid ? -pid : own_group(), sig, &info);
+	return kill_many(pid ? -pid : job_own_group(), sig, &info);
 }
 
 /* @tgid <= 0: whatever process the thread is of. */

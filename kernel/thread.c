@@ -41,7 +41,7 @@ static void assign_tid(struct thread *t)
 	spin_lock(&process_tree_lock);
 	do {
 		last_tid = last_tid >= TID_MAX ? 2 : last_tid + 1;
-	} while (find_tid_locked(last_tid) || process_tree_has(last_tid));
+	} while (find_tid_locked(last_tid) || process_find_locked(last_tid));
 	t->task.tid = last_tid;
 	RB_INSERT(tid_tree, &tids, t);
 	spin_unlock(&process_tree_lock);

@@ -10,6 +10,7 @@
 #include "host/page.h"
 #include "kernel/flock.h"
 #include "kernel/inode.h"
+#include "kernel/pipe.h"
 #include "kernel/thread.h"
 
 /* ---- walks that end at something that exists */
@@ -245,6 +246,8 @@ static struct file *open_by_type(struct inode *inode, u32 flags)
 		return regular_open(inode, flags);
 	if (inode_is_dir(inode))
 		return dir_open(inode, flags);
+	if (S_ISFIFO(inode->mode))
+		return fifo_open(inode, flags);
 	return ERR_PTR(-ENXIO); /* a node of no driver */
 }
 
