@@ -161,22 +161,17 @@ static int finalize(struct vcpu *v, hva_t arg)
 	return copy_from_user(&what, arg, sizeof(what)) ? -EFAULT : -EINVAL;
 }
 
-/* The timers' interrupt numbers; they may be chosen, and mean nothing without a vGIC. */
 static int vcpu_attribute(struct vcpu *v, u32 cmd, hva_t arg)
 {
 	struct kvm_device_attr a;
 
-	(void)v;
 	if (copy_from_user(&a, arg, sizeof(a)))
 		return -EFAULT;
 	if (a.group != KVM_ARM_VCPU_TIMER_CTRL || a.attr > KVM_ARM_VCPU_TIMER_IRQ_PTIMER)
 		return -ENXIO;
-	if (cmd == KVM_SET_DEVICE_ATTR)
-		return -EINVAL; /* no interrupt controller in the kernel */
-	if (cmd == KVM_GET_DEVICE_ATTR) {
-		s32 irq = a.attr == KVM_ARM_VCPU_TIMER_IRQ_VTIMER ? 27 : 30;
-
-		return copy_to_user(HVA(a.addr), &irq, sizeof(irq));
+	switch (cmd) {
+	case KVM_SET_DEVICE_ATTR: return timer_ppi_set(v->vm, (u32)a.attr, HVA(a.addr));
+	case KVM_GET_DEVICE_ATTR: return timer_ppi_get(v->vm, (u32)a.attr, HVA(a.addr));
 	}
 	return 0;
 }
@@ -291,8 +286,8 @@ void vcpu_free(struct vcpu *v)
 
 /*
  * With a descriptor that names it, into the VM, where everybody finds it; the caller has the VM's
- * lock. In this order, as a descriptor may be refused, and nobody can be made to forget a vCPU. Who
- * guesses the descriptor before the VM has the vCPU runs one that others do not see yet.
+ * lock and the vCPU's. In this order, as a descriptor may be refused, and nobody can be made to
+ * forget a vCPU. Who guesses the descriptor waits for the vCPU's lock.
  */
 static int vcpu_publish(struct vcpu *v, struct file *f)
 {
@@ -301,12 +296,17 @@ static int vcpu_publish(struct vcpu *v, struct file *f)
 
 	if (vm->vcpus[v->id])
 		return -EEXIST;
+	/* The number of redistributors is fixed. */
+	if (vm->vgic && vgic_is_initialised(vm->vgic))
+		return -EBUSY;
 	if (ring_create(v, vm->ring_entries))
 		return -ENOMEM;
 	fd = vm_install(f);
 	if (fd < 0)
 		return fd;
-	vm->vcpu_count++;
+	v->order = vm->vcpu_count++;
+	if (vm->vgic)
+		vgic_vcpu_adopt(v, vm->vgic);
 	__atomic_store_n(&vm->vcpus[v->id], v, __ATOMIC_RELEASE);
 	return fd;
 }
@@ -329,9 +329,11 @@ int vcpu_create(struct vm *vm, u64 id)
 		return -ENOMEM;
 	}
 	vm_get(vm);
+	mutex_lock(&v->mutex);
 	mutex_lock(&vm->lock);
 	fd = vcpu_publish(v, f);
 	mutex_unlock(&vm->lock);
+	mutex_unlock(&v->mutex);
 	if (fd < 0) {
 		file_put(f); /* drops the VM, not the vCPU */
 		vcpu_free(v);
