@@ -4,7 +4,7 @@
 CHECK := $(O)/check
 TABLES := tests/target/tests.tbl tests/target/run.tbl
 SOURCES := $(wildcard $(foreach dir,abi bench bench/* check cli engine examples examples/* host kernel kvm port/* port/*/* tests/* user \
-	vmm tools,$(dir)/*.[ch]))
+	vmm vmm/* tools,$(dir)/*.[ch]))
 tab := $(shell printf '\t')
 comma := ,
 
@@ -25,7 +25,7 @@ format-check:
 TIDY_NATIVE := $(wildcard check/*.c engine/*.c host/*.c port/model/*.c tests/fuzz/*.c tests/unit/*.c)
 TIDY_KERNEL := $(wildcard kvm/*.c kernel/*.c port/arm64/*.c)
 TIDY_CLI    := $(CLI_SRC)
-TIDY_TARGET := $(wildcard user/*.c vmm/*.c bench/*.c tests/target/*.c)
+TIDY_TARGET := $(wildcard user/*.c vmm/*.c vmm/demo/*.c bench/*.c tests/target/*.c)
 $(TIDY_NATIVE:%=$(O)/tidy/%): TIDY_FLAGS = $(UNIT_FLAGS)
 $(TIDY_KERNEL:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu \
 	$(filter-out -fno-tree-loop-distribute-patterns -mno-outline-atomics,$(KERNEL_CFLAGS)) \
@@ -34,7 +34,7 @@ $(TIDY_KERNEL:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu \
 	-isystem $(ARM64_SYSROOT)/usr/include -isystem $(O)/uapi
 $(TIDY_CLI:%=$(O)/tidy/%): TIDY_FLAGS = $(CLI_FLAGS)
 $(TIDY_TARGET:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu -std=gnu11 -I. \
-	-isystem $(ARM64_INCLUDE)
+	-isystem $(ARM64_INCLUDE) -isystem $(ARM64_SYSROOT)/usr/include
 
 TIDY_BENCH := $(wildcard bench/engine/*.c)
 $(TIDY_BENCH:%=$(O)/tidy/%): TIDY_FLAGS = $(BENCH_ENGINE_FLAGS)
@@ -90,7 +90,7 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/caches,120,tests/cli/caches $(O)/catwalk $(O)/target/tests/target/kvm_caches)
 	$(call plan,target/contracts,120,tests/cli/contracts $(O)/catwalk $(O)/target/user/contract)
 	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
-	$(call plan,target/clang/vmm,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM))
+	$(call plan,target/clang/demo,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM_DEMO))
 	@for table in $(TABLES); do tools/plan-target $(O) $$table || exit; done >>$@
 
 .PHONY: clang
@@ -115,5 +115,5 @@ $(CHECK_PARTS:%=check-%): check-%: $$(check-%-needs) $(CHECK)/plan-%
 
 # --- make run -------------------------------------------------------------------------------------
 .PHONY: run
-run: $(O)/catwalk $(O)/catwalk.Image $(VMM) $(SELFTESTS)
+run: $(O)/catwalk $(O)/catwalk.Image $(VMM_DEMO) $(SELFTESTS)
 	@tools/run-demo $(O) tests/target/run.tbl
