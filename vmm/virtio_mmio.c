@@ -31,7 +31,6 @@ enum {
 	QUEUE_DRIVER_HIGH = 0x094,
 	QUEUE_DEVICE_LOW = 0x0a0,
 	QUEUE_DEVICE_HIGH = 0x0a4,
-	CONFIG_GENERATION = 0x0fc,
 	CONFIG = 0x100,
 };
 
@@ -126,8 +125,7 @@ static uint64_t virtio_read(struct device *device, uint64_t offset, unsigned int
 	case QUEUE_READY: return q && q->ready;
 	case INTERRUPT_STATUS: return v->interrupt_status;
 	case STATUS: return v->status;
-	case CONFIG_GENERATION: return 0; /* configurations do not change */
-	default: return 0;
+	default: return 0; /* CONFIG_GENERATION too: configurations do not change */
 	}
 }
 

@@ -38,24 +38,31 @@ static void make_file(const char *path, off_t size)
 	REQUIRE(truncate(path, size) == 0);
 }
 
-/* An Image whose only section, by its EFI header, ends at `data_end`; what it does is `code`. */
+static void put32(unsigned char *at, uint32_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+/*
+ * An Image whose only section, by its EFI header, ends at `data_end`; what it does is `code`. Its
+ * first word, "MZ" and two more bytes, is an instruction that does nothing; the next one branches.
+ */
 static void make_image(const char *path, uint32_t data_end, const uint32_t *code, size_t words)
 {
+	enum { PE = 0x80, OPTIONAL = 0x20, CODE = 0x400 };
 	static unsigned char image[IMAGE_BYTES];
-	const uint32_t size = sizeof(image), pe = 0x80, optional = 0x20;
 
 	memset(image, 0, sizeof(image));
-	memcpy(image, "MZ", 2);
-	memcpy(image + 16, &size, sizeof(size));
-	memcpy(image + 56, "ARM\x64", 4);
-	memcpy(image + 60, &pe, sizeof(pe));
-	memcpy(image + pe, "PE\0\0\x64\xaa\1", 7);
-	memcpy(image + pe + 20, &optional, 2);
-	memcpy(image + pe + 24 + optional + 16, &data_end, sizeof(data_end));
-	/* "MZ" and two more bytes are an instruction that does nothing; the next one branches. */
-	memcpy(image, "MZ@\xfa", 4);
-	memcpy(image + 4, &(uint32_t){ 0x140000ff }, 4); /* b . + 0x3fc */
-	memcpy(image + 0x400, code, words * sizeof(*code));
+	put32(image, 0xfa405a4d);     /* ccmp x18, #0, #13, pl: "MZ@" */
+	put32(image + 4, 0x140000ff); /* b . + 0x3fc */
+	put32(image + 16, IMAGE_BYTES);
+	put32(image + 56, 0x644d5241); /* "ARM\x64" */
+	put32(image + 60, PE);
+	put32(image + PE, 0x00004550);	   /* "PE\0\0" */
+	put32(image + PE + 4, 0x0001aa64); /* arm64, one section */
+	put32(image + PE + 20, OPTIONAL);
+	put32(image + PE + 24 + OPTIONAL + 16, data_end);
+	memcpy(image + CODE, code, words * sizeof(*code));
 	write_file(path, image, sizeof(image));
 }
 
@@ -76,10 +83,9 @@ static void make_files(void)
 	make_image("/image", IMAGE_BYTES, waits, 2);
 	make_image("/cut", IMAGE_BYTES + 1, waits, 2);
 	make_image("/off", IMAGE_BYTES, powers_off, 3);
-	write_file("/gzip-image",
-		   "\x1f\x8b\x08                                                 "
-		   "                                                              ",
-		   100);
+	noise[0] = 0x1f;
+	noise[1] = (char)0x8b;
+	write_file("/gzip-image", noise, sizeof(noise));
 }
 
 /* ---- running it */

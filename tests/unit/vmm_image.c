@@ -122,6 +122,13 @@ static void wild_headers_are_survived(void **state)
 			(void)image_check(head, 64 + (wild[j] & 4095), &image);
 		}
 	}
+	/* Sections at every place, also across the end of what is read. */
+	for (unsigned int optional = 0; optional < 2 * IMAGE_HEAD_BYTES; optional++) {
+		whole_image();
+		put(PE + 6, 3, 2);
+		put(PE + 20, optional, 2);
+		(void)image_check(head, FILE_SIZE, &image);
+	}
 }
 
 static void parts_lie_one_behind_the_other(void **state)
