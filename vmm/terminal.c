@@ -104,7 +104,7 @@ void terminal_write(const void *bytes, size_t count)
 
 static struct terminal_sink *sink;
 static atomic_bool input_waits; /* for room */
-static bool input_ended, after_ctrl_a, is_raw;
+static bool input_ended, after_ctrl_a, is_terminal, is_raw;
 
 static bool input_wanted(struct watch *watch)
 {
@@ -155,7 +155,7 @@ static void input_ready(struct watch *watch)
 		input_ended = true;
 		return;
 	}
-	if (is_raw)
+	if (is_terminal)
 		n = (ssize_t)take_escapes(bytes, (size_t)n);
 	if (n > 0)
 		sink->put(sink, bytes, (size_t)n);
@@ -180,7 +180,8 @@ static void make_raw(void)
 {
 	struct termios raw;
 
-	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &original) < 0)
+	is_terminal = isatty(STDIN_FILENO);
+	if (!is_terminal || tcgetattr(STDIN_FILENO, &original) < 0)
 		return;
 	raw = original;
 	cfmakeraw(&raw);
