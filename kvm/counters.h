@@ -28,6 +28,7 @@ enum exit_reason {
 
 struct exit_counters {
 	u64 count[EXIT_REASONS_COUNT];
+	u64 served_vgic; /* aborts that were accesses to the vGIC */
 	u64 to_user_mmio;
 	u64 to_user_signal;
 	u64 to_user_other;

@@ -264,9 +264,30 @@ static bool minimum_is_kept(unsigned int index, u64 value)
 	return true;
 }
 
-static int id_reg_check(unsigned int index, u64 value)
+/* With a vGIC guests have the registers of GICv3 (D19.2.64, ID_AA64PFR0_EL1.GIC; ID_PFR1_EL1). */
+static u64 with_gic(unsigned int index, u64 value)
 {
-	u64 limit = limits[index], writable = id_reg_writable(index);
+	if (index == id_reg_index(4, 0))
+		return with_field(value, 24, 1);
+	if (index == id_reg_index(1, 1) && id_has_aarch32())
+		return with_field(value, 28, 1);
+	return value;
+}
+
+void id_regs_show_gic(struct vm *vm)
+{
+	for (unsigned int i = 0; i < ID_REGS; i++)
+		vm->id_regs[i] = with_gic(i, vm->id_regs[i]);
+}
+
+static u64 limit_of(const struct vm *vm, unsigned int index)
+{
+	return vm->vgic ? with_gic(index, limits[index]) : limits[index];
+}
+
+static int id_reg_check(const struct vm *vm, unsigned int index, u64 value)
+{
+	u64 limit = limit_of(vm, index), writable = id_reg_writable(index);
 
 	if ((value ^ limit) & ~writable || !minimum_is_kept(index, value))
 		return -EINVAL;
@@ -287,7 +308,7 @@ int id_reg_set(struct vm *vm, unsigned int index, u64 value)
 	if (vm->ran)
 		error = value == vm->id_regs[index] ? 0 : -EBUSY;
 	else
-		error = id_reg_check(index, value);
+		error = id_reg_check(vm, index, value);
 	if (!error)
 		vm->id_regs[index] = value;
 	mutex_unlock(&vm->lock);

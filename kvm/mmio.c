@@ -35,33 +35,6 @@ static u64 to_memory(const struct vcpu *v, u64 value, unsigned int len)
 	return is_big_endian(v) ? swap_bytes(value, len) : value;
 }
 
-int mmio_begin(struct vcpu *v, const struct fault_outcome *o)
-{
-	struct kvm_run *run = v->run;
-	u64 data = 0;
-
-	if (o->is_write) {
-		data = to_memory(v, vcpu_x(v, o->reg), o->len);
-		if (coalesced_write(v->vm, o->ipa, o->len, &data)) {
-			vcpu_skip(v);
-			return 1;
-		}
-	}
-	run->mmio.phys_addr = o->ipa.v;
-	run->mmio.len = o->len;
-	run->mmio.is_write = o->is_write;
-	memcpy(run->mmio.data, &data, sizeof(data));
-	run->exit_reason = KVM_EXIT_MMIO;
-	v->mmio_pending = true;
-	v->mmio_is_write = o->is_write;
-	v->mmio_len = o->len;
-	v->mmio_reg = o->reg;
-	v->mmio_sign_extend = o->sign_extend;
-	v->mmio_reg_64 = o->reg_64;
-	v->exits.to_user_mmio++;
-	return 0;
-}
-
 static u64 sign_extended(u64 value, unsigned int len)
 {
 	unsigned int shift = 64 - 8 * len;
@@ -69,13 +42,20 @@ static u64 sign_extended(u64 value, unsigned int len)
 	return (u64)((s64)(value << shift) >> shift);
 }
 
-void mmio_finish(struct vcpu *v)
+/* What it takes to complete the instruction. */
+static void remember(struct vcpu *v, const struct fault_outcome *o)
 {
-	u64 data;
+	v->mmio_is_write = o->is_write;
+	v->mmio_len = o->len;
+	v->mmio_reg = o->reg;
+	v->mmio_sign_extend = o->sign_extend;
+	v->mmio_reg_64 = o->reg_64;
+}
 
-	v->mmio_pending = false;
+/* @data: what a read gave, as it lies in memory. */
+static void complete(struct vcpu *v, u64 data)
+{
 	if (!v->mmio_is_write) {
-		memcpy(&data, v->run->mmio.data, sizeof(data));
 		data = low_bytes(data, v->mmio_len);
 		if (is_big_endian(v))
 			data = swap_bytes(data, v->mmio_len);
@@ -86,4 +66,43 @@ void mmio_finish(struct vcpu *v)
 		vcpu_set_x(v, v->mmio_reg, data);
 	}
 	vcpu_skip(v);
+}
+
+/* Accesses that need no exit. */
+static bool serve(struct vcpu *v, const struct fault_outcome *o, u64 *data)
+{
+	if (vgic_mmio(v, o, data))
+		return true;
+	return o->is_write && coalesced_write(v->vm, o->ipa, o->len, data);
+}
+
+int mmio_begin(struct vcpu *v, const struct fault_outcome *o)
+{
+	struct kvm_run *run = v->run;
+	u64 data = 0;
+
+	if (o->is_write)
+		data = to_memory(v, vcpu_x(v, o->reg), o->len);
+	remember(v, o);
+	if (serve(v, o, &data)) {
+		complete(v, data);
+		return 1;
+	}
+	run->mmio.phys_addr = o->ipa.v;
+	run->mmio.len = o->len;
+	run->mmio.is_write = o->is_write;
+	memcpy(run->mmio.data, &data, sizeof(data));
+	run->exit_reason = KVM_EXIT_MMIO;
+	v->mmio_pending = true;
+	v->exits.to_user_mmio++;
+	return 0;
+}
+
+void mmio_finish(struct vcpu *v)
+{
+	u64 data;
+
+	v->mmio_pending = false;
+	memcpy(&data, v->run->mmio.data, sizeof(data));
+	complete(v, data);
 }

@@ -11,6 +11,7 @@
 #define KVM_PORT_H
 
 #include "host/port.h"
+#include "kvm/lrs.h"
 
 /*
  * System registers that are in the CPU while the vCPU is loaded (Arm ARM D13): X(name), in the
@@ -92,6 +93,15 @@ enum guest_debug_by {
 /* What ended a stay in the guest. */
 enum guest_exit { GUEST_EXITED_SYNC, GUEST_EXITED_IRQ, GUEST_EXITED_FIQ, GUEST_EXITED_SERROR };
 
+enum { GUEST_APRS = 4 };
+
+/* A guest's CPU interface (Arm IHI 0069, 12.4), but for its list registers. */
+struct guest_gic {
+	bool present; /* set before load: without it every access traps */
+	u64 vmcr;     /* ICH_VMCR_EL2 */
+	u64 ap0r[GUEST_APRS], ap1r[GUEST_APRS];
+};
+
 /* One vCPU's registers. The members up to host_hcr are known to assembly by offset. */
 struct guest_cpu {
 	u64 x[31];
@@ -112,6 +122,7 @@ struct guest_cpu {
 	struct guest_debug *debug; /* what is loaded; may be NULL if by nobody */
 	u64 reg[GR_COUNT];
 	struct guest_fpsimd fp;
+	struct guest_gic gic;
 	/* Of the host's thread, while loaded */
 	struct guest_fpsimd host_fp;
 	u64 host_tpidr;
@@ -173,6 +184,21 @@ void port_guest_timer_unmask(unsigned int lines);
 /* The counter the timers count by, and its frequency in Hz. */
 u64 port_counter(void);
 u64 port_counter_hz(void);
+
+/* ---- the guest's interrupts: the virtual CPU interface (kvm/vgic.h says what goes where) */
+struct port_gic {
+	u8 lrs;	  /* list registers */
+	u8 aprs;  /* active priority registers of each group */
+	u16 ctlr; /* ICC_CTLR_EL1's constant fields, as a guest sees them */
+};
+/* The same on all CPUs; constant. */
+const struct port_gic *port_gic(void);
+/* Gives the loaded guest what @in has, until port_guest_gic_take(). */
+void port_guest_gic_give(const struct vgic_lrs *in);
+/* Takes it back, changed by the guest; then it has none. */
+void port_guest_gic_take(struct vgic_lrs *out);
+/* The live ICH_VMCR_EL2. */
+u64 port_guest_gic_vmcr(void);
 
 /* The engine's port on this machine (engine/port.h). When all CPUs are up. */
 struct port *port_engine(void);

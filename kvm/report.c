@@ -41,6 +41,7 @@ static void exits_add(struct exit_counters *to, const struct exit_counters *from
 {
 	for (unsigned int i = 0; i < EXIT_REASONS_COUNT; i++)
 		to->count[i] += from->count[i];
+	to->served_vgic += from->served_vgic;
 	to->to_user_mmio += from->to_user_mmio;
 	to->to_user_signal += from->to_user_signal;
 	to->to_user_other += from->to_user_other;
@@ -204,6 +205,7 @@ static void print_exits(struct text *t, const struct exit_counters *e)
 
 	for (unsigned int i = 0; i < EXIT_REASONS_COUNT; i++)
 		line(t, "exit.%s %lu\n", names[i], e->count[i]);
+	line(t, "served.vgic %lu\n", e->served_vgic);
 	line(t, "run.calls %lu\nrun.mmio %lu\nrun.signal %lu\nrun.other %lu\n", e->runs,
 	     e->to_user_mmio, e->to_user_signal, e->to_user_other);
 }

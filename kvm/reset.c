@@ -25,7 +25,7 @@ void vcpu_reset(struct vcpu *v)
 	g->hcr = port_guest_hcr();
 	g->debug_by = GUEST_DEBUG_BY_NOBODY;
 	sysreg_reset(v);
-	v->timer_level = 0;
+	v->timer_level = v->cpu.gic.present ? TIMER_LEVEL_UNKNOWN : 0;
 }
 
 /* The state PSCI CPU_ON left for this vCPU. */

@@ -65,9 +65,17 @@ static int sleep_while_stopped(struct vcpu *v)
 	return interrupted(v);
 }
 
-static bool irq_is_pending(const struct vcpu *v)
+static bool irq_is_pending(struct vcpu *v)
 {
-	return __atomic_load_n(&v->irq_lines, __ATOMIC_ACQUIRE) != 0;
+	return __atomic_load_n(&v->irq_lines, __ATOMIC_ACQUIRE) != 0 || vgic_vcpu_is_pending(v);
+}
+
+/* Which timers' lines are asserted, and the vGIC's knowledge of that. */
+static void timers_settle(struct vcpu *v)
+{
+	timer_sync(v);
+	if (v->cpu.gic.present)
+		timer_drive_vgic(v);
 }
 
 int vcpu_wait(struct vcpu *v)
@@ -75,6 +83,7 @@ int vcpu_wait(struct vcpu *v)
 	u64 deadline;
 	int error = 0;
 
+	timers_settle(v);
 	port_guest_regs_save(&v->cpu);
 	deadline = timer_next_ns(v);
 	if (deadline && !(v->cpu.hcr & GUEST_HCR_VSE))
@@ -114,6 +123,7 @@ static int requests_handle(struct vcpu *v)
 		/* What the CPU holds of the old state is dropped. */
 		vcpu_put(v);
 		vcpu_take_reset(v);
+		vgic_vcpu_reset(v);
 		vcpu_load(v);
 	}
 	if (requests & VCPU_REQ_SLEEP)
@@ -168,8 +178,12 @@ static int enter_once(struct vcpu *v, struct task *me)
 	}
 	lines_apply(v);
 	sched_quiescent();
+	if (v->cpu.gic.present && !vgic_is_idle(&v->vgic))
+		vgic_enter(v);
 	why = port_guest_enter(&v->cpu);
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_RELAXED);
+	if (v->lrs.used)
+		vgic_leave(v);
 
 	switch (why) {
 	case GUEST_EXITED_SYNC: return exit_handle(v);
@@ -190,14 +204,18 @@ static int enter_once(struct vcpu *v, struct task *me)
 /* ---- the ioctl */
 
 /* The first run of any vCPU fixes the VM's configuration. */
-static void first_run(struct vcpu *v)
+static int first_run(struct vcpu *v)
 {
 	struct vm *vm = v->vm;
+	int error;
 
 	mutex_lock(&vm->lock);
-	vm->ran = true;
+	error = vm->vgic ? vgic_first_run(v) : 0;
+	if (!error)
+		vm->ran = true;
 	mutex_unlock(&vm->lock);
-	v->ran = true;
+	v->ran = !error;
+	return error;
 }
 
 /* Completes what the last exit left to user space. */
@@ -215,7 +233,7 @@ static int run_loop(struct vcpu *v, struct task *me)
 		__atomic_fetch_or(&v->requests, VCPU_REQ_SLEEP, __ATOMIC_RELAXED);
 	do {
 		/* After whatever took interrupts: a timer's was disabled by that (gic.c). */
-		timer_sync(v);
+		timers_settle(v);
 		if (timer_user_must_know(v))
 			return interrupted(v);
 		if (ring_is_full(v))
@@ -266,7 +284,7 @@ static s64 run_loaded(struct vcpu *v, struct task *me)
 	me->hook = &v->hook;
 	result = run_loop(v, me);
 	me->hook = NULL;
-	timer_sync(v);
+	timers_settle(v);
 	timer_tell_user(v);
 	vcpu_put(v);
 	step_remember(v);
@@ -286,11 +304,13 @@ static s64 run_masked(struct vcpu *v, struct task *me)
 s64 vcpu_run(struct vcpu *v)
 {
 	struct task *me = port_current();
+	int error;
 
 	if (!v->initialised)
 		return -ENOEXEC;
-	if (!v->ran)
-		first_run(v);
+	error = v->ran ? 0 : first_run(v);
+	if (error)
+		return error;
 	v->exits.runs++;
 	debug_settle(v);
 	finish_exit(v);

@@ -24,6 +24,9 @@ enum sr_kind {
 	SR_OS_LOCK,   /* OSLAR_EL1: the way to write OSLSR_EL1 */
 	SR_SET_WAY,   /* cache maintenance by set and way */
 	SR_MDSCR,
+	SR_GIC_SGI, /* raises SGIs; reg is the group */
+	SR_GIC_SRE, /* ICC_SRE_EL1: system registers, for good */
+	SR_GIC_DIR, /* traps at times only (kvm/vgic_lr.c) */
 };
 
 struct sr_row {
@@ -73,6 +76,11 @@ static const struct sr_row rows[] = {
 	{ SR(3, 0, 10, 3, 0), SR_LIVE, GR_AMAIR_EL1, 0 },
 	{ SR(3, 0, 12, 0, 0), SR_LIVE, GR_VBAR_EL1, 0 },
 	{ SR(3, 0, 12, 1, 1), SR_MEMORY, GR_DISR_EL1, 0 },
+	{ SR(3, 0, 12, 11, 1), SR_GIC_DIR, 0, 0 },
+	{ SR(3, 0, 12, 11, 5), SR_GIC_SGI, 1, 0 }, /* ICC_SGI1R_EL1 */
+	{ SR(3, 0, 12, 11, 6), SR_GIC_SGI, 0, 0 }, /* ICC_ASGI1R_EL1 */
+	{ SR(3, 0, 12, 11, 7), SR_GIC_SGI, 0, 0 }, /* ICC_SGI0R_EL1 */
+	{ SR(3, 0, 12, 12, 5), SR_GIC_SRE, 0, 0 },
 	{ SR(3, 0, 13, 0, 1), SR_LIVE, GR_CONTEXTIDR_EL1, 0 },
 	{ SR(3, 0, 13, 0, 4), SR_LIVE, GR_TPIDR_EL1, 0 },
 	{ SR(3, 0, 14, 1, 0), SR_LIVE, GR_CNTKCTL_EL1, 0 },
@@ -273,6 +281,23 @@ static int os_lock(struct vcpu *v, const struct sr_access *a)
 	return done(v);
 }
 
+#define ICC_SRE_ALL 7 /* SRE, DFB, DIB */
+
+static int gic_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
+{
+	if (!v->cpu.gic.present)
+		return undefined(v);
+	if (row->kind == SR_GIC_SRE)
+		return a->is_read ? read_as(v, a, ICC_SRE_ALL) : done(v);
+	if (a->is_read)
+		return undefined(v);
+	if (row->kind == SR_GIC_SGI)
+		vgic_vcpu_sgi(v, vcpu_x(v, a->rt), row->reg);
+	else
+		vgic_vcpu_deactivate(v, (u32)vcpu_x(v, a->rt) & 0xffffff);
+	return done(v);
+}
+
 static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
 {
 	switch ((enum sr_kind)row->kind) {
@@ -294,6 +319,9 @@ static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 			return read_as(v, a, v->cpu.reg[row->reg]);
 		v->cpu.reg[row->reg] = vcpu_x(v, a->rt);
 		return done(v);
+	case SR_GIC_SGI:
+	case SR_GIC_SRE:
+	case SR_GIC_DIR: return gic_trap(v, row, a);
 	case SR_LIVE:
 		if (a->is_read)
 			return undefined(v);
@@ -382,7 +410,10 @@ static bool in_user_list(const struct sr_row *row)
 	case SR_RAZ:
 	case SR_CCSIDR:
 	case SR_OS_LOCK:
-	case SR_SET_WAY: break;
+	case SR_SET_WAY:
+	case SR_GIC_SGI:
+	case SR_GIC_SRE:
+	case SR_GIC_DIR: break;
 	}
 	return false;
 }

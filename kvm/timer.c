@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest's virtual and physical timers without an interrupt controller in the kernel: their
- * lines go to user space (KVM_CAP_ARM_USER_IRQ), and a line that rises ends WFI. The timers
- * themselves run in hardware while the vCPU is loaded, and are computed from their registers while
- * it is not.
+ * The guest's virtual and physical timers. Their lines are inputs of the vGIC; without one they go
+ * to user space (KVM_CAP_ARM_USER_IRQ), and a line that rises ends WFI. The timers themselves run
+ * in hardware while the vCPU is loaded, and are computed from their registers while it is not.
  */
 #include "kvm/vcpu.h"
 
@@ -42,17 +41,34 @@ static u32 level_now(const struct vcpu *v)
 	return ~v->timer_unmasked & (BIT(GUEST_TIMERS) - 1);
 }
 
+void timer_drive_vgic(struct vcpu *v)
+{
+	u32 level = level_now(v), changed = level ^ v->timer_level;
+
+	if (v->timer_level & TIMER_LEVEL_UNKNOWN)
+		changed = ~0U;
+	if (!changed)
+		return;
+	v->timer_level = level;
+	for (unsigned int n = 0; n < GUEST_TIMERS; n++) {
+		if (changed & BIT(n))
+			(void)vgic_line(v->vm->vgic, &v->vgic, v->vm->timer_ppi[n], level & BIT(n));
+	}
+}
+
 /* KVM_ARM_DEV_EL1_VTIMER and PTIMER are bits 0 and 1, as our timers. */
 _Static_assert(KVM_ARM_DEV_EL1_VTIMER == 1 << GUEST_TIMER_VIRTUAL, "bits of device_irq_level");
 _Static_assert(KVM_ARM_DEV_EL1_PTIMER == 1 << GUEST_TIMER_PHYSICAL, "bits of device_irq_level");
 
 bool timer_user_must_know(struct vcpu *v)
 {
-	return level_now(v) != v->timer_level;
+	return !v->cpu.gic.present && level_now(v) != v->timer_level;
 }
 
 void timer_tell_user(struct vcpu *v)
 {
+	if (v->cpu.gic.present)
+		return;
 	v->timer_level = level_now(v);
 	v->run->s.regs.device_irq_level = v->timer_level;
 }
@@ -77,6 +93,8 @@ u64 timer_next_ns(const struct vcpu *v)
 		if ((ctl & (CTL_ENABLE | CTL_IMASK)) != CTL_ENABLE)
 			continue;
 		now = counter_of(v, n);
+		if (now >= cval && v->cpu.gic.present && v->timer_level & BIT(n))
+			continue; /* the vGIC has its line: enough to wake it, or masked */
 		if (now >= cval)
 			return 0;
 		ns = counter_to_ns(cval - now);
@@ -139,6 +157,9 @@ int timer_reg_set(struct vcpu *v, u64 id, u64 value)
 	return -ENOENT;
 }
 
+_Static_assert(KVM_ARM_VCPU_TIMER_IRQ_VTIMER == GUEST_TIMER_VIRTUAL, "timers by attribute");
+_Static_assert(KVM_ARM_VCPU_TIMER_IRQ_PTIMER == GUEST_TIMER_PHYSICAL, "timers by attribute");
+
 int timer_set_counter_offset(struct vm *vm, hva_t arg)
 {
 	struct kvm_arm_counter_offset o;
@@ -157,4 +178,42 @@ int timer_set_counter_offset(struct vm *vm, hva_t arg)
 	}
 	mutex_unlock(&vm->lock);
 	return error;
+}
+
+/* ---- their interrupts */
+
+#define PPI_VIRTUAL  27
+#define PPI_PHYSICAL 30
+
+void guest_timers_init(struct vm *vm)
+{
+	vm->timer_ppi[GUEST_TIMER_VIRTUAL] = PPI_VIRTUAL;
+	vm->timer_ppi[GUEST_TIMER_PHYSICAL] = PPI_PHYSICAL;
+}
+
+int timer_ppi_set(struct vm *vm, u32 n, hva_t arg)
+{
+	int error = 0;
+	s32 intid;
+
+	if (!vm->vgic)
+		return -EINVAL;
+	if (copy_from_user(&intid, arg, sizeof(intid)))
+		return -EFAULT;
+	if (intid < VGIC_SGIS || intid >= VGIC_PRIVATE)
+		return -EINVAL;
+	mutex_lock(&vm->lock);
+	if (vm->ran)
+		error = -EBUSY;
+	else
+		vm->timer_ppi[n] = (u32)intid;
+	mutex_unlock(&vm->lock);
+	return error;
+}
+
+int timer_ppi_get(struct vm *vm, u32 n, hva_t arg)
+{
+	s32 intid = (s32)vm->timer_ppi[n];
+
+	return copy_to_user(arg, &intid, sizeof(intid));
 }

@@ -160,22 +160,17 @@ static int finalize(struct vcpu *v, hva_t arg)
 	return copy_from_user(&what, arg, sizeof(what)) ? -EFAULT : -EINVAL;
 }
 
-/* The timers' interrupt numbers; they may be chosen, and mean nothing without a vGIC. */
 static int vcpu_attribute(struct vcpu *v, u32 cmd, hva_t arg)
 {
 	struct kvm_device_attr a;
 
-	(void)v;
 	if (copy_from_user(&a, arg, sizeof(a)))
 		return -EFAULT;
 	if (a.group != KVM_ARM_VCPU_TIMER_CTRL || a.attr > KVM_ARM_VCPU_TIMER_IRQ_PTIMER)
 		return -ENXIO;
-	if (cmd == KVM_SET_DEVICE_ATTR)
-		return -EINVAL; /* no interrupt controller in the kernel */
-	if (cmd == KVM_GET_DEVICE_ATTR) {
-		s32 irq = a.attr == KVM_ARM_VCPU_TIMER_IRQ_VTIMER ? 27 : 30;
-
-		return copy_to_user(HVA(a.addr), &irq, sizeof(irq));
+	switch (cmd) {
+	case KVM_SET_DEVICE_ATTR: return timer_ppi_set(v->vm, (u32)a.attr, HVA(a.addr));
+	case KVM_GET_DEVICE_ATTR: return timer_ppi_get(v->vm, (u32)a.attr, HVA(a.addr));
 	}
 	return 0;
 }
@@ -287,10 +282,30 @@ void vcpu_free(struct vcpu *v)
 	kfree(v);
 }
 
+/* @v becomes one of its VM's vCPUs. Under the VM's lock. */
+static int vcpu_join(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+
+	if (vm->vcpus[v->id])
+		return -EEXIST;
+	/* The number of redistributors is fixed. */
+	if (vm->vgic && vgic_is_initialised(vm->vgic))
+		return -EBUSY;
+	if (ring_create(v, vm->ring_entries))
+		return -ENOMEM;
+	v->order = vm->vcpu_count++;
+	if (vm->vgic)
+		vgic_vcpu_adopt(v, vm->vgic);
+	__atomic_store_n(&vm->vcpus[v->id], v, __ATOMIC_RELEASE);
+	return 0;
+}
+
 struct file *vcpu_create(struct vm *vm, u64 id)
 {
 	struct vcpu *v;
 	struct file *f;
+	int error;
 
 	if (id >= VM_VCPUS_MAX)
 		return ERR_PTR(-EINVAL);
@@ -305,20 +320,12 @@ struct file *vcpu_create(struct vm *vm, u64 id)
 	}
 	vm_get(vm);
 	mutex_lock(&vm->lock);
-	if (vm->vcpus[id]) {
-		mutex_unlock(&vm->lock);
+	error = vcpu_join(v);
+	mutex_unlock(&vm->lock);
+	if (error) {
 		file_put(f); /* drops the VM, not the vCPU */
 		vcpu_free(v);
-		return ERR_PTR(-EEXIST);
+		return ERR_PTR(error);
 	}
-	if (ring_create(v, vm->ring_entries)) {
-		mutex_unlock(&vm->lock);
-		file_put(f);
-		vcpu_free(v);
-		return ERR_PTR(-ENOMEM);
-	}
-	vm->vcpu_count++;
-	__atomic_store_n(&vm->vcpus[id], v, __ATOMIC_RELEASE);
-	mutex_unlock(&vm->lock);
 	return f;
 }

@@ -8,6 +8,7 @@
 
 #include "host/task.h"
 #include "kvm/port.h"
+#include "kvm/vgic.h"
 #include "kvm/vm.h"
 
 /* What others ask of a vCPU; handled before the next entry (design.md 4a, kick). */
@@ -24,6 +25,7 @@ struct vcpu {
 	struct guest_cpu cpu;
 	struct vm *vm; /* counted by the vCPU's descriptor */
 	u32 id;
+	u32 order;		/* how many were created before it */
 	struct dirty_ring ring; /* size 0: none; its memory is shared with user space */
 	struct page *run_page;
 	struct kvm_run *run; /* shared with user space: read each field once */
@@ -52,7 +54,12 @@ struct vcpu {
 
 	/* Timers: which lines are asserted and known (kvm/timer.c) */
 	u32 timer_unmasked;
-	u32 timer_level;
+	u32 timer_level; /* as the vGIC, or user space, was told */
+
+	/* The vGIC's part (kvm/vgic_vcpu.c); unused without one */
+	struct vgic_cpu vgic;
+	struct vgic_lrs lrs; /* used: atomic; not 0 while the CPU has them */
+	u32 folds;	     /* atomic: how often the list registers were taken back */
 
 	/* PSCI CPU_ON: written under reset_lock, taken by VCPU_REQ_RESET */
 	struct spinlock reset_lock;
@@ -185,16 +192,53 @@ int regs_list(struct vcpu *v, hva_t arg);
 /* ---- kvm/timer.c */
 /* After load, and before every entry: learns which lines are asserted. */
 void timer_sync(struct vcpu *v);
+/* With a vGIC: the timers' interrupts have the lines' levels. After timer_sync(). */
+void timer_drive_vgic(struct vcpu *v);
+/* The vGIC may have other levels than were told: tell it both. */
+enum { TIMER_LEVEL_UNKNOWN = 1 << 31 };
 /* Must user space be told of a line that changed (KVM_CAP_ARM_USER_IRQ)? */
 bool timer_user_must_know(struct vcpu *v);
 /* Tells it, in kvm_run. */
 void timer_tell_user(struct vcpu *v);
-/* The vCPU is put: when does the next of its timers expire, ns as port_time_ns(); 0: one has. */
+/* The vCPU is put: when does the next of its timers expire, ns as port_time_ns(); 0: one has, and
+ * there is no vGIC that knows of it. */
 u64 timer_next_ns(const struct vcpu *v);
 int timer_reg_get(struct vcpu *v, u64 id, u64 *value);
 int timer_reg_set(struct vcpu *v, u64 id, u64 value);
 extern const u64 timer_regs[6];
 int timer_set_counter_offset(struct vm *vm, hva_t arg);
+void guest_timers_init(struct vm *vm);
+/* KVM_ARM_VCPU_TIMER_CTRL: the interrupt of timer @n (enum guest_timer). -EINVAL: no PPI, no vGIC;
+ * -EBUSY: a vCPU ran. */
+int timer_ppi_set(struct vm *vm, u32 n, hva_t arg);
+int timer_ppi_get(struct vm *vm, u32 n, hva_t arg);
+
+/* ---- kvm/vgic_vcpu.c: a vCPU whose VM has a vGIC */
+extern const struct vgic_ops vgic_vcpu_ops;
+/* The new vCPU is one of @g's. Under the VM's lock. */
+void vgic_vcpu_adopt(struct vcpu *v, struct vgic *g);
+/* Before each vCPU's first run: is the vGIC complete? 0, -ENXIO, -EINVAL, -EBUSY. Under the VM's
+ * lock. */
+int vgic_first_run(struct vcpu *v);
+/* Right before an entry, IN_GUEST published, if there is something on the vCPU's list; and after
+ * the exit, if something was entered with. */
+void vgic_enter(struct vcpu *v);
+void vgic_leave(struct vcpu *v);
+/* Would an interrupt end its WFI? Without a vGIC: no. */
+bool vgic_vcpu_is_pending(struct vcpu *v);
+/* The CPU interface as after a warm reset; the vCPU is put. */
+void vgic_vcpu_reset(struct vcpu *v);
+/* The MMIO access @o, if it is to a frame of the vGIC; a read gives *@data. */
+bool vgic_mmio(struct vcpu *v, const struct fault_outcome *o, u64 *data);
+/* Trapped ICC_SGI1R_EL1 (@group 1) or ICC_SGI0R_EL1, ICC_ASGI1R_EL1 (0), and ICC_DIR_EL1. */
+void vgic_vcpu_sgi(struct vcpu *v, u64 value, unsigned int group);
+void vgic_vcpu_deactivate(struct vcpu *v, u32 intid);
+
+/* ---- kvm/vgic_icc.c: registers of the CPU interface by the encoding of KVM's attribute. The vCPU
+ * does not run. -ENXIO: none, -EINVAL: a value or an active priority that is not implemented. */
+bool vgic_icc_is_there(u16 instr);
+int vgic_icc_get(const struct vcpu *v, u16 instr, u64 *value);
+int vgic_icc_set(struct vcpu *v, u16 instr, u64 value);
 
 /* The general register @n of a 64-bit guest; 31 is zero. */
 static inline u64 vcpu_x(const struct vcpu *v, unsigned int n)

@@ -7,6 +7,7 @@
 #include "host/page.h"
 #include "host/string.h"
 #include "host/task.h"
+#include "kvm/irqchip.h"
 #include "kvm/port.h"
 #include "kvm/report.h"
 #include "kvm/vcpu.h"
@@ -39,6 +40,7 @@ static int vm_init(struct vm *vm, unsigned int ipa_bits)
 	id_regs_reset(vm);
 	firmware_init(vm);
 	vm->counter_offset = port_counter();
+	guest_timers_init(vm);
 	error = coalesced_init(vm);
 	if (error)
 		return error;
@@ -66,6 +68,9 @@ void vm_put(struct vm *vm)
 		if (vm->vcpus[i])
 			vcpu_free(vm->vcpus[i]);
 	}
+	if (vm->vgic)
+		vgic_destroy(vm->vgic);
+	kfree(vm->vgic);
 	vm_memory_destroy(&vm->memory);
 	coalesced_destroy(vm);
 	kfree(vm);
@@ -102,14 +107,6 @@ static int preferred_target(hva_t arg)
 	return copy_to_user(arg, &init, sizeof(init));
 }
 
-/* Without a vGIC no device type exists. */
-static int create_device(hva_t arg)
-{
-	struct kvm_create_device device;
-
-	return copy_from_user(&device, arg, sizeof(device)) ? -EFAULT : -ENODEV;
-}
-
 static int set_device_addr(hva_t arg)
 {
 	struct kvm_arm_device_addr addr;
@@ -120,33 +117,6 @@ static int set_device_addr(hva_t arg)
 			       KVM_ARM_DEVICE_VGIC_V2
 		       ? -ENXIO
 		       : -ENODEV;
-}
-
-/* Only lines of a CPU exist without an interrupt controller in the kernel. */
-static int irq_line(struct vm *vm, hva_t arg)
-{
-	struct kvm_irq_level r;
-	struct vcpu *v;
-	u32 type, number, line;
-
-	if (copy_from_user(&r, arg, sizeof(r)))
-		return -EFAULT;
-	type = r.irq >> KVM_ARM_IRQ_TYPE_SHIFT & KVM_ARM_IRQ_TYPE_MASK;
-	number = r.irq >> KVM_ARM_IRQ_NUM_SHIFT & KVM_ARM_IRQ_NUM_MASK;
-	if (type == KVM_ARM_IRQ_TYPE_PPI || type == KVM_ARM_IRQ_TYPE_SPI)
-		return -ENXIO;
-	v = vm_vcpu(vm, (r.irq >> KVM_ARM_IRQ_VCPU_SHIFT & KVM_ARM_IRQ_VCPU_MASK) +
-				(r.irq >> KVM_ARM_IRQ_VCPU2_SHIFT & KVM_ARM_IRQ_VCPU2_MASK) *
-					(KVM_ARM_IRQ_VCPU_MASK + 1));
-	if (type != KVM_ARM_IRQ_TYPE_CPU || !v || number > KVM_ARM_IRQ_CPU_FIQ)
-		return -EINVAL;
-	line = number == KVM_ARM_IRQ_CPU_IRQ ? GUEST_HCR_VI : GUEST_HCR_VF;
-	if (r.level)
-		__atomic_fetch_or(&v->irq_lines, line, __ATOMIC_SEQ_CST);
-	else
-		__atomic_fetch_and(&v->irq_lines, ~line, __ATOMIC_SEQ_CST);
-	vcpu_request(v, VCPU_REQ_KICK);
-	return 0;
 }
 
 /* The attributes of a VM: the SMCCC filter is the only one. */
@@ -174,11 +144,11 @@ static s64 vm_ioctl(struct file *f, u32 cmd, u64 value)
 	case KVM_ENABLE_CAP: return caps_enable(vm, arg);
 	case KVM_RESET_DIRTY_RINGS: return ring_reset_all(vm);
 	case KVM_ARM_PREFERRED_TARGET: return preferred_target(arg);
-	case KVM_IRQ_LINE: return irq_line(vm, arg);
+	case KVM_IRQ_LINE: return irqchip_line(vm, arg);
 	case KVM_REGISTER_COALESCED_MMIO: return coalesced_register(vm, arg);
 	case KVM_UNREGISTER_COALESCED_MMIO: return coalesced_unregister(vm, arg);
-	case KVM_CREATE_IRQCHIP: return -ENXIO;
-	case KVM_CREATE_DEVICE: return create_device(arg);
+	case KVM_CREATE_IRQCHIP: return -ENXIO; /* vGICv2 */
+	case KVM_CREATE_DEVICE: return device_create(vm, arg);
 	case KVM_ARM_SET_DEVICE_ADDR: return set_device_addr(arg);
 	case KVM_HAS_DEVICE_ATTR:
 	case KVM_SET_DEVICE_ATTR: return vm_attribute(vm, cmd, arg);

@@ -14,6 +14,7 @@
 #include "kvm/memory.h"
 
 struct vcpu;
+struct vgic;
 
 enum { VM_VCPUS_MAX = 512, COALESCED_ZONES_MAX = 100 };
 
@@ -35,6 +36,10 @@ struct vm {
 	u32 feature_bits;		  /* of every vCPU, once features_set; guarded by lock */
 	bool features_set;
 	bool ran; /* a vCPU was run: the configuration is fixed; set under lock, read without */
+	struct vgic *vgic; /* NULL: none; set once, with release, before any vCPU runs */
+	bool vgic_placed;  /* its frames were found in order; guarded by lock */
+	u32 vgic_irqs;	   /* interrupts user space asked for, 0: not yet; guarded by lock */
+	u32 timer_ppi[2];  /* of the virtual and the physical timer; constant once a vCPU ran */
 	bool nisv_to_user;
 	bool system_suspend;
 	bool counter_offset_set;

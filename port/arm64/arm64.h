@@ -63,7 +63,8 @@ void clock_init_cpu(void);
 /* The EL2 physical timer fired. */
 void clock_interrupt(void);
 
-/* The EL2 physical timer, and the timers of guests (guest_timer.c). */
+/* Guests' list registers (guest_gic.c), the EL2 physical timer, guests' timers (guest_timer.c). */
+#define PPI_GIC_MAINTENANCE	25
 #define PPI_HOST_TIMER		26
 #define PPI_GUEST_VIRTUAL_TIMER 27
 #define PPI_GUEST_TIMER		30

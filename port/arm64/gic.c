@@ -138,7 +138,7 @@ static void init_redistributor(volatile u8 *gicr)
 	write32(sgi, GICD_IGROUPR, ~0U);
 	for (u32 i = 0; i < FIRST_SPI; i += 4)
 		write32(sgi, GICD_IPRIORITYR + i, PRIORITY * 0x01010101U);
-	write32(sgi, GICD_ISENABLER, 1U << SGI_RESCHED);
+	write32(sgi, GICD_ISENABLER, 1U << SGI_RESCHED | 1U << PPI_GIC_MAINTENANCE);
 	wait_clear(gicr, GICR_CTLR, GICR_CTLR_RWP);
 }
 
@@ -193,6 +193,7 @@ static void handle(u32 intid)
 	case SGI_RESCHED:
 		__atomic_store_n(&port_current()->need_resched, 1, __ATOMIC_RELEASE);
 		return;
+	case PPI_GIC_MAINTENANCE: return; /* its line fell when the guest was left (guest_gic.c) */
 	case PPI_HOST_TIMER: clock_interrupt(); return;
 	case PPI_GUEST_VIRTUAL_TIMER:
 	case PPI_GUEST_TIMER: gic_ppi_set(intid, PPI_DISABLED); return;

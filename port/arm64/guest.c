@@ -9,6 +9,7 @@
 #include "cpu.h"
 #include "guest.h"
 #include "guest_debug.h"
+#include "guest_gic.h"
 #include "kernel/port.h"
 #include "sysreg.h"
 #include "percpu.h"
@@ -84,11 +85,6 @@ _Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsim
 /* What decides how stage 2 translates. */
 #define HCR_STAGE2 (HCR_VM | HCR_PTW | HCR_FWB)
 
-/* Guests get no virtual interrupt controller: every access to its registers traps. */
-#define ICH_HCR_TC    BIT(10)
-#define ICH_HCR_TALL0 BIT(11)
-#define ICH_HCR_TALL1 BIT(12)
-
 /* FP and SIMD belong to the guest; trace, SVE, SME and the activity monitors trap. */
 #define CPTR_FPEN (3UL << 20)
 #define CPTR_TTA  BIT(28)
@@ -157,8 +153,7 @@ static void confine(const struct guest_cpu *g)
 	write_sysreg(vmpidr_el2, g->vmpidr);
 	write_sysreg(cntvoff_el2, g->cntvoff);
 	write_sysreg(cptr_el2, CPTR_FPEN | CPTR_TTA | CPTR_TAM);
-	write_sysreg(S3_4_C12_C11_0, ICH_HCR_TC | ICH_HCR_TALL0 | ICH_HCR_TALL1);
-	write_sysreg(S3_4_C12_C9_5, 0x7); /* ICC_SRE_EL2 without Enable: ICC_SRE_EL1 traps */
+	guest_gic_load(&g->gic);
 	if (cpu_features.hcx)
 		write_sysreg(S3_4_C1_C2_2, 0);
 }
@@ -187,6 +182,7 @@ void port_guest_put(struct guest_cpu *g)
 {
 	live_regs_save(g);
 	guest_debug_put(g);
+	guest_gic_put(&g->gic);
 	/* The guest's timers must not interrupt what runs next here. */
 	write_sysreg(S3_5_C14_C3_1, 0);
 	write_sysreg(S3_5_C14_C2_1, 0);

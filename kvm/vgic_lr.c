@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * List registers: which interrupts a vCPU takes into the guest, and what came of them (Arm IHI
+ * 0069, 6.4 and 12.4.6).
+ */
+#include "kvm/vgic.h"
+
+#define LR_PRIORITY_SHIFT 48
+#define LR_EOI		  BIT(41) /* a maintenance interrupt when it is deactivated */
+#define LR_GROUP1	  BIT(60)
+#define LR_PENDING	  BIT(62)
+#define LR_ACTIVE	  BIT(63)
+
+#define HCR_EN		   BIT(0)
+#define HCR_LRENPIE	   BIT(2) /* an end was counted */
+#define HCR_NPIE	   BIT(3) /* nothing is pending any more */
+#define HCR_TDIR	   BIT(14)
+#define HCR_EOICOUNT_SHIFT 27
+
+/* ---- choosing */
+
+static bool is_deliverable(const struct vgic *g, const struct vgic_irq *irq)
+{
+	return vgic_irq_is_wanted(irq) && (g->enabled & BIT(irq->group));
+}
+
+/*
+ * Does the guest get it as pending? Not while it is active, if it is level-triggered: what its line
+ * is then decides when it ends.
+ */
+static bool goes_pending(const struct vgic *g, const struct vgic_irq *irq)
+{
+	return is_deliverable(g, irq) && !(irq->active && irq->trigger == VGIC_LEVEL);
+}
+
+/* Takes off the list what has no business there any more. */
+static void list_settle(struct vgic *g, struct vgic_cpu *c)
+{
+	struct vgic_irq *irq, *next;
+
+	for (irq = TAILQ_FIRST(&c->list); irq; irq = next) {
+		next = TAILQ_NEXT(irq, link);
+		if (!irq->active && (irq->target != c || !vgic_irq_is_wanted(irq)))
+			vgic_irq_changed(g, irq);
+	}
+}
+
+/*
+ * More urgent first; of equal ones those that are active, which have to end first. An interrupt
+ * that would preempt an active one is more urgent than it.
+ */
+static bool comes_before(const struct vgic_irq *a, const struct vgic_irq *b)
+{
+	if (a->priority != b->priority)
+		return a->priority < b->priority;
+	return a->active && !b->active;
+}
+
+struct choice {
+	struct vgic_irq *irq[VGIC_LRS_MAX];
+	u32 count, room;
+	struct vgic_irq *pending; /* the most urgent that is */
+	bool left_pending;	  /* pending ones stay outside */
+	bool left_active;
+};
+
+static void note_left(struct choice *ch, const struct vgic *g, const struct vgic_irq *irq)
+{
+	if (goes_pending(g, irq))
+		ch->left_pending = true;
+	if (irq->active)
+		ch->left_active = true;
+}
+
+static void choose(struct choice *ch, const struct vgic *g, struct vgic_irq *irq)
+{
+	u32 at = ch->count;
+
+	if (goes_pending(g, irq) && (!ch->pending || comes_before(irq, ch->pending)))
+		ch->pending = irq;
+	while (at > 0 && comes_before(irq, ch->irq[at - 1]))
+		at--;
+	if (at == ch->room) {
+		note_left(ch, g, irq);
+		return;
+	}
+	if (ch->count == ch->room)
+		note_left(ch, g, ch->irq[--ch->count]);
+	for (u32 i = ch->count++; i > at; i--)
+		ch->irq[i] = ch->irq[i - 1];
+	ch->irq[at] = irq;
+}
+
+/*
+ * Active ones whose priority was dropped already (EOImode 1) would keep pending ones out for as
+ * long as they last; the most urgent pending one always has a place.
+ */
+static void keep_place_for_pending(struct choice *ch, const struct vgic *g)
+{
+	for (u32 i = 0; i < ch->count; i++) {
+		if (goes_pending(g, ch->irq[i]))
+			return;
+	}
+	if (!ch->pending)
+		return;
+	note_left(ch, g, ch->irq[ch->count - 1]);
+	ch->irq[ch->count - 1] = ch->pending;
+}
+
+/* ---- filling */
+
+static u64 lr_take(const struct vgic *g, struct vgic_irq *irq)
+{
+	u64 lr = irq->intid | (u64)irq->priority << LR_PRIORITY_SHIFT;
+
+	if (irq->group)
+		lr |= LR_GROUP1;
+	if (irq->trigger == VGIC_LEVEL)
+		lr |= LR_EOI;
+	if (irq->active)
+		lr |= LR_ACTIVE;
+	if (goes_pending(g, irq)) {
+		lr |= LR_PENDING;
+		irq->lr_latch = irq->latch;
+		irq->latch = false;
+	}
+	irq->in_lr = true;
+	irq->active_written = false;
+	return lr;
+}
+
+static u64 hcr_for(const struct choice *ch, u64 vmcr)
+{
+	u64 hcr = HCR_EN;
+
+	if (ch->left_pending)
+		hcr |= HCR_NPIE;
+	if (ch->left_active)
+		hcr |= HCR_LRENPIE | (vmcr & VMCR_EOIM ? HCR_TDIR : 0);
+	return hcr;
+}
+
+void vgic_fill(struct vgic *g, struct vgic_cpu *c, u64 vmcr, u32 lrs, struct vgic_lrs *out)
+{
+	struct choice ch = { .room = min(lrs, (u32)VGIC_LRS_MAX) };
+	struct vgic_irq *irq;
+
+	spin_lock(&g->lock);
+	list_settle(g, c);
+	TAILQ_FOREACH (irq, &c->list, link) {
+		if (irq->active || goes_pending(g, irq))
+			choose(&ch, g, irq);
+	}
+	keep_place_for_pending(&ch, g);
+	for (u32 i = 0; i < ch.count; i++) {
+		c->lr[i] = ch.irq[i];
+		out->lr[i] = lr_take(g, ch.irq[i]);
+	}
+	out->used = ch.count;
+	out->hcr = hcr_for(&ch, vmcr);
+	spin_unlock(&g->lock);
+}
+
+/* ---- folding */
+
+/* Its last handler is done with it, and the line says whether there is more. */
+static bool is_ended_level(const struct vgic_irq *irq)
+{
+	return irq->trigger == VGIC_LEVEL && irq->intid >= VGIC_PRIVATE;
+}
+
+/* @lr as it came back. True: the guest has deactivated a level-triggered SPI. */
+static bool lr_fold(struct vgic *g, struct vgic_irq *irq, u64 lr)
+{
+	bool gone = !(lr & (LR_PENDING | LR_ACTIVE));
+
+	if (lr & LR_PENDING)
+		irq->latch |= irq->lr_latch;
+	irq->lr_latch = false;
+	irq->in_lr = false;
+	if (!irq->active_written)
+		irq->active = lr & LR_ACTIVE;
+	vgic_irq_changed(g, irq);
+	return gone && is_ended_level(irq);
+}
+
+/*
+ * The guest ended an interrupt that was in no list register. Ends come in the order of running
+ * priorities: it was the most urgent of the active ones.
+ */
+static struct vgic_irq *end_counted(struct vgic *g, struct vgic_cpu *c)
+{
+	struct vgic_irq *irq, *ended = NULL;
+
+	TAILQ_FOREACH (irq, &c->list, link) {
+		if (irq->active && !irq->in_lr && (!ended || irq->priority < ended->priority))
+			ended = irq;
+	}
+	if (!ended)
+		return NULL;
+	ended->active = false;
+	vgic_irq_changed(g, ended);
+	return ended;
+}
+
+u32 vgic_fold(struct vgic *g, struct vgic_cpu *c, const struct vgic_lrs *in, u32 *ended)
+{
+	u32 ends = in->hcr & HCR_LRENPIE ? (u32)(in->hcr >> HCR_EOICOUNT_SHIFT) & 0x1f : 0;
+	u32 count = 0;
+
+	spin_lock(&g->lock);
+	/* First those outside: what lies in the list registers has not become inactive by that. */
+	while (ends--) {
+		struct vgic_irq *irq = end_counted(g, c);
+
+		if (irq && is_ended_level(irq) && count < VGIC_LRS_MAX)
+			ended[count++] = irq->intid;
+	}
+	for (u32 i = 0; i < in->used; i++) {
+		struct vgic_irq *irq = c->lr[i];
+
+		if (lr_fold(g, irq, in->lr[i]) && count < VGIC_LRS_MAX)
+			ended[count++] = irq->intid;
+	}
+	spin_unlock(&g->lock);
+	return count;
+}
+
+bool vgic_deactivate(struct vgic *g, struct vgic_cpu *c, u32 intid)
+{
+	struct vgic_irq *irq;
+	bool ended = false;
+
+	spin_lock(&g->lock);
+	irq = vgic_find(g, c, intid);
+	if (irq && irq->active && irq->on == c) {
+		irq->active = false;
+		vgic_irq_changed(g, irq);
+		ended = is_ended_level(irq);
+	}
+	spin_unlock(&g->lock);
+	return ended;
+}
+
+/* ---- waiting */
+
+bool vgic_has_pending(struct vgic *g, struct vgic_cpu *c, u64 vmcr)
+{
+	u32 mask = (u32)(vmcr >> VMCR_PMR_SHIFT) & 0xff;
+	struct vgic_irq *irq;
+	bool found = false;
+
+	if (vgic_is_idle(c))
+		return false;
+	spin_lock(&g->lock);
+	TAILQ_FOREACH (irq, &c->list, link) {
+		if (goes_pending(g, irq) && (vmcr & (irq->group ? VMCR_ENG1 : VMCR_ENG0)) &&
+		    irq->priority < mask)
+			found = true;
+	}
+	spin_unlock(&g->lock);
+	return found;
+}

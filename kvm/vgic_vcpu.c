@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vGIC in the life of a vCPU: entry, exit, waiting, its trapped registers, its frames. */
+#include "host/err.h"
+#include "kvm/irqchip.h"
+#include "kvm/vcpu.h"
+
+/* ---- how others reach it */
+
+static struct vcpu *vcpu_of(struct vgic_cpu *c)
+{
+	return container_of(c, struct vcpu, vgic);
+}
+
+/*
+ * Pairs with the entry protocol of run.c: what the list has is stored before mode is read here;
+ * IN_GUEST is stored before the list is read there. One that sleeps tests its list again.
+ */
+static void kick(struct vgic_cpu *c)
+{
+	struct vcpu *v = vcpu_of(c);
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&v->mode, __ATOMIC_SEQ_CST) == VCPU_IN_GUEST)
+		port_ipi_resched(__atomic_load_n(&v->on_cpu, __ATOMIC_RELAXED));
+	else
+		waitq_wake(&v->wait, WAKE_ALL, 0);
+}
+
+/*
+ * Spins for as long as the other CPU takes to leave its guest. It needs nothing of this one for
+ * that: who is here has left the guest itself, and holds no lock.
+ */
+static void recall(struct vgic_cpu *c)
+{
+	struct vcpu *v = vcpu_of(c);
+	u32 folds = __atomic_load_n(&v->folds, __ATOMIC_ACQUIRE);
+
+	kick(c);
+	while (__atomic_load_n(&v->lrs.used, __ATOMIC_ACQUIRE) &&
+	       __atomic_load_n(&v->folds, __ATOMIC_ACQUIRE) == folds)
+		port_cpu_relax();
+}
+
+const struct vgic_ops vgic_vcpu_ops = { .kick = kick, .recall = recall };
+
+void vgic_vcpu_adopt(struct vcpu *v, struct vgic *g)
+{
+	vgic_cpu_init(g, &v->vgic, v->id, &v->cpu.reg[GR_MPIDR_EL1]);
+}
+
+/* ---- entry and exit */
+
+void vgic_enter(struct vcpu *v)
+{
+	vgic_fill(v->vm->vgic, &v->vgic, port_guest_gic_vmcr(), port_gic()->lrs, &v->lrs);
+	if (v->lrs.used)
+		port_guest_gic_give(&v->lrs);
+}
+
+void vgic_leave(struct vcpu *v)
+{
+	u32 ended[VGIC_LRS_MAX], count;
+
+	port_guest_gic_take(&v->lrs);
+	count = vgic_fold(v->vm->vgic, &v->vgic, &v->lrs, ended);
+	__atomic_store_n(&v->lrs.used, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->folds, v->folds + 1, __ATOMIC_RELEASE);
+	for (u32 i = 0; i < count; i++)
+		irqchip_ended(v->vm, ended[i]);
+}
+
+bool vgic_vcpu_is_pending(struct vcpu *v)
+{
+	u64 vmcr;
+
+	if (!v->cpu.gic.present || vgic_is_idle(&v->vgic))
+		return false;
+	vmcr = v->loaded ? port_guest_gic_vmcr() : v->cpu.gic.vmcr;
+	return vgic_has_pending(v->vm->vgic, &v->vgic, vmcr);
+}
+
+int vgic_first_run(struct vcpu *v)
+{
+	struct vgic *g = v->vm->vgic;
+	int error = 0;
+
+	if (!v->vm->vgic_placed)
+		error = vgic_placement_check(g, v->vm->memory.guest.s2.ipa_limit);
+	if (!error && !vgic_is_initialised(g))
+		error = -EBUSY;
+	if (!error && v->vm->timer_ppi[0] == v->vm->timer_ppi[1])
+		error = -EINVAL;
+	if (error)
+		return error;
+	v->vm->vgic_placed = true;
+	v->cpu.gic.present = true;
+	v->timer_level = TIMER_LEVEL_UNKNOWN;
+	return 0;
+}
+
+void vgic_vcpu_reset(struct vcpu *v)
+{
+	v->cpu.gic = (struct guest_gic){ .present = v->cpu.gic.present };
+}
+
+/* ---- what traps */
+
+bool vgic_mmio(struct vcpu *v, const struct fault_outcome *o, u64 *data)
+{
+	struct vgic_access a = { .cpu = &v->vgic, .by = VGIC_BY_GUEST };
+
+	if (!v->cpu.gic.present || !vgic_find_frame(v->vm->vgic, o->ipa.v, o->len, &a))
+		return false;
+	v->exits.served_vgic++;
+	if (o->is_write)
+		vgic_write(v->vm->vgic, &a, *data);
+	else
+		*data = vgic_read(v->vm->vgic, &a);
+	return true;
+}
+
+void vgic_vcpu_sgi(struct vcpu *v, u64 value, unsigned int group)
+{
+	vgic_sgi(v->vm->vgic, &v->vgic, value, group);
+}
+
+void vgic_vcpu_deactivate(struct vcpu *v, u32 intid)
+{
+	if (vgic_deactivate(v->vm->vgic, &v->vgic, intid))
+		irqchip_ended(v->vm, intid);
+}
