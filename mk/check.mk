@@ -14,6 +14,9 @@ define plan
 
 endef
 
+# $(call plan_guest,NAME,OPTIONS OF tools/run-guest)
+plan_guest = $(call plan,target/guest/$(1),190,tools/run-guest $(O) --nonce --timeout 180 $(2))
+
 # --- static checks --------------------------------------------------------------------------------
 .PHONY: format format-check tidy
 format:
@@ -91,6 +94,16 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/contracts,120,tests/cli/contracts $(O)/catwalk $(O)/target/user/contract)
 	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
 	$(call plan,target/clang/demo,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM_DEMO))
+	$(call plan_guest,max/1,--cpus 1)
+	$(call plan_guest,max/2,--cpus 2)
+	$(call plan_guest,max/4-on-2,--cpus 4 --host-cpus 2)
+	$(call plan_guest,max/4-2G,--cpus 4 --memory 2048M)
+	$(call plan_guest,nofwb/2,--no-fwb --cpus 2)
+	$(call plan_guest,a76/1-128M,--cpu cortex-a76 --memory 128M)
+	$(call plan_guest,a76/4,--cpu cortex-a76 --cpus 4)
+	$(call plan_guest,coherent,--device coherent)
+	$(call plan_guest,linux/max/2,--host linux --cpus 2)
+	$(call plan_guest,linux/a76/1,--host linux --cpu cortex-a76)
 	@for table in $(TABLES); do tools/plan-target $(O) $$table || exit; done >>$@
 
 .PHONY: clang
@@ -103,7 +116,7 @@ CHECK_PARTS := static unit cli target
 check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(FUZZERS) $(O)/native/catwalk engine \
 	$(O)/bench-engine/costs $(O)/bench-engine/events
 check-cli-needs    := $(O)/native/catwalk
-check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang port-test-image
+check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) $(GUEST) clang port-test-image
 
 .PHONY: check FORCE $(CHECK_PARTS:%=check-%)
 check: $(foreach part,$(CHECK_PARTS),$(check-$(part)-needs) $(CHECK)/plan-$(part))
@@ -112,8 +125,3 @@ check: $(foreach part,$(CHECK_PARTS),$(check-$(part)-needs) $(CHECK)/plan-$(part
 
 $(CHECK_PARTS:%=check-%): check-%: $$(check-%-needs) $(CHECK)/plan-%
 	@tools/run-tests $(CHECK)/logs-$* $(CHECK)/plan-$*
-
-# --- make run -------------------------------------------------------------------------------------
-.PHONY: run
-run: $(O)/catwalk $(O)/catwalk.Image $(VMM_DEMO) $(SELFTESTS)
-	@tools/run-demo $(O) tests/target/run.tbl
