@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Catwalk. `make run` sets up what is missing and runs the main job, `make check` the tests,
+# Catwalk. `make run` sets up what is missing and boots a guest, `make check` the tests,
 # `make help` lists the rest. Everything that is built goes to $(O).
 O ?= build
 V ?= 0
@@ -16,6 +16,7 @@ include mk/engine.mk
 include mk/fuzz.mk
 include mk/target.mk
 include mk/selftests.mk
+include mk/guest.mk
 include mk/coverage.mk
 include mk/check.mk
 include mk/long.mk
@@ -30,7 +31,9 @@ clean:
 
 help:
 	@echo 'make            the kernel, the catwalk program and the programs that run on the kernel'
-	@echo 'make run        runs our VMM and the KVM selftests on Catwalk; a line each, then a report'
+	@echo 'make run        boots Debian'\''s arm64 kernel as a guest on Catwalk: a shell, or without a terminal a proof'
+	@echo '                (DEVICE=coherent CPU=MODEL CPUS=N MEMORY=512M cpu.fwb=off HOST=linux)'
+	@echo 'make run-programs  a small VMM and the KVM selftests on Catwalk; a line each, then a report'
 	@echo 'make check      all tests; the last line is "N passed, N failed, N skipped"'
 	@echo 'make check-long exhaustive interleavings, random lives, seeded faults: hours'
 	@echo 'make mutate     seeded faults: each must turn the tests red (MUTANTS=NAME ... for some)'

@@ -4,7 +4,7 @@
 CHECK := $(O)/check
 TABLES := tests/target/tests.tbl tests/target/run.tbl
 SOURCES := $(wildcard $(foreach dir,abi bench bench/* check cli engine examples examples/* host kernel kvm port/* port/*/* tests/* user \
-	vmm tools,$(dir)/*.[ch]))
+	vmm vmm/* tools,$(dir)/*.[ch]))
 tab := $(shell printf '\t')
 comma := ,
 
@@ -13,6 +13,9 @@ define plan
 	@printf '%s\t%s\t%s\n' '$(1)' '$(2)' '$(3)' >>$@
 
 endef
+
+# $(call plan_guest,NAME,OPTIONS OF tools/run-guest)
+plan_guest = $(call plan,target/guest/$(1),190,tools/run-guest $(O) --nonce --timeout 180 $(2))
 
 # --- static checks --------------------------------------------------------------------------------
 .PHONY: format format-check tidy
@@ -25,7 +28,7 @@ format-check:
 TIDY_NATIVE := $(wildcard check/*.c engine/*.c host/*.c port/model/*.c tests/fuzz/*.c tests/unit/*.c)
 TIDY_KERNEL := $(wildcard kvm/*.c kernel/*.c port/arm64/*.c)
 TIDY_CLI    := $(CLI_SRC)
-TIDY_TARGET := $(wildcard user/*.c vmm/*.c bench/*.c tests/target/*.c)
+TIDY_TARGET := $(wildcard user/*.c vmm/*.c vmm/demo/*.c bench/*.c tests/target/*.c)
 $(TIDY_NATIVE:%=$(O)/tidy/%): TIDY_FLAGS = $(UNIT_FLAGS)
 $(TIDY_KERNEL:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu \
 	$(filter-out -fno-tree-loop-distribute-patterns -mno-outline-atomics,$(KERNEL_CFLAGS)) \
@@ -34,7 +37,7 @@ $(TIDY_KERNEL:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu \
 	-isystem $(ARM64_SYSROOT)/usr/include -isystem $(O)/uapi
 $(TIDY_CLI:%=$(O)/tidy/%): TIDY_FLAGS = $(CLI_FLAGS)
 $(TIDY_TARGET:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu -std=gnu11 -I. \
-	-isystem $(ARM64_INCLUDE)
+	-isystem $(ARM64_INCLUDE) -isystem $(ARM64_SYSROOT)/usr/include
 
 TIDY_BENCH := $(wildcard bench/engine/*.c)
 $(TIDY_BENCH:%=$(O)/tidy/%): TIDY_FLAGS = $(BENCH_ENGINE_FLAGS)
@@ -92,7 +95,17 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/exits,120,tests/cli/exits $(O)/catwalk $(O)/target/tests/target/kvm_exits)
 	$(call plan,target/contracts,120,tests/cli/contracts $(O)/catwalk $(O)/target/user/contract)
 	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
-	$(call plan,target/clang/vmm,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM))
+	$(call plan,target/clang/demo,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM_DEMO))
+	$(call plan_guest,max/1,--cpus 1)
+	$(call plan_guest,max/2,--cpus 2)
+	$(call plan_guest,max/4-on-2,--cpus 4 --host-cpus 2)
+	$(call plan_guest,max/4-2G,--cpus 4 --memory 2048M)
+	$(call plan_guest,nofwb/2,--no-fwb --cpus 2)
+	$(call plan_guest,a76/1-128M,--cpu cortex-a76 --memory 128M)
+	$(call plan_guest,a76/4,--cpu cortex-a76 --cpus 4)
+	$(call plan_guest,coherent,--device coherent)
+	$(call plan_guest,linux/max/2,--host linux --cpus 2)
+	$(call plan_guest,linux/a76/1,--host linux --cpu cortex-a76)
 	@for table in $(TABLES); do tools/plan-target $(O) $$table || exit; done >>$@
 
 .PHONY: clang
@@ -105,7 +118,7 @@ CHECK_PARTS := static unit cli target
 check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(FUZZERS) $(O)/native/catwalk engine \
 	$(O)/bench-engine/costs $(O)/bench-engine/events
 check-cli-needs    := $(O)/native/catwalk
-check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) clang port-test-image
+check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) $(GUEST) clang port-test-image
 
 .PHONY: check FORCE $(CHECK_PARTS:%=check-%)
 check: $(foreach part,$(CHECK_PARTS),$(check-$(part)-needs) $(CHECK)/plan-$(part))
@@ -114,8 +127,3 @@ check: $(foreach part,$(CHECK_PARTS),$(check-$(part)-needs) $(CHECK)/plan-$(part
 
 $(CHECK_PARTS:%=check-%): check-%: $$(check-%-needs) $(CHECK)/plan-%
 	@tools/run-tests $(CHECK)/logs-$* $(CHECK)/plan-$*
-
-# --- make run -------------------------------------------------------------------------------------
-.PHONY: run
-run: $(O)/catwalk $(O)/catwalk.Image $(VMM) $(SELFTESTS)
-	@tools/run-demo $(O) tests/target/run.tbl

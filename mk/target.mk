@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Programs that run on the kernel (and on Linux): static arm64 programs. In tests/target, bench and
-# user every file with a main() is one program and the others are linked into each; vmm/ is one.
+# user every file with a main() is one program and the others are linked into each; vmm/ and
+# vmm/demo are one each.
 TARGET_CC     := $(CROSS_COMPILE)gcc
 TARGET_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -pthread -I.
 
@@ -12,7 +13,8 @@ TEST_PROGRAMS  := $(patsubst %.c,$(O)/target/%,$(call target_mains,tests/target)
 BENCH_PROGRAMS := $(patsubst %.c,$(O)/target/%,$(call target_mains,bench))
 USER_PROGRAMS  := $(patsubst %.c,$(O)/target/%,$(call target_mains,user))
 VMM            := $(O)/target/vmm/vmm
-PROGRAMS       := $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS) $(VMM)
+VMM_DEMO       := $(O)/target/vmm/demo/demo
+PROGRAMS       := $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS) $(VMM) $(VMM_DEMO)
 
 $(O)/target/%.o: %.c | $(setup)
 	@mkdir -p $(@D)
@@ -29,11 +31,14 @@ $(TEST_PROGRAMS): $(call objects,$(call target_shared,tests/target))
 $(BENCH_PROGRAMS): $(O)/target/tests/target/client.o
 $(USER_PROGRAMS): $(call objects,$(call target_shared,user))
 $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS): %: %.o
-$(VMM): $(call objects,$(wildcard vmm/*.c vmm/*.S))
+# The VMM writes device trees by libfdt, whose header is the native package's too.
+$(call objects,vmm/main.c vmm/tree.c): TARGET_CFLAGS += -isystem $(ARM64_SYSROOT)/usr/include
+$(VMM): $(call objects,$(wildcard vmm/*.c)) $(LIBFDT)
+$(VMM_DEMO): $(call objects,$(wildcard vmm/demo/*.c vmm/demo/*.S))
 
 $(PROGRAMS):
 	$(call say,LINK,$@)
-	$(Q)$(TARGET_CC) -static -pthread -o $@ $(filter %.o,$^)
+	$(Q)$(TARGET_CC) -static -pthread -o $@ $(filter %.o %.a,$^)
 
 .PHONY: programs
 programs: $(PROGRAMS)

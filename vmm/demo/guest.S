@@ -3,7 +3,7 @@
  * The demo VMM's guest: fills the work area with a sequence and takes its CRC-32, with the MMU off, then with an
  * identity map; reads and writes devices, calls PSCI, and powers off. Position independent, loaded at GUEST_CODE.
  */
-#include "vmm/guest.h"
+#include "vmm/demo/guest.h"
 
 #define PSCI_VERSION	0x84000000
 #define PSCI_SYSTEM_OFF	0x84000008

@@ -5,7 +5,7 @@
  * if everything agrees.
  */
 #define _GNU_SOURCE
-#include "vmm/guest.h"
+#include "vmm/demo/guest.h"
 
 #include <errno.h>
 #include <fcntl.h>
