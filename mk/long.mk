@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What takes long: exhaustive interleavings, ten million random operations, seeded faults.
+# What takes long: exhaustive interleavings, ten million random operations, a minute of guests over
+# changing memory on each kind of machine, seeded faults.
 # `make check-long` runs all of it, `make mutate` the seeded faults alone.
 CHECK_LONG := $(O)/check-long
 RACES      := $(wildcard tests/scenario/good_race_*.scn)
@@ -15,11 +16,18 @@ $(CHECK_LONG)/plan: FORCE
 	@mkdir -p $(@D) && : >$@
 	$(foreach race,$(RACES),$(call plan,exhaustive/$(basename $(notdir $(race))),5400,$(O)/catwalk check --exhaustive $(race)))
 	$(foreach share,$(SHARES),$(call plan,simulate/$(share),3600,$(O)/catwalk check --simulate --seed $(call share_first,$(share)) --runs $(share_size) --operations $(OPERATIONS)))
+	$(call mixed,max,)
+	$(call mixed,nofwb,--no-fwb)
+	$(call mixed,a76,--cpu cortex-a76)
+
+# $(call mixed,NAME,OPTIONS), in the plan
+mixed = $(foreach n,1 2,$(call plan,mixed/$(1)/$(n),240,tests/cli/mixed $(O)/catwalk $(MIXED) 60 --cpus $(n) $(2)))
+MIXED := $(O)/target/tests/target/kvm_mixed
 
 MUTATE_OBJECTS := $(patsubst %.c,$(O)/model/%.o,$(filter-out tests/unit/cli_%,$(wildcard tests/unit/*.c)))
 
 .PHONY: check-long mutate
-check-long: $(O)/catwalk $(CHECK_LONG)/plan
+check-long: $(O)/catwalk $(O)/catwalk.Image $(MIXED) $(CHECK_LONG)/plan
 	@tools/run-tests $(CHECK_LONG)/logs $(CHECK_LONG)/plan
 	@$(MAKE) -s O=$(O) mutate
 

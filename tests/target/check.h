@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static atomic_uint check_count;
-static atomic_uint check_failures;
+/* Of the whole program: weak, so that all files that include this count as one. */
+__attribute__((weak)) atomic_uint check_count;
+__attribute__((weak)) atomic_uint check_failures;
 
 /* Counts one check; @ok nonzero means that it held. Returns @ok. */
 static inline int check_note(int ok)
