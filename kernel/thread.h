@@ -86,8 +86,8 @@ struct process {
 	s32 pid;  /* tgid of its threads; immutable */
 	s32 pgid; /* guarded, as the next seven, by process_tree_lock */
 	s32 sid;
-	bool has_terminal; /* the machine's terminal controls it */
-	bool has_execed;   /* its parent cannot move it to another group any more */
+	bool has_terminal;	/* the machine's terminal controls it */
+	bool has_execed;	/* its parent cannot move it to another group any more */
 	struct process *parent; /* NULL for the first process */
 	struct process_list children;
 	LIST_ENTRY(process) sibling_link;
