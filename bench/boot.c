@@ -47,8 +47,8 @@ int main(int argc, char **argv)
 		return 1;
 	getrusage(RUSAGE_CHILDREN, &usage);
 	printf("boot %llu %llu\n",
-	       (unsigned long long)(1000u *
-				    (microseconds(usage.ru_utime) + microseconds(usage.ru_stime))),
+	       1000ULL * (unsigned long long)(microseconds(usage.ru_utime) +
+					      microseconds(usage.ru_stime)),
 	       (unsigned long long)(now() - start));
 	return WEXITSTATUS(status);
 }

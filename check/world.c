@@ -276,7 +276,9 @@ struct world_result world_slot(struct world *w, unsigned int vm, const struct sl
 	result.error = slot_change(w, v, r);
 	if (result.error) {
 		result.outcome.why = v->m.refusal.why;
-		oracle_refused(w, r, v->m.refusal.hva.v, v->m.refusal.why);
+		/* Beside others nobody knows what the host had when creation looked. */
+		if (sequential(w))
+			oracle_refused(w, r, v->m.refusal.hva.v, v->m.refusal.why);
 	}
 	if (result.error && w->sabotage == SABOTAGE_CHANGE_REFUSED)
 		guest_mem_unmap_all(&v->m);

@@ -28,7 +28,7 @@ format-check:
 TIDY_NATIVE := $(wildcard check/*.c engine/*.c host/*.c port/model/*.c tests/fuzz/*.c tests/unit/*.c)
 TIDY_KERNEL := $(wildcard kvm/*.c kernel/*.c port/arm64/*.c)
 TIDY_CLI    := $(CLI_SRC)
-TIDY_TARGET := $(wildcard user/*.c vmm/*.c vmm/demo/*.c bench/*.c tests/target/*.c)
+TIDY_TARGET := $(wildcard user/*.c vmm/*.c vmm/demo/*.c vmm/guest/*.c bench/*.c tests/target/*.c)
 $(TIDY_NATIVE:%=$(O)/tidy/%): TIDY_FLAGS = $(UNIT_FLAGS)
 $(TIDY_KERNEL:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu \
 	$(filter-out -fno-tree-loop-distribute-patterns -mno-outline-atomics,$(KERNEL_CFLAGS)) \

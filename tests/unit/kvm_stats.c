@@ -128,7 +128,7 @@ static void each_counter_has_its_own_value(void **state)
 	struct stats_image vm = image_of(STATS_OF_VM), vcpu = image_of(STATS_OF_VCPU);
 	struct exit_counters exits = { .to_user_mmio = 5, .all = 6, .mmio_kernel = 7, .runs = 8 };
 	struct stats memory = { .count = { 0 } };
-	u32 flags;
+	u32 flags = 0;
 
 	(void)state;
 	exits.count[EXIT_hvc] = 1;
