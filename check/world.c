@@ -130,25 +130,33 @@ static void compare_end(struct world *w, char *before, int error)
 
 /* ---- VMs */
 
-struct world_result world_vm_create(struct world *w, unsigned int vm)
+static int vm_create_locked(struct world *w, struct wvm *v)
 {
 	const struct guest_mem_config c = { w->config.ipa_bits, &world_host_ops, w };
-	struct world_result r = { .error = ERR_INVAL };
-	struct wvm *v;
+	int error = guest_mem_init(&v->m, w->port, &w->vmids, &c);
 
-	if (vm >= WORLD_VMS || w->vm[vm].created)
-		return r;
-	v = &w->vm[vm];
-	/* Notifiers are registered under the mm lock: none is half-way. */
-	stage_mutex_lock(w->stage, &w->mm);
-	r.error = guest_mem_init(&v->m, w->port, &w->vmids, &c);
-	if (!r.error && w->config.step)
+	if (!error && w->config.step)
 		v->m.s2.step = w->config.step;
-	v->created = !r.error;
+	v->created = !error;
 	v->leaving = false;
 	v->detached = false;
 	v->ran = false;
 	v->moved = false;
+	return error;
+}
+
+struct world_result world_vm_create(struct world *w, unsigned int vm)
+{
+	struct world_result r = { .error = ERR_INVAL };
+	struct wvm *v;
+
+	if (vm >= WORLD_VMS)
+		return r;
+	v = &w->vm[vm];
+	/* Notifiers are registered under the mm lock: none is half-way. */
+	stage_mutex_lock(w->stage, &w->mm);
+	if (!v->created)
+		r.error = vm_create_locked(w, v);
 	stage_mutex_unlock(w->stage, &w->mm);
 	return r;
 }

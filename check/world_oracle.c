@@ -98,13 +98,22 @@ bool oracle_is_mapped(struct world *w, u64 hva)
 
 /* ---- what slot creation refused (M7) */
 
-/* Where creation looked at a leaf, and not at what the VMA declares. */
+/* Is the leaf the reason? Else it is what the VMA declares of pages that are not there yet, and a
+ * driver may map them as something else (M1). */
+static bool is_refused_leaf(const struct leaf *l, enum reason why)
+{
+	if (!l || !l->present)
+		return false;
+	return why == WHY_CANNOT_CLEAN ? l->type == MEM_WB
+				       : why == WHY_WB_NOT_WB && l->type != MEM_WB;
+}
+
 void oracle_refused(struct world *w, const struct slot_request *r, u64 hva, enum reason why)
 {
 	const struct leaf *l = host_leaf_at(w, hva);
 
 	w->refused.map = NULL;
-	if ((why != WHY_CANNOT_CLEAN && why != WHY_WB_NOT_WB) || !l || !l->present)
+	if (!is_refused_leaf(l, why))
 		return;
 	w->refused = (struct refused){
 		.map = host_mapping(w, hva),

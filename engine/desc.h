@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a stage-2 descriptor means: VMSAv8-64, 4 KiB granule (Arm ARM D8.3). The only file that
- *knows bit numbers of descriptors.
+ * knows bit numbers of descriptors.
  *
  * Bit 0 clear makes hardware ignore the rest, so an invalid descriptor has room for what the engine
  * must remember:
  *
  *	EMPTY		all zero
  *	BUSY		another CPU is between break and make
- *	DRAINING	a leaf or table that a range operation took down and whose TLB invalidation
- *or cache maintenance is outstanding; keeps its address and type
+ *	DRAINING	a leaf or table that a range operation took down and whose TLB
+ *			invalidation or cache maintenance is outstanding; keeps its address and the
+ *			number of invalidations that had begun by then
  */
 #ifndef ENGINE_DESC_H
 #define ENGINE_DESC_H
@@ -199,14 +200,40 @@ static inline void desc_decode(u64 d, int level, struct s2_leaf *leaf)
 	};
 }
 
-static inline u64 desc_draining_leaf(u64 d)
+/* Bits 60:48 and 11:1 of a DRAINING entry are free for a number. */
+enum { STAMP_LOW_BITS = 13, STAMP_BITS = 24 };
+
+static inline u64 desc_stamp(u32 number)
 {
-	return (d & ~DESC_VALID) | DESC_DRAINING_LEAF;
+	return (u64)(number & (BIT(STAMP_LOW_BITS) - 1)) << 48 |
+	       (u64)(number >> STAMP_LOW_BITS & (BIT(STAMP_BITS - STAMP_LOW_BITS) - 1)) << 1;
 }
 
-static inline u64 desc_draining_table(u64 d)
+static inline u32 desc_stamp_of(u64 d)
 {
-	return (d & DESC_ADDR) | DESC_DRAINING_TABLE;
+	return (u32)(d >> 48 & (BIT(STAMP_LOW_BITS) - 1)) |
+	       (u32)(d >> 1 & (BIT(STAMP_BITS - STAMP_LOW_BITS) - 1)) << STAMP_LOW_BITS;
+}
+
+static inline u64 desc_draining_leaf(u64 d, u32 number)
+{
+	return (d & DESC_ADDR) | DESC_DRAINING_LEAF | desc_stamp(number);
+}
+
+static inline u64 desc_draining_table(u64 d, u32 number)
+{
+	return (d & DESC_ADDR) | DESC_DRAINING_TABLE | desc_stamp(number);
+}
+
+static inline bool desc_is_draining(u64 d)
+{
+	return !desc_is_valid(d) && (d & (DESC_DRAINING_LEAF | DESC_DRAINING_TABLE));
+}
+
+/* Was it taken down before invalidation @number began? Fewer than 2^23 begin meanwhile. */
+static inline bool desc_drains_after(u64 d, u32 number)
+{
+	return (s32)((number - desc_stamp_of(d)) << (32 - STAMP_BITS)) > 0;
 }
 
 #endif

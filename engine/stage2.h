@@ -63,6 +63,7 @@ struct stage2 {
 	u64 vmid;	   /* generation and number; renewed at entry */
 	u64 vttbr; /* VTTBR_EL2: root and VMID number (0: never ran); atomic, follows vmid */
 	u64 vtcr;  /* VTCR_EL2 */
+	u32 unmap_flushes; /* of range operations, as they begin; under the lock */
 	struct port_rwlock lock;
 	struct stats_cpu *stats; /* [caps->cpus] */
 };

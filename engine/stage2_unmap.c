@@ -10,6 +10,7 @@ struct unmap {
 	struct extent whole;
 	struct tlb_gather gather;
 	bool drains; /* something is left for the second pass */
+	u32 flush;   /* the number of its invalidation */
 };
 
 /* A block that sticks out of the range is taken at once: faults on the rest of it are not held back
@@ -38,7 +39,25 @@ static u64 left_of(struct unmap *u, u64 d)
 	if (!cmo_owed_after(u->s2, d))
 		return DESC_EMPTY;
 	u->drains = true;
-	return desc_draining_leaf(d);
+	return desc_draining_leaf(d, u->s2->unmap_flushes);
+}
+
+/*
+ * Another operation has taken what is here and not come to its second pass. With the table that
+ * holds it, it would lose the way there: so what is owed becomes ours too, and is paid by whoever
+ * comes first, after an invalidation that began when it had been taken (desc_drains_after()).
+ */
+static void share_draining(struct unmap *u, const struct cursor *c)
+{
+	u64 base = cursor_base(c), end = base + level_size(c->level);
+
+	u->drains = true;
+	gather_range(&u->gather, max(base, u->whole.start), min(end, u->whole.end), LEVEL_MIXED);
+}
+
+static bool is_there_or_drains(u64 d)
+{
+	return desc_is_valid(d) || desc_is_draining(d);
 }
 
 /* The entries of a level 3 table that the range meets. Pages never stick out. */
@@ -49,7 +68,7 @@ static void unmap_pages(struct unmap *u, u64 *entry, u64 ipa, u64 count)
 	u64 like = 0, taken = 0; /* pages of one type, that of @like */
 	bool drains = cmo_ever_owed_after(s2);
 
-	while (first < end && !desc_is_valid(port_desc_load(s2->port, first)))
+	while (first < end && !is_there_or_drains(port_desc_load(s2->port, first)))
 		first++;
 	if (first == end)
 		return;
@@ -57,8 +76,13 @@ static void unmap_pages(struct unmap *u, u64 *entry, u64 ipa, u64 count)
 	for (u64 *e = first; e < end; e++) {
 		u64 d = port_desc_load(s2->port, e);
 
-		if (!desc_is_valid(d))
+		if (!desc_is_valid(d)) {
+			if (!desc_is_draining(d))
+				continue;
+			u->drains = true; /* as share_draining() */
+			last = e;
 			continue;
+		}
 		if ((d ^ like) & DESC_MEMATTR) {
 			account_taken(s2, like, taken);
 			like = d;
@@ -100,7 +124,7 @@ static void unmap_table(struct unmap *u, const struct cursor *c)
 	if (!desc_is_table(d, c->level) || !extent_covers(&u->whole, base, c->level))
 		return;
 	if (u->drains) {
-		bbm_take(s2, c->entry, desc_draining_table(d));
+		bbm_take(s2, c->entry, desc_draining_table(d, s2->unmap_flushes));
 	} else {
 		bbm_take(s2, c->entry, DESC_EMPTY);
 		gather_table(&u->gather, s2, port_table_at(s2->port, desc_pa(d)));
@@ -153,8 +177,12 @@ static u64 unmap_step(struct unmap *u, u64 from)
 		}
 		if (desc_is_valid(d))
 			unmap_block(u, &c, d);
+		else if (desc_is_draining(d))
+			share_draining(u, &c);
 		ev = cursor_next(&c);
 	}
+	if (ev == CURSOR_END)
+		u->flush = ++s2->unmap_flushes;
 	hold_end(s2, visited);
 	return ev == CURSOR_END ? u->whole.end : c.ipa;
 }
@@ -169,7 +197,8 @@ static void drain_table(struct unmap *u, const struct cursor *c)
 {
 	u64 d = port_desc_load(u->s2->port, c->entry);
 
-	if (!(d & DESC_DRAINING_TABLE) || !extent_covers(&u->whole, cursor_base(c), c->level))
+	if (!(d & DESC_DRAINING_TABLE) || !desc_drains_after(d, u->flush) ||
+	    !extent_covers(&u->whole, cursor_base(c), c->level))
 		return;
 	bbm_settle(u->s2, c->entry, DESC_EMPTY);
 	gather_table(&u->gather, u->s2, port_table_at(u->s2->port, desc_pa(d)));
@@ -201,7 +230,7 @@ static u64 drain_step(struct unmap *u, u64 from)
 			cursor_down(&c, port_table_at(s2->port, desc_pa(d)));
 			continue;
 		}
-		if (d & DESC_DRAINING_LEAF)
+		if ((d & DESC_DRAINING_LEAF) && desc_drains_after(d, u->flush))
 			drain_leaf(s2, &c, d);
 		ev = cursor_next(&c);
 	}
