@@ -19,6 +19,7 @@ $(CHECK_LONG)/plan: FORCE
 	$(call mixed,max,)
 	$(call mixed,nofwb,--no-fwb)
 	$(call mixed,a76,--cpu cortex-a76)
+	$(call mixed,max-without-hafdbs,--append cpu.hafdbs=off)
 
 # $(call mixed,NAME,OPTIONS), in the plan
 mixed = $(foreach n,1 2,$(call plan,mixed/$(1)/$(n),240,tests/cli/mixed $(O)/catwalk $(MIXED) 60 --cpus $(n) $(2)))

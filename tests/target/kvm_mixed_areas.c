@@ -22,7 +22,7 @@ enum source { ANONYMOUS, HUGE_PAGES, MEMFD, DEVICE, MEMFD_AND_DEVICE, NOTHING };
 #define SLOTS	   (A(LOG) | A(READ_ONLY) | A(MOVE) | A(RECREATE) | A(PREFAULT) | A(GUARANTEE))
 #define DEVICES	   (A(RETYPE) | A(REVOKE) | SLOTS)
 #define RUNS	   (AREA_WRITES | AREA_EXECUTES)
-#define GIB_SO_FAR (776UL * MIB) /* of all but the first */
+#define GIB_SO_FAR (752UL * MIB) /* of all but the first */
 
 struct area_kind {
 	const char *name;
@@ -46,18 +46,19 @@ static const struct area_kind kinds[] = {
 	  A(EXCHANGE) | SLOTS, 0 },
 	{ "ROM", MEMFD, NULL, 0, 64 * MIB, AREA_EXECUTES,
 	  A(PROTECT) | A(ZAP) | A(REMAP) | A(MOVE) | A(RECREATE) | A(PREFAULT), KVM_MEM_READONLY },
-	{ "device, 2 MiB", DEVICE, "now-2m", CATWALK_DEVMEM_WRITE_BACK, 8 * MIB, RUNS, DEVICES, 0 },
-	{ "device, lazy", DEVICE, "lazy", CATWALK_DEVMEM_WRITE_BACK, 8 * MIB, RUNS,
+	{ "device, pages", DEVICE, "now", CATWALK_DEVMEM_WRITE_BACK, 4 * MIB, RUNS, DEVICES, 0 },
+	{ "device, 2 MiB", DEVICE, "now-2m", CATWALK_DEVMEM_WRITE_BACK, 4 * MIB, RUNS, DEVICES, 0 },
+	{ "device, lazy", DEVICE, "lazy", CATWALK_DEVMEM_WRITE_BACK, 4 * MIB, RUNS,
 	  DEVICES | A(REMAP), 0 },
-	{ "device, read first", DEVICE, "read-first", CATWALK_DEVMEM_WRITE_BACK, 8 * MIB, RUNS,
+	{ "device, read first", DEVICE, "read-first", CATWALK_DEVMEM_WRITE_BACK, 4 * MIB, RUNS,
 	  DEVICES | A(PROTECT), 0 },
-	{ "device, late", DEVICE, "late-pfnmap", CATWALK_DEVMEM_WRITE_BACK, 8 * MIB, RUNS, DEVICES,
+	{ "device, late", DEVICE, "late-pfnmap", CATWALK_DEVMEM_WRITE_BACK, 4 * MIB, RUNS, DEVICES,
 	  0 },
-	{ "non-cacheable", DEVICE, "nc", CATWALK_DEVMEM_NORMAL_NC, 8 * MIB, AREA_WRITES,
+	{ "non-cacheable", DEVICE, "nc", CATWALK_DEVMEM_NORMAL_NC, 4 * MIB, AREA_WRITES,
 	  DEVICES | A(PROTECT), 0 },
-	{ "registers", DEVICE, "device", CATWALK_DEVMEM_DEVICE, 8 * MIB, AREA_WRITES,
+	{ "registers", DEVICE, "device", CATWALK_DEVMEM_DEVICE, 4 * MIB, AREA_WRITES,
 	  DEVICES | A(REMAP), 0 },
-	{ "file and device", MEMFD_AND_DEVICE, "nc-any-uncached", CATWALK_DEVMEM_NORMAL_NC, 8 * MIB,
+	{ "file and device", MEMFD_AND_DEVICE, "nc-any-uncached", CATWALK_DEVMEM_NORMAL_NC, 4 * MIB,
 	  AREA_WRITES | AREA_BANKED, DEVICES | A(EXCHANGE), 0 },
 	{ "hole", NOTHING, NULL, 0, 16 * MIB - 4 * STRIPE, AREA_HOLE,
 	  A(LOG) | A(MOVE) | A(RECREATE) | A(PREFAULT), 0 },

@@ -210,22 +210,24 @@ GUEST_CODE void visit_nothing(const struct visit *v)
 
 /* ---- the walk */
 
-/* Steps of up to 8; at times to another area (soon, where each access exits), or to where another
- * vCPU is. */
+/* Mostly about the same place, so that what was touched is touched again and the host finds it in
+ * use; at times to another area (soon, where each access exits), or to where another vCPU is. */
 GUEST_CODE void take_step(struct mixed_shared *s, struct walker *w)
 {
 	uint64_t random = mixed_random(&w->random);
-	uint32_t positions, stay = s->area[w->area].flags & AREA_HOLE ? 16 : 256;
+	uint32_t positions, stay = s->area[w->area].flags & AREA_HOLE ? 16 : 1024;
 
 	if (random % stay == 0) {
-		w->area = (uint32_t)((random >> 9) % s->areas);
-		w->position = (uint32_t)(random >> 16);
+		w->area = (uint32_t)((random >> 16) % s->areas);
+		w->position = (uint32_t)(random >> 24);
 	} else if (random % stay == 1) {
-		w->area = s->walker[random >> 9 & (VCPUS - 1)].area;
-		w->position = s->walker[random >> 9 & (VCPUS - 1)].position;
+		w->area = s->walker[random >> 16 & (VCPUS - 1)].area;
+		w->position = s->walker[random >> 16 & (VCPUS - 1)].position;
 	}
 	positions = s->area[w->area].stripes / VCPUS;
-	w->position = (w->position + positions + (uint32_t)(random >> 8 & 15) - 7) % positions;
+	w->position = (w->position + positions + (uint32_t)(random >> 10 & 1) -
+		       (uint32_t)(random >> 11 & 1)) %
+		      positions;
 }
 
 GUEST_CODE void visit(struct mixed_shared *s, struct walker *w)
