@@ -44,7 +44,8 @@ UNIT_TESTS := $(patsubst %.c,$(O)/native/%,$(wildcard tests/unit/*.c))
 # The layers that build natively, in one archive: a test links what it refers to.
 KVM_MEMORY := kvm/memory.c kvm/memory_ask.c kvm/memory_caps.c kvm/engine_memory.c
 KVM_PURE   := kvm/cmo_trap.c kvm/stage1.c
-NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c check/*.c) $(KVM_MEMORY) $(KVM_PURE)
+KERNEL_PURE := kernel/tty_line.c
+NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c check/*.c) $(KVM_MEMORY) $(KVM_PURE) $(KERNEL_PURE)
 UNIT_ARCHIVES := $(O)/native/layers.a $(O)/native/cli.a
 
 $(O)/native/%.o: %.c $(uapi)
