@@ -90,7 +90,7 @@ u32 tty_line_room(const struct tty_line *l)
 	/* A line that is too long loses its end, but a reader is waited for. */
 	if (local_flag(l, ICANON) && l->line_start == l->tail)
 		return TTY_QUEUE;
-	return TTY_QUEUE - 1 - used(l);
+	return used(l) < TTY_QUEUE ? TTY_QUEUE - 1 - used(l) : 0;
 }
 
 bool tty_line_ready(const struct tty_line *l, u32 want)

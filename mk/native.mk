@@ -44,9 +44,10 @@ UNIT_TESTS := $(patsubst %.c,$(O)/native/%,$(wildcard tests/unit/*.c))
 # The layers that build natively, in one archive: a test links what it refers to.
 KVM_MEMORY := kvm/memory.c kvm/memory_ask.c kvm/memory_caps.c kvm/engine_memory.c
 KVM_PURE   := kvm/cmo_trap.c kvm/stage1.c kvm/stats_layout.c kvm/vgic.c kvm/vgic_lr.c kvm/vgic_mmio.c kvm/vgic_place.c
-# The parts of the VMM that need no KVM.
+# The parts of the VMM and of the kernel that need no KVM.
 VMM_PURE   := vmm/image.c vmm/memory.c vmm/virtqueue.c
-NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c check/*.c) $(KVM_MEMORY) $(KVM_PURE) $(VMM_PURE)
+KERNEL_PURE := kernel/tty_line.c
+NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c check/*.c) $(KVM_MEMORY) $(KVM_PURE) $(VMM_PURE) $(KERNEL_PURE)
 UNIT_ARCHIVES := $(O)/native/layers.a $(O)/native/cli.a
 
 $(O)/native/%.o: %.c $(uapi)
