@@ -286,6 +286,8 @@ static inline void world_start(struct port *p)
 	world.mm = mm_new();
 	world_require(world.mm, "no memory");
 	port_current()->mm = world.mm;
+	port_current()->files = fdtable_new();
+	world_require(port_current()->files, "no memory");
 	mm_activate(world.mm);
 	model_user_fault = world_user_fault;
 	model_pte_hook = world_pte_write;
@@ -309,6 +311,8 @@ static inline void world_stop(void)
 	model_pte_hook = NULL; /* tables go as a whole; so do the guests' before them: */
 	mm_exit(world.mm);
 	port_current()->mm = NULL;
+	fdtable_put(port_current()->files);
+	port_current()->files = NULL;
 	world_check_gone(0, USER_END, MACHINE_READ);
 	for (unsigned int vm = 0; vm < WORLD_VMS; vm++)
 		world_vm_end(vm);
