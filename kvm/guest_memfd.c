@@ -93,20 +93,17 @@ static struct slot_verdict bind(struct vm_memory *m, struct guest_memfd *g,
 
 static const struct file_ops gmem_file_ops;
 
+/* The file does not belong to the slot: if it is closed, the slot has nothing to show. */
 struct slot_verdict gmem_bind(struct vm_memory *m, const struct gmem_request *r)
 {
-	struct file *f = fd_get(port_current()->files, r->fd);
-	struct slot_verdict v = refused(ERR_INVAL, WHY_GMEM_NOT_ONE);
 	struct guest_memfd *g;
 
-	if (!f)
+	if (!r->file)
 		return refused(ERR_BADF, WHY_GMEM_NOT_ONE);
-	g = f->priv;
-	if (f->ops == &gmem_file_ops && g->m == m)
-		v = bind(m, g, r);
-	/* The file does not belong to the slot: if it is closed, the slot has nothing to show. */
-	file_put(f);
-	return v;
+	if (r->file->ops != &gmem_file_ops)
+		return refused(ERR_INVAL, WHY_GMEM_NOT_ONE);
+	g = r->file->priv;
+	return g->m == m ? bind(m, g, r) : refused(ERR_INVAL, WHY_GMEM_NOT_ONE);
 }
 
 bool gmem_is_shared(struct vm_memory *m, u32 slot)

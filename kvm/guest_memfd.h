@@ -54,7 +54,7 @@ struct file *gmem_create(struct vm_memory *m, u64 size, u64 flags);
 /* What a slot shows of a file. */
 struct gmem_request {
 	u32 slot;
-	s32 fd;
+	struct file *file; /* the caller's reference: its end takes the slots lock; NULL: none */
 	u64 offset;
 	u64 size;
 };

@@ -294,7 +294,7 @@ static int set_gmem_region(struct vm_memory *m, const struct kvm_userspace_memor
 	};
 	const struct gmem_request file = {
 		.slot = request.id,
-		.fd = (s32)r->guest_memfd,
+		.file = fd_get(port_current()->files, (s32)r->guest_memfd),
 		.offset = r->guest_memfd_offset,
 		.size = r->memory_size,
 	};
@@ -303,6 +303,8 @@ static int set_gmem_region(struct vm_memory *m, const struct kvm_userspace_memor
 	mutex_lock(&m->slots_lock);
 	error = gmem_region_create(m, &request, &file);
 	mutex_unlock(&m->slots_lock);
+	if (file.file)
+		file_put(file.file);
 	return error;
 }
 

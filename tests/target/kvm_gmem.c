@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -440,6 +441,28 @@ static void check_race(void)
 	close(fd);
 }
 
+static void *closes(void *arg)
+{
+	close(*(int *)arg);
+	return NULL;
+}
+
+/* The last reference may be the one that a slot call holds. */
+static void check_close_race(void)
+{
+	for (unsigned round = 0; round < 300; round++) {
+		int fd = gmem_new(&vm, SIZE, SHARED), error;
+		pthread_t other;
+
+		REQUIRE(pthread_create(&other, NULL, closes, &fd) == 0);
+		error = show(fd, 0, SIZE) ? errno : 0;
+		CHECK(error == 0 || error == EBADF);
+		pthread_join(other, NULL);
+		if (!error)
+			CHECK_EQ(unshow(), 0);
+	}
+}
+
 /* The VM ends with its last file, which works until then. */
 static void check_file_outlives_vm(void)
 {
@@ -486,6 +509,7 @@ int main(void)
 	check_prefault();
 	check_end_of_file();
 	check_race();
+	check_close_race();
 	check_file_outlives_vm();
 	vcpu_destroy(&vcpu);
 	vm_destroy(&vm);
