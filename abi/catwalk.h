@@ -80,6 +80,24 @@ struct kvm_userspace_memory_region2 {
 #define KVM_SET_USER_MEMORY_REGION2 _IOW(KVMIO, 0x49, struct kvm_userspace_memory_region2)
 #endif
 
+#ifndef KVM_CREATE_GUEST_MEMFD
+#define KVM_MEM_GUEST_MEMFD (1UL << 2)
+
+struct kvm_create_guest_memfd {
+	__u64 size;
+	__u64 flags;
+	__u64 reserved[6];
+};
+#define KVM_CREATE_GUEST_MEMFD _IOWR(KVMIO, 0xd4, struct kvm_create_guest_memfd)
+#endif
+
+/* Linux 6.18 */
+#ifndef KVM_CAP_GUEST_MEMFD_FLAGS
+#define KVM_CAP_GUEST_MEMFD_FLAGS    244
+#define GUEST_MEMFD_FLAG_MMAP	     (1ULL << 0)
+#define GUEST_MEMFD_FLAG_INIT_SHARED (1ULL << 1)
+#endif
+
 #ifndef KVM_CAP_PRE_FAULT_MEMORY
 #define KVM_CAP_PRE_FAULT_MEMORY 236
 
@@ -131,7 +149,7 @@ struct catwalk_memory_fault {
 struct catwalk_refusal {
 	__s32 error; /* negative errno */
 	__u32 rule;
-	__u64 hva; /* where */
+	__u64 hva; /* where; 0: in a guest_memfd */
 	char reason[112];
 };
 #define KVM_CATWALK_GET_REFUSAL _IOR(KVMIO, 0xf0, struct catwalk_refusal)
@@ -241,7 +259,7 @@ enum catwalk_answer {
 struct catwalk_trace_event {
 	__u64 number; /* 1, 2, ... */
 	__u64 gpa;
-	__u64 hva;   /* 0 without a slot */
+	__u64 hva;   /* 0 without a slot, and in a guest_memfd */
 	__u32 slot;  /* or CATWALK_NO_SLOT */
 	__s32 error; /* negative errno, or 0 */
 	__u8 source; /* enum catwalk_source */

@@ -11,6 +11,7 @@
 	X(INTR, 4, "a signal came first")                                                          \
 	X(NXIO, 6, "not available in this mode")                                                   \
 	X(2BIG, 7, "too large")                                                                    \
+	X(BADF, 9, "no such open file")                                                            \
 	X(AGAIN, 11, "raced with an invalidation; try again")                                      \
 	X(NOMEM, 12, "no memory")                                                                  \
 	X(FAULT, 14, "no accessible host mapping")                                                 \

@@ -28,13 +28,14 @@ static enum reason why_of(int error, enum was was)
 	case ERR_HWPOISON: return WHY_HOST_POISON;
 	case ERR_AGAIN: return WHY_RACED;
 	case ERR_PERM: return WHY_NOT_WRITABLE;
+	case ERR_BADF: return WHY_GMEM_CLOSED;
 	default: return (enum reason)refused[was];
 	}
 }
 
 static void fail(struct fault_backing *out, int error, enum was was)
 {
-	out->error = error == ERR_PERM ? ERR_FAULT : error;
+	out->error = error == ERR_PERM || error == ERR_BADF ? ERR_FAULT : error;
 	out->why = why_of(error, was);
 }
 

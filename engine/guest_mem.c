@@ -332,6 +332,14 @@ int guest_mem_slot_prepare(struct guest_mem *m, const struct slot_request *r, st
 	return error;
 }
 
+int guest_mem_slot_refuse(struct guest_mem *m, const struct slot_request *r, int error,
+			  enum reason why)
+{
+	(void)refuse(m, error, why, r->hva.v);
+	trace_slot_refusal(m, r, &m->refusal);
+	return error;
+}
+
 void guest_mem_slot_cancel(struct guest_mem *m, struct slot_update *u)
 {
 	slot_cancel(&m->slots, &u->change);

@@ -98,6 +98,10 @@ int __must_check guest_mem_slot_prepare(struct guest_mem *m, const struct slot_r
 					struct slot_update *u);
 void guest_mem_slot_commit(struct guest_mem *m, struct slot_update *u);
 void guest_mem_slot_cancel(struct guest_mem *m, struct slot_update *u);
+/* The caller's own check refuses @r: recorded and traced as prepare's refusals are (M18). Slots
+ * lock. Returns @error. */
+int guest_mem_slot_refuse(struct guest_mem *m, const struct slot_request *r, int error,
+			  enum reason why);
 
 /*
  * Host invalidation (M13). begin is called before the host changes [start, end) and removes what

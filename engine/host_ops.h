@@ -49,7 +49,8 @@ struct host_ops {
 	/*
 	 * Serves a host fault at @hva, also on a present leaf that lacks the permission (M14): the
 	 * owner is asked. May sleep; fires notifiers. 0: worth reading the leaf again; ERR_FAULT:
-	 * no VMA or not allowed; ERR_NOMEM; ERR_INTR: a signal; ERR_HWPOISON; ERR_AGAIN.
+	 * no VMA or not allowed; ERR_BADF: the file that gave the memory is closed; ERR_NOMEM;
+	 * ERR_INTR: a signal; ERR_HWPOISON; ERR_AGAIN.
 	 */
 	int (*fault)(void *host, hva_t hva, enum mem_access access);
 	/*

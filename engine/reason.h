@@ -31,6 +31,11 @@
 	X(SLOT_IMMUTABLE, 8, "size, host address and read-only flag of a slot cannot change")      \
 	X(SLOT_OVERLAP, 8, "a slot over guest addresses of another slot")                          \
 	X(SLOT_BEYOND_IPA, 8, "a slot beyond the VM's IPA size")                                   \
+	X(GMEM_NOT_ONE, 8, "the descriptor is no guest_memfd of this VM")                          \
+	X(GMEM_RANGE, 8, "a slot that does not lie on whole pages within its guest_memfd")         \
+	X(GMEM_BOUND, 8, "a part of the guest_memfd that another slot shows")                      \
+	X(GMEM_PRIVATE, 8, "a guest_memfd that cannot be mapped: VMs here have no private memory") \
+	X(GMEM_CLOSED, 8, "the guest_memfd behind the slot was closed")                            \
 	X(SPAN_OUTSIDE, 9, "a range that is not whole pages of the slot")                          \
 	X(NOT_PRESENT, 9, "no host page yet, and the host is not asked for one here")              \
 	X(SLOT_FLAG_UNKNOWN, 10, "a slot flag this VM does not know, or did not enable")           \

@@ -513,6 +513,31 @@ int memobj_fallocate(struct memobj *o, int mode, u64 offset, u64 len)
 	return 0;
 }
 
+/* ---- for those who map pages without a program */
+
+bool memobj_peek(struct memobj *o, u64 offset, pa_t *pa)
+{
+	struct page *page;
+
+	mutex_lock(&o->lock);
+	page = offset < o->size ? radix_find(o, index_of(o, offset)) : NULL;
+	if (page)
+		*pa = PA(page_to_phys(page).v + (offset & (unit(o) - 1)));
+	mutex_unlock(&o->lock);
+	return page != NULL;
+}
+
+int memobj_populate(struct memobj *o, u64 offset)
+{
+	int error = -EIO;
+
+	mutex_lock(&o->lock);
+	if (offset < o->size)
+		error = memobj_page(o, index_of(o, offset)) ? 0 : -ENOMEM;
+	mutex_unlock(&o->lock);
+	return error;
+}
+
 /* ---- reading and writing; the program's memory is touched without the mutex */
 
 /* What to copy at @pos: a counted page, or RAM, or neither for a hole. Bytes of it within a page.

@@ -205,6 +205,11 @@ u64 memobj_resident(struct memobj *o);
 u64 memobj_size(struct memobj *o);
 int memobj_truncate(struct memobj *o, u64 size);
 int memobj_fallocate(struct memobj *o, int mode, u64 offset, u64 len);
+/* The address of the page that holds @offset; false: there is none yet, or any more. May sleep. */
+bool memobj_peek(struct memobj *o, u64 offset, pa_t *pa);
+/* There is a page at @offset afterwards, as long as nobody removes it. 0, -ENOMEM, or -EIO: beyond
+ * the end. May sleep. */
+int __must_check memobj_populate(struct memobj *o, u64 offset);
 /* Moves bytes between object and buffer; reads stop at the end, writes extend. Bytes moved or an
  * error. */
 s64 memobj_read(struct memobj *o, struct iobuf *to, u64 pos);

@@ -22,6 +22,9 @@ struct timer {
 	u32 armed; /* guarded by that queue's lock */
 };
 
+/* CLOCK_REALTIME = port_time_ns() + this; kernel/time.c. */
+u64 time_realtime_offset_ns(void);
+
 void timer_init(struct timer *t, void (*fn)(struct timer *t));
 /* Arms, or moves, the timer: @fn runs on this CPU once port_time_ns() >= @deadline_ns. */
 void timer_start(struct timer *t, u64 deadline_ns);

@@ -8,13 +8,12 @@
 
 #include "host/err.h"
 #include "host/port.h"
+#include "host/timer.h"
 
 #define NS_PER_SEC  1000000000UL
 #define NS_PER_MSEC 1000000UL
 #define NS_PER_USEC 1000UL
 
-/* CLOCK_REALTIME = port_time_ns() + this. */
-u64 time_realtime_offset_ns(void);
 /* Now, CLOCK_REALTIME. */
 u64 time_realtime_ns(void);
 /* Takes the time of day at start from the command line ("time=SECONDS"), else 1970. */

@@ -2,6 +2,7 @@
 /* What a synchronous exception from a guest leads to, by its class (Arm ARM D19.2.40, ESR_EL2.EC).
  */
 #include "kvm/cmo_trap.h"
+#include "kvm/debug.h"
 #include "kvm/vcpu.h"
 
 #define WFX_IS_WFE BIT(0)
@@ -85,30 +86,17 @@ static int handle_fetch_abort(struct vcpu *v)
 	return abort_handle(v);
 }
 
-#define EC_WATCHPOINT 0x34
-
-/* Comes only while user space debugs the guest (MDCR_EL2.TDE). */
-static int handle_debug(struct vcpu *v)
-{
-	v->exits.count[EXIT_debug]++;
-	v->run->exit_reason = KVM_EXIT_DEBUG;
-	v->run->debug.arch.hsr = (u32)v->cpu.esr;
-	v->run->debug.arch.hsr_high = (u32)(v->cpu.esr >> 32);
-	v->run->debug.arch.far = esr_ec(v->cpu.esr) == EC_WATCHPOINT ? v->cpu.far : 0;
-	return 0;
-}
-
 /* Classes without a row are undefined instructions to the guest: what they name it does not have.
  */
 static int (*const handlers[64])(struct vcpu *v) = {
 	[0x01] = handle_wfx,	[0x12] = handle_hvc, /* AArch32 */
 	[0x13] = handle_smc,	[0x16] = handle_hvc,	     [0x17] = handle_smc,
 	[0x18] = handle_sysreg, [0x20] = handle_fetch_abort, [0x24] = handle_data_abort,
-	[0x30] = handle_debug, /* breakpoint */
-	[0x32] = handle_debug, /* software step */
-	[0x34] = handle_debug, /* watchpoint */
-	[0x38] = handle_debug, /* BKPT */
-	[0x3c] = handle_debug, /* BRK */
+	[0x30] = debug_exit, /* breakpoint */
+	[0x32] = debug_exit, /* software step */
+	[0x34] = debug_exit, /* watchpoint */
+	[0x38] = debug_exit, /* BKPT */
+	[0x3c] = debug_exit, /* BRK */
 };
 
 int exit_handle(struct vcpu *v)

@@ -6,6 +6,7 @@
 #include <linux/psci.h>
 
 #include "host/page.h"
+#include "host/timer.h"
 #include "kvm/psci.h"
 #include "kvm/vcpu.h"
 
@@ -25,18 +26,22 @@
 #define PV_TIME_FEATURES	0xc5000020U
 #define PV_TIME_ST		0xc5000021U
 #define VENDOR_HYP_FEATURES	0x86000000U
+#define VENDOR_HYP_PTP		0x86000001U
 #define VENDOR_HYP_CALL_UID	0x8600ff01U
 #define TRNG_VERSION_1_0	0x10000
 
 #define STD_TRNG	 BIT(KVM_REG_ARM_STD_BIT_TRNG_V1_0)
 #define STD_HYP_PV_TIME	 BIT(KVM_REG_ARM_STD_HYP_BIT_PV_TIME)
 #define VENDOR_FUNCTIONS BIT(KVM_REG_ARM_VENDOR_HYP_BIT_FUNC_FEAT)
+#define VENDOR_PTP	 BIT(KVM_REG_ARM_VENDOR_HYP_BIT_PTP)
+/* The counters that the time of day can be told with (KVM's PTP call). */
+enum { PTP_VIRTUAL, PTP_PHYSICAL };
 enum { BITMAP_STD, BITMAP_STD_HYP, BITMAP_VENDOR_HYP, BITMAPS };
 
 static const u64 bitmap_offered[BITMAPS] = {
 	[BITMAP_STD] = STD_TRNG,
 	[BITMAP_STD_HYP] = STD_HYP_PV_TIME,
-	[BITMAP_VENDOR_HYP] = VENDOR_FUNCTIONS,
+	[BITMAP_VENDOR_HYP] = VENDOR_FUNCTIONS | VENDOR_PTP,
 };
 
 static int answer(struct vcpu *v, s64 x0)
@@ -124,6 +129,23 @@ static int vendor_call(struct vcpu *v, u32 function)
 	return answer4(v, v->vm->hyp_bitmap[BITMAP_VENDOR_HYP], 0, 0, 0);
 }
 
+/* The time of day, and the guest's counter at that moment: interrupts are masked in between. */
+static int ptp_call(struct vcpu *v)
+{
+	u64 offset, real_ns, cycles;
+
+	if (!has(v, BITMAP_VENDOR_HYP, VENDOR_PTP))
+		return answer(v, SMCCC_NOT_SUPPORTED);
+	switch ((u32)v->cpu.x[1]) {
+	case PTP_VIRTUAL: offset = v->vm->counter_offset; break;
+	case PTP_PHYSICAL: offset = 0; break;
+	default: return answer(v, SMCCC_NOT_SUPPORTED);
+	}
+	real_ns = port_time_ns() + time_realtime_offset_ns();
+	cycles = port_counter() - offset;
+	return answer4(v, real_ns >> 32, (u32)real_ns, cycles >> 32, (u32)cycles);
+}
+
 static int serve(struct vcpu *v, u32 function)
 {
 	switch (function) {
@@ -138,6 +160,7 @@ static int serve(struct vcpu *v, u32 function)
 	case PV_TIME_ST: return answer(v, SMCCC_NOT_SUPPORTED); /* no vCPU has a place for it */
 	case VENDOR_HYP_FEATURES:
 	case VENDOR_HYP_CALL_UID: return vendor_call(v, function);
+	case VENDOR_HYP_PTP: return ptp_call(v);
 	}
 	return psci_call(v, function);
 }

@@ -9,6 +9,7 @@
 #include "host/page.h"
 #include "host/string.h"
 #include "host/task.h"
+#include "kvm/guest_memfd.h"
 
 #define V1_FLAGS      (KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY | KVM_MEM_WRITE_BACK)
 #define AS_ID(slot)   ((slot) >> 16)
@@ -32,6 +33,8 @@ static int host_leaf_read(void *host, hva_t hva, struct host_leaf *out)
 	struct vm_memory *m = host;
 	struct host_pte pte;
 
+	if (gmem_is_hva(hva.v))
+		return gmem_leaf(m, hva, out);
 	if (!mm_peek(m->mm, hva, &pte))
 		return ERR_NOENT;
 	*out = (struct host_leaf){
@@ -50,6 +53,8 @@ static int host_fault_serve(void *host, hva_t hva, enum mem_access access)
 {
 	struct vm_memory *m = host;
 
+	if (gmem_is_hva(hva.v))
+		return gmem_fault(m, hva);
 	switch (mm_fault(m->mm, hva, access == MEM_WRITE ? HOST_WRITE : HOST_READ)) {
 	case FAULT_OK: return ERR_OK;
 	case FAULT_OOM: return ERR_NOMEM;
@@ -64,8 +69,13 @@ static int host_fault_serve(void *host, hva_t hva, enum mem_access access)
 static int host_area_find(void *host, hva_t hva, hva_t end, struct host_area *out)
 {
 	struct vm_memory *m = host;
-	struct vma *vma = vma_first_after(m->mm, hva);
+	struct vma *vma;
 
+	if (gmem_is_hva(hva.v)) {
+		gmem_area(hva, end, out);
+		return ERR_OK;
+	}
+	vma = vma_first_after(m->mm, hva);
 	if (!vma || vma->start.v >= end.v)
 		return ERR_NOENT;
 	*out = (struct host_area){
@@ -112,8 +122,8 @@ static void notify_release(struct mm_notifier *n)
 {
 	struct vm_memory *m = memory_of(n);
 
-	if (m->before_release)
-		m->before_release(m);
+	if (m->ops->before_release)
+		m->ops->before_release(m);
 	guest_mem_unmap_all(&m->guest);
 }
 
@@ -136,8 +146,10 @@ int vm_memory_init(struct vm_memory *m, struct mm *mm, const struct vm_memory_co
 	if (error)
 		return error;
 	m->mm = mm_get(mm);
-	m->before_release = config->before_release;
+	m->ops = config->ops;
 	mutex_init(&m->slots_lock);
+	spin_init(&m->gmem_lock);
+	RB_INIT(&m->gmem);
 	m->notifier.ops = &notifier_ops;
 	mm_notifier_register(mm, &m->notifier);
 	return 0;
@@ -150,6 +162,7 @@ void vm_memory_destroy(struct vm_memory *m)
 	guest_mem_unmap_all(&m->guest);
 	mm_notifier_unregister(m->mm, &m->notifier);
 	guest_mem_destroy(&m->guest);
+	gmem_forget_all(m);
 	mm_put(m->mm);
 }
 
@@ -172,6 +185,8 @@ static int slot_update_run(struct vm_memory *m, const struct slot_request *r)
 	mm_read_unlock(m->mm);
 	if (!error)
 		guest_mem_slot_commit(&m->guest, &update);
+	if (!error && !r->size)
+		gmem_unbind(m, r->id);
 	mutex_unlock(&m->slots_lock);
 	return error;
 }
@@ -204,6 +219,93 @@ int vm_set_memory_region(struct vm_memory *m, hva_t arg)
 	return set_region(m, &r);
 }
 
+/* What comes before the file is looked at: such a slot can be made and deleted, never changed. */
+static int gmem_region_check(struct vm_memory *m, const struct slot_request *r)
+{
+	struct slot_verdict v = slot_vet_alone(r, SLOT_WRITE_BACK, UINT64_MAX);
+	const struct slot *s;
+
+	if (v.error)
+		return guest_mem_slot_refuse(&m->guest, r, v.error, v.why);
+	if (slot_by_id(&m->guest.slots, r->id))
+		return guest_mem_slot_refuse(&m->guest, r, ERR_INVAL, WHY_SLOT_IMMUTABLE);
+	s = slot_first_from(&m->guest.slots, r->ipa.v >> PAGE_SHIFT);
+	if (s && s->gfn < (r->ipa.v + r->size) >> PAGE_SHIFT)
+		return guest_mem_slot_refuse(&m->guest, r, ERR_EXIST, WHY_SLOT_OVERLAP);
+	return 0;
+}
+
+/* With the binding made; the slots lock is held. */
+static int gmem_region_make(struct vm_memory *m, const struct slot_request *r)
+{
+	struct slot_update update;
+	int error;
+
+	mm_read_lock(m->mm);
+	error = guest_mem_slot_prepare(&m->guest, r, &update);
+	mm_read_unlock(m->mm);
+	if (error)
+		return error;
+	if (!gmem_is_shared(m, r->id)) {
+		guest_mem_slot_cancel(&m->guest, &update);
+		return guest_mem_slot_refuse(&m->guest, r, ERR_INVAL, WHY_GMEM_PRIVATE);
+	}
+	guest_mem_slot_commit(&m->guest, &update);
+	return 0;
+}
+
+/* Slots lock held. */
+static int gmem_region_create(struct vm_memory *m, const struct slot_request *r,
+			      const struct gmem_request *file)
+{
+	struct slot_verdict v;
+	int error = gmem_region_check(m, r);
+
+	if (error)
+		return error;
+	v = gmem_bind(m, file);
+	if (v.error)
+		return guest_mem_slot_refuse(&m->guest, r, v.error, v.why);
+	error = gmem_region_make(m, r);
+	if (error)
+		gmem_unbind(m, r->id);
+	return error;
+}
+
+/* Neither logging nor read-only, and addresses of whole pages. */
+static bool gmem_request_ok(const struct kvm_userspace_memory_region2 *r)
+{
+	return !(r->flags & ~(KVM_MEM_GUEST_MEMFD | KVM_MEM_WRITE_BACK)) &&
+	       !((r->userspace_addr | r->guest_memfd_offset) & ~PAGE_MASK) &&
+	       r->guest_memfd_offset + r->memory_size >= r->guest_memfd_offset;
+}
+
+/* A slot that shows a guest_memfd. Where user space would see it plays no part. */
+static int set_gmem_region(struct vm_memory *m, const struct kvm_userspace_memory_region2 *r)
+{
+	struct slot_request request = {
+		.id = SLOT_ID(r->slot),
+		.flags = r->flags & ~(u32)KVM_MEM_GUEST_MEMFD,
+		.ipa = IPA(r->guest_phys_addr),
+		.size = r->memory_size,
+		.hva = gmem_hva(SLOT_ID(r->slot)),
+	};
+	const struct gmem_request file = {
+		.slot = request.id,
+		.file = fd_get(port_current()->files, (s32)r->guest_memfd),
+		.offset = r->guest_memfd_offset,
+		.size = r->memory_size,
+	};
+	int error;
+
+	mutex_lock(&m->slots_lock);
+	error = gmem_region_create(m, &request, &file);
+	mutex_unlock(&m->slots_lock);
+	if (file.file)
+		file_put(file.file);
+	return error;
+}
+
 int vm_set_memory_region2(struct vm_memory *m, hva_t arg)
 {
 	struct kvm_userspace_memory_region2 r2;
@@ -211,9 +313,18 @@ int vm_set_memory_region2(struct vm_memory *m, hva_t arg)
 
 	if (copy_from_user(&r2, arg, sizeof(r2)))
 		return -EFAULT;
+	if (AS_ID(r2.slot) || SLOT_ID(r2.slot) >= SLOT_ID_MAX ||
+	    !user_range_ok(r2.userspace_addr, r2.memory_size))
+		return -EINVAL;
+	if (r2.flags & KVM_MEM_GUEST_MEMFD) {
+		if (!gmem_request_ok(&r2))
+			return -EINVAL;
+		if (r2.memory_size)
+			return set_gmem_region(m, &r2);
+	}
 	r = (struct kvm_userspace_memory_region){
 		.slot = r2.slot,
-		.flags = r2.flags,
+		.flags = r2.flags & ~(u32)KVM_MEM_GUEST_MEMFD,
 		.guest_phys_addr = r2.guest_phys_addr,
 		.memory_size = r2.memory_size,
 		.userspace_addr = r2.userspace_addr,
@@ -229,7 +340,7 @@ int vm_get_refusal(struct vm_memory *m, hva_t arg)
 	if (m->guest.refusal.error) {
 		out.error = m->guest.refusal.error;
 		out.rule = reason_rule(m->guest.refusal.why);
-		out.hva = m->guest.refusal.hva.v;
+		out.hva = gmem_shown_hva(m->guest.refusal.hva.v);
 		snprintf(out.reason, sizeof(out.reason), "%s", reason_text(m->guest.refusal.why));
 	}
 	mutex_unlock(&m->slots_lock);

@@ -19,16 +19,25 @@ struct vm_memory {
 	struct mm_notifier notifier;
 	struct mutex
 		slots_lock; /* what changes slots and the dirty log; order: docs/invariants.md */
+	const struct vm_memory_ops *ops;
+	struct spinlock gmem_lock; /* kvm/guest_memfd.h */
+	RB_HEAD(gmem_bindings, gmem_binding) gmem;
+};
+
+/* What the memory asks of the VM it is a part of. */
+struct vm_memory_ops {
+	/* The program ends: its stage 2 is about to go, under its mm lock. NULL: not told. */
 	void (*before_release)(struct vm_memory *m);
+	/* A file needs the VM from now on, or no longer: then it may end. May sleep. */
+	void (*get)(struct vm_memory *m);
+	void (*put)(struct vm_memory *m);
 };
 
 struct vm_memory_config {
 	struct port *port;
 	struct vmid_pool *vmids;
 	unsigned int ipa_bits;
-	/* The program ends: called when its stage 2 is about to go, under its mm lock. NULL: not.
-	 */
-	void (*before_release)(struct vm_memory *m);
+	const struct vm_memory_ops *ops;
 };
 
 /* The guest memory of a VM over @mm, which gets a reference; the mm notifier is registered. May

@@ -10,6 +10,7 @@
 #include "host/page.h"
 #include "host/string.h"
 #include "host/task.h"
+#include "kvm/guest_memfd.h"
 #include "kvm/memory.h"
 
 /* The ABI's numbers are the engine's. */
@@ -220,7 +221,7 @@ static struct catwalk_trace_event event_of(const struct trace_event *e)
 	struct catwalk_trace_event out = {
 		.number = e->number,
 		.gpa = e->ipa.v,
-		.hva = e->hva.v,
+		.hva = gmem_shown_hva(e->hva.v),
 		.slot = e->slot,
 		.error = e->error,
 		.source = (u8)e->source,
@@ -351,7 +352,8 @@ int vm_explain(struct vm_memory *m, hva_t arg)
 	if (x.has_slot) {
 		out.facts |= CATWALK_FACT_SLOT;
 		out.slot = x.slot.id;
-		out.slot_flags = x.slot.flags;
+		out.slot_flags =
+			x.slot.flags | (gmem_is_hva(x.slot.hva.v) ? KVM_MEM_GUEST_MEMFD : 0);
 	}
 	if (x.has_leaf)
 		explain_host(&out, &x.leaf);

@@ -2,6 +2,7 @@
 /* The capabilities about guest memory. */
 #include "engine/trace.h"
 #include "host/err.h"
+#include "kvm/guest_memfd.h"
 #include "kvm/memory.h"
 
 /* Those with a constant answer, the same for system and VM. */
@@ -20,6 +21,8 @@ static const struct {
 	  KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET },
 	{ KVM_CAP_MEMORY_FAULT_INFO, 1 },
 	{ KVM_CAP_PRE_FAULT_MEMORY, 1 },
+	{ KVM_CAP_GUEST_MEMFD, 1 },
+	{ KVM_CAP_GUEST_MEMFD_FLAGS, GUEST_MEMFD_FLAGS },
 	{ KVM_CAP_ARM_SUPPORTED_BLOCK_SIZES, PAGE_SIZE | SZ_2M | SZ_1G },
 	{ KVM_CAP_CATWALK_STRICT_SLOTS, 1 },
 	{ KVM_CAP_CATWALK_IVAC_POLICY, 1 },

@@ -3,6 +3,7 @@
  * KVM_RUN. The vCPU is loaded once and stays so across the exits the kernel serves; when its thread
  * is switched out, the switch hook puts it (design.md 4a).
  */
+#include "kvm/debug.h"
 #include "kvm/vcpu.h"
 
 /* ---- load and put */
@@ -26,6 +27,7 @@ void vcpu_put(struct vcpu *v)
 	port_guest_put(&v->cpu);
 	guest_mem_leave(&v->vm->memory.guest);
 	v->loaded = false;
+	debug_after_put(v);
 }
 
 static void switch_out(struct switch_hook *hook)
@@ -124,6 +126,7 @@ static int requests_handle(struct vcpu *v)
 		vcpu_put(v);
 		vcpu_take_reset(v);
 		vgic_vcpu_reset(v);
+		debug_run_begin(v);
 		vcpu_load(v);
 	}
 	if (requests & VCPU_REQ_SLEEP)
@@ -222,8 +225,10 @@ static int first_run(struct vcpu *v)
 /* Completes what the last exit left to user space. */
 static void finish_exit(struct vcpu *v)
 {
-	if (v->mmio_pending)
-		mmio_finish(v);
+	if (!v->mmio_pending)
+		return;
+	mmio_finish(v);
+	debug_stepped(v);
 }
 
 static int run_loop(struct vcpu *v, struct task *me)
@@ -244,37 +249,6 @@ static int run_loop(struct vcpu *v, struct task *me)
 	return result;
 }
 
-#define MDSCR_SS  BIT(0)
-#define MDSCR_MDE BIT(15)
-
-/* KVM_SET_GUEST_DEBUG takes the debug registers from the guest, or gives them back. */
-static void debug_settle(struct vcpu *v)
-{
-	struct guest_cpu *g = &v->cpu;
-
-	if (!v->guest_debug) {
-		if (g->debug_by != GUEST_DEBUG_BY_USER)
-			return;
-		g->debug_by = GUEST_DEBUG_BY_GUEST;
-		g->debug = &v->own_debug;
-		return;
-	}
-	v->user_debug.mdscr = (v->guest_debug & KVM_GUESTDBG_SINGLESTEP ? MDSCR_SS : 0) |
-			      (v->guest_debug & KVM_GUESTDBG_USE_HW ? MDSCR_MDE : 0);
-	g->debug_by = GUEST_DEBUG_BY_USER;
-	g->debug = &v->user_debug;
-	/* One instruction, unless the last run ended between a step and its exception. */
-	if ((v->guest_debug & KVM_GUESTDBG_SINGLESTEP) && !v->step_pending)
-		g->pstate |= PSTATE_SS;
-	v->step_pending = false;
-}
-
-static void step_remember(struct vcpu *v)
-{
-	v->step_pending = (v->guest_debug & KVM_GUESTDBG_SINGLESTEP) &&
-			  v->run->exit_reason != KVM_EXIT_DEBUG && !(v->cpu.pstate & PSTATE_SS);
-}
-
 /* With the vCPU loaded. */
 static s64 run_loaded(struct vcpu *v, struct task *me)
 {
@@ -288,7 +262,7 @@ static s64 run_loaded(struct vcpu *v, struct task *me)
 	timers_settle(v);
 	timer_tell_user(v);
 	vcpu_put(v);
-	step_remember(v);
+	debug_run_end(v);
 	return result;
 }
 
@@ -313,10 +287,10 @@ s64 vcpu_run(struct vcpu *v)
 	if (error)
 		return error;
 	v->exits.runs++;
-	debug_settle(v);
 	finish_exit(v);
 	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED))
 		return -EINTR;
+	debug_run_begin(v);
 	v->run->exit_reason = KVM_EXIT_UNKNOWN;
 	v->run->flags = 0;
 	return v->signal_mask_set ? run_masked(v, me) : run_loaded(v, me);

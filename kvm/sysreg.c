@@ -3,6 +3,7 @@
  * System registers: what a trapped access does, what ONE_REG shows, and reset values, in one table.
  * A register without a row is undefined to the guest and unknown to user space.
  */
+#include "kvm/debug.h"
 #include "kvm/vcpu.h"
 
 /* The encoding as ONE_REG has it: op0, op1, CRn, CRm, op2. */
@@ -36,8 +37,6 @@ struct sr_row {
 	u64 reset; /* of SR_LIVE, SR_MEMORY, SR_READ_ONLY */
 };
 
-#define OSLSR_OSLM   8 /* the OS lock is implemented */
-#define OSLSR_OSLK   BIT(1)
 #define SCTLR_RESET  0x00c50078
 #define SCTLR_CACHES (BIT(0) | BIT(2)) /* M and C */
 
@@ -238,46 +237,22 @@ static int set_way(struct vcpu *v)
 	return done(v);
 }
 
-static void debug_change(struct vcpu *v, enum guest_debug_by by)
-{
-	if (v->cpu.debug_by == by)
-		return;
-	vcpu_put(v);
-	v->cpu.debug_by = by;
-	vcpu_load(v);
-}
-
-static bool os_is_locked(const struct vcpu *v)
-{
-	return v->cpu.reg[GR_OSLSR_EL1] & OSLSR_OSLK;
-}
-
-/*
- * The first use of a debug register by the guest: from now on they are loaded with the vCPU, and
- * the access is made again. While user space debugs, or the guest holds the OS lock, which silences
- * them (D2.8), they are in memory.
- */
 static int debug_trap(struct vcpu *v, const struct sr_access *a, u64 *reg)
 {
-	if (v->cpu.debug_by == GUEST_DEBUG_BY_NOBODY && !os_is_locked(v)) {
-		debug_change(v, GUEST_DEBUG_BY_GUEST);
+	if (debug_first_use(v))
 		return 1;
-	}
 	if (a->is_read)
 		return read_as(v, a, *reg);
 	*reg = vcpu_x(v, a->rt);
+	debug_changed(v);
 	return done(v);
 }
 
 static int os_lock(struct vcpu *v, const struct sr_access *a)
 {
-	bool lock = vcpu_x(v, a->rt) & 1;
-
 	if (a->is_read)
 		return undefined(v);
-	v->cpu.reg[GR_OSLSR_EL1] = OSLSR_OSLM | (lock ? OSLSR_OSLK : 0);
-	if (v->cpu.debug_by != GUEST_DEBUG_BY_USER)
-		debug_change(v, lock ? GUEST_DEBUG_BY_NOBODY : GUEST_DEBUG_BY_GUEST);
+	debug_os_lock(v, vcpu_x(v, a->rt) & 1);
 	return done(v);
 }
 

@@ -7,6 +7,7 @@
 
 #include "host/driver.h"
 #include "host/page.h"
+#include "kvm/debug.h"
 #include "kvm/stats.h"
 
 /* ---- attention */
@@ -129,28 +130,6 @@ static int set_events(struct vcpu *v, hva_t arg)
 	return 0;
 }
 
-static int set_guest_debug(struct vcpu *v, hva_t arg)
-{
-	struct kvm_guest_debug d;
-	const u32 known = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP |
-			  KVM_GUESTDBG_USE_HW;
-
-	if (copy_from_user(&d, arg, sizeof(d)))
-		return -EFAULT;
-	if (d.control & ~known)
-		return -EINVAL;
-	v->guest_debug = d.control & KVM_GUESTDBG_ENABLE ? d.control : 0;
-	if (v->guest_debug & KVM_GUESTDBG_USE_HW) {
-		for (unsigned int i = 0; i < GUEST_DEBUG_REGS; i++) {
-			v->user_debug.bvr[i] = d.arch.dbg_bvr[i];
-			v->user_debug.bcr[i] = d.arch.dbg_bcr[i];
-			v->user_debug.wvr[i] = d.arch.dbg_wvr[i];
-			v->user_debug.wcr[i] = d.arch.dbg_wcr[i];
-		}
-	}
-	return 0;
-}
-
 /* Nothing is finalised without SVE. */
 static int finalize(struct vcpu *v, hva_t arg)
 {
@@ -213,7 +192,7 @@ static s64 vcpu_ioctl_locked(struct vcpu *v, u32 cmd, u64 value)
 	case KVM_SET_MP_STATE: return set_mp_state(v, arg);
 	case KVM_GET_VCPU_EVENTS: return v->initialised ? get_events(v, arg) : -ENOEXEC;
 	case KVM_SET_VCPU_EVENTS: return v->initialised ? set_events(v, arg) : -ENOEXEC;
-	case KVM_SET_GUEST_DEBUG: return set_guest_debug(v, arg);
+	case KVM_SET_GUEST_DEBUG: return debug_set_guest_debug(v, arg);
 	case KVM_SET_SIGNAL_MASK: return set_signal_mask(v, arg);
 	case KVM_PRE_FAULT_MEMORY: return vm_pre_fault(&v->vm->memory, arg);
 	case KVM_GET_STATS_FD: return vm_install_new(stats_file_of_vcpu(v));

@@ -67,10 +67,13 @@ struct vcpu {
 	u64 reset_x0;
 	bool reset_be;
 
+	/* Debugging (kvm/debug.h) */
 	struct guest_debug own_debug;  /* the guest's */
-	struct guest_debug user_debug; /* KVM_SET_GUEST_DEBUG */
+	struct guest_debug user_hw;    /* KVM_GUESTDBG_USE_HW */
+	struct guest_debug user_debug; /* in the CPU while user space debugs */
 	u32 guest_debug;	       /* KVM_GUESTDBG_* */
 	bool step_pending;	       /* stepped, and user space not yet told */
+	u64 own_step;		       /* the guest's PSTATE.SS while user space steps */
 	u64 signal_mask;	       /* KVM_SET_SIGNAL_MASK: the thread has it during KVM_RUN, */
 	bool signal_mask_set;	       /* if this is set */
 	u64 spsr_aa32[4];	       /* spsr[1..4] of struct kvm_regs */

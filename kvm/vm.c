@@ -7,6 +7,7 @@
 #include "host/page.h"
 #include "host/string.h"
 #include "host/task.h"
+#include "kvm/guest_memfd.h"
 #include "kvm/irqchip.h"
 #include "kvm/port.h"
 #include "kvm/report.h"
@@ -26,13 +27,29 @@ static void before_release(struct vm_memory *m)
 	report_vm_check(vm_of_memory(m));
 }
 
+static void memory_get(struct vm_memory *m)
+{
+	(void)vm_get(vm_of_memory(m));
+}
+
+static void memory_put(struct vm_memory *m)
+{
+	vm_put(vm_of_memory(m));
+}
+
+static const struct vm_memory_ops memory_ops = {
+	.before_release = before_release,
+	.get = memory_get,
+	.put = memory_put,
+};
+
 static int vm_init(struct vm *vm, unsigned int ipa_bits)
 {
 	const struct vm_memory_config memory = {
 		.port = port_engine(),
 		.vmids = &kvm_vmids,
 		.ipa_bits = ipa_bits,
-		.before_release = before_release,
+		.ops = &memory_ops,
 	};
 	int error;
 
@@ -107,6 +124,24 @@ int vm_install_new(struct file *f)
 	return fd;
 }
 
+/* KVM_CREATE_GUEST_MEMFD; its descriptor stays open across exec, as on Linux. */
+static int create_guest_memfd(struct vm *vm, hva_t arg)
+{
+	struct kvm_create_guest_memfd r;
+	struct file *f;
+	int fd;
+
+	if (copy_from_user(&r, arg, sizeof(r)))
+		return -EFAULT;
+	f = gmem_create(&vm->memory, r.size, r.flags);
+	if (IS_ERR(f))
+		return (int)PTR_ERR(f);
+	fd = fd_install(port_current()->files, f, 0, 0);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
 static int preferred_target(hva_t arg)
 {
 	struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8 };
@@ -150,6 +185,7 @@ static s64 vm_ioctl(struct file *f, u32 cmd, u64 value)
 	case KVM_CHECK_EXTENSION: return caps_check(vm, value);
 	case KVM_ENABLE_CAP: return caps_enable(vm, arg);
 	case KVM_GET_STATS_FD: return vm_install_new(stats_file_of_vm(vm));
+	case KVM_CREATE_GUEST_MEMFD: return create_guest_memfd(vm, arg);
 	case KVM_RESET_DIRTY_RINGS: return ring_reset_all(vm);
 	case KVM_ARM_PREFERRED_TARGET: return preferred_target(arg);
 	case KVM_IRQ_LINE: return irqchip_line(vm, arg);

@@ -9,8 +9,10 @@
 #include "tests/target/client.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #define SMCCC_VERSION 0x80000000
+#define PTP	      0x86000001
 
 #define NOT_SUPPORTED	   ((uint64_t)-1)
 #define INVALID_PARAMETERS ((uint64_t)-2)
@@ -69,6 +71,32 @@ static void check_versions(struct vcpu *vcpu)
 	CHECK_EQ(call(vcpu, PSCI_0_2_FN_PSCI_VERSION, 0, 0, 0), 2);
 	CHECK_EQ(call(vcpu, PSCI_1_0_FN_PSCI_FEATURES, PSCI_0_2_FN64_CPU_ON, 0, 0), NOT_SUPPORTED);
 	reg_set(vcpu, KVM_REG_ARM_PSCI_VERSION, version);
+}
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The time of day and the counter that go together, as a guest's PTP clock asks for them. */
+static void check_ptp(struct vm *vm, struct vcpu *vcpu)
+{
+	CHECK_EQ(VM_CAP(vm, KVM_CAP_PTP_KVM), 1);
+	for (uint64_t which = 0; which < 2; which++) {
+		uint64_t before = realtime_ns(), count = reg_get(vcpu, KVM_REG_ARM_TIMER_CNT), now,
+			 then;
+
+		now = call(vcpu, PTP, which, 0, 0) << 32 | vcpu_x(vcpu, 1);
+		then = vcpu_x(vcpu, 2) << 32 | vcpu_x(vcpu, 3);
+		CHECK(now >= before && now <= realtime_ns());
+		/* The physical counter began earlier than the VM. */
+		CHECK(then >= count);
+		CHECK((then <= reg_get(vcpu, KVM_REG_ARM_TIMER_CNT)) == (which == 0));
+	}
+	CHECK_EQ(call(vcpu, PTP, 2, 0, 0), NOT_SUPPORTED);
 }
 
 static uint32_t mp_state(struct vcpu *vcpu)
@@ -163,6 +191,7 @@ int main(void)
 	vcpu_create(&vm, &first, 0, 0);
 	vcpu_create(&vm, &second, 1, 1u << KVM_ARM_VCPU_POWER_OFF);
 	check_versions(&first);
+	check_ptp(&vm, &first);
 	check_cpu_on(&first, &second);
 	check_set_mp_state(&first);
 	check_system_event(&first, PSCI_0_2_FN_SYSTEM_RESET, KVM_SYSTEM_EVENT_RESET);

@@ -11,6 +11,7 @@
 
 #include "abi/catwalk.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -238,9 +239,66 @@ static void any_ioctl(struct random *r)
 		buffer[i] = below(r, 2) ? below(r, 8) : odd_number(r);
 	fd = fd == 0 ? vms[0].kvm : fd == 1 ? vms[below(r, VMS)].fd : vcpus[below(r, VCPUS)].fd;
 	/* What makes descriptors would fill the table. */
-	if (_IOC_NR(command) == _IOC_NR(KVM_CREATE_VM))
+	if (_IOC_NR(command) == _IOC_NR(KVM_CREATE_VM) ||
+	    _IOC_NR(command) == _IOC_NR(KVM_GET_STATS_FD) ||
+	    _IOC_NR(command) == _IOC_NR(KVM_CREATE_GUEST_MEMFD))
 		return;
 	ioctl(fd, command, below(r, 8) ? (unsigned long)buffer : odd_number(r));
+}
+
+/* A slot that shows a guest_memfd, which has holes punched in it and ends under the guests. */
+static void guest_memfd(struct random *r)
+{
+	int vm = vms[below(r, VMS)].fd;
+	struct kvm_create_guest_memfd create = {
+		.size = below(r, 10) ? (1 + below(r, 512)) * PAGE : odd_number(r),
+		.flags = below(r, 10) ? 3 : below(r, 8),
+	};
+	int fd = ioctl(vm, KVM_CREATE_GUEST_MEMFD, &create);
+	struct kvm_userspace_memory_region2 region = {
+		.slot = (uint32_t)below(r, 6),
+		.flags = KVM_MEM_GUEST_MEMFD | (uint32_t)(below(r, 10) ? 0 : below(r, 4)),
+		.guest_phys_addr = guest_address(r),
+		.memory_size = below(r, 10) ? (1 + below(r, 512)) * PAGE : odd_number(r),
+		.guest_memfd = (uint32_t)(below(r, 20) ? (unsigned)fd : odd_number(r)),
+		.guest_memfd_offset = below(r, 4) ? 0 : below(r, 64) * PAGE,
+	};
+
+	ioctl(below(r, 20) ? vm : vms[below(r, VMS)].fd, KVM_SET_USER_MEMORY_REGION2, &region);
+	for (int i = 0; i < 3; i++) {
+		run_vcpu(r);
+		(void)fallocate(fd, below(r, 2) ? 3 : 1, (off_t)(below(r, 512) * PAGE),
+				(off_t)(below(r, 512) * PAGE));
+	}
+	close(fd);
+}
+
+static void guest_debug(struct random *r)
+{
+	struct kvm_guest_debug d = {
+		.control =
+			(uint32_t)(below(r, 4) ? below(r, 4) | below(r, 4) << 16 : odd_number(r)),
+	};
+
+	for (int i = 0; i < 16; i++) {
+		d.arch.dbg_bvr[i] = below(r, 2) ? GUEST_RAM + below(r, 4) * 4 : next_random(r);
+		d.arch.dbg_bcr[i] = next_random(r);
+		d.arch.dbg_wvr[i] = below(r, 2) ? GUEST_MMIO : next_random(r);
+		d.arch.dbg_wcr[i] = next_random(r);
+	}
+	ioctl(vcpus[below(r, VCPUS)].fd, KVM_SET_GUEST_DEBUG, &d);
+}
+
+static void statistics(struct random *r)
+{
+	int fd = ioctl(below(r, 2) ? vms[below(r, VMS)].fd : vcpus[below(r, VCPUS)].fd,
+		       KVM_GET_STATS_FD, 0);
+	char buffer[8192];
+	ssize_t n = pread(fd, buffer, below(r, sizeof(buffer)),
+			  (off_t)(below(r, 4) ? below(r, 6000) : odd_number(r)));
+
+	CHECK(n < 0 || (size_t)n <= sizeof(buffer));
+	close(fd);
 }
 
 static void create_and_close(struct random *r)
@@ -274,6 +332,7 @@ static void (*const actions[])(struct random *r) = {
 	run_vcpu,	  run_vcpu,	    run_vcpu,	run_vcpu,
 	enable_cap,	  device_attribute, any_ioctl,	any_ioctl,
 	create_and_close, change_memory,    ask,	ask,
+	guest_memfd,	  guest_debug,	    statistics,
 };
 
 static atomic_int tids[THREADS];

@@ -201,9 +201,11 @@ static void slot_errors_are_linuxs(void **state)
 							    .flags = r->flags,
 							    .guest_phys_addr = r->guest_phys_addr,
 							    .memory_size = r->memory_size,
-							    .userspace_addr = r->userspace_addr };
+							    .userspace_addr = r->userspace_addr,
+							    .guest_memfd = -1U };
 		expect(world_ioctl(0, KVM_SET_USER_MEMORY_REGION2, &r2, sizeof(r2)),
-		       slot_rows[i].error, slot_rows[i].name, i);
+		       r->flags & KVM_MEM_GUEST_MEMFD ? -EBADF : slot_rows[i].error,
+		       slot_rows[i].name, i);
 	}
 }
 
@@ -606,9 +608,13 @@ static void count_release(struct vm_memory *m)
 
 static void the_owner_is_told_before_the_end(void **state)
 {
+	static struct vm_memory_ops ops;
+
 	(void)state;
 	releases = 0;
-	world.vm[1].before_release = count_release;
+	ops = *world.vm[1].ops;
+	ops.before_release = count_release;
+	world.vm[1].ops = &ops;
 	model_pte_hook = NULL;
 	mm_exit(world.mm);
 	assert_int_equal(releases, 1);

@@ -244,12 +244,20 @@ static inline void world_leave(unsigned int vm)
 	guest_mem_leave(&world.vm[vm].guest);
 }
 
+/* The VMs here end when a test says so, and after their files. */
+static inline void world_vm_counts(struct vm_memory *m)
+{
+	(void)m;
+}
+
 static inline int world_vm_begin(unsigned int vm)
 {
+	static const struct vm_memory_ops ops = { .get = world_vm_counts, .put = world_vm_counts };
 	const struct vm_memory_config config = {
 		.port = world.p,
 		.vmids = &world.vmids,
 		.ipa_bits = WORLD_IPA_BITS,
+		.ops = &ops,
 	};
 	int error = vm_memory_init(&world.vm[vm], world.mm, &config);
 
@@ -278,6 +286,8 @@ static inline void world_start(struct port *p)
 	world.mm = mm_new();
 	world_require(world.mm, "no memory");
 	port_current()->mm = world.mm;
+	port_current()->files = fdtable_new();
+	world_require(port_current()->files, "no memory");
 	mm_activate(world.mm);
 	model_user_fault = world_user_fault;
 	model_pte_hook = world_pte_write;
@@ -301,6 +311,8 @@ static inline void world_stop(void)
 	model_pte_hook = NULL; /* tables go as a whole; so do the guests' before them: */
 	mm_exit(world.mm);
 	port_current()->mm = NULL;
+	fdtable_put(port_current()->files);
+	port_current()->files = NULL;
 	world_check_gone(0, USER_END, MACHINE_READ);
 	for (unsigned int vm = 0; vm < WORLD_VMS; vm++)
 		world_vm_end(vm);
