@@ -13,6 +13,50 @@ int irqchip_line(struct vm *vm, hva_t arg);
 /* The guest has deactivated the level-triggered SPI @intid. On a thread in KVM_RUN. */
 void irqchip_ended(struct vm *vm, u32 intid);
 
+/* ---- kvm/irq_route.c */
+enum { IRQ_ROUTES_MAX = 4096 };
+
+/* A message-signalled interrupt. */
+struct msi {
+	u64 address;
+	u32 data;
+	u32 device; /* if it has one */
+	bool has_device;
+};
+
+enum gsi_event { GSI_PULSE, GSI_RISES, GSI_FALLS };
+
+/* KVM_SET_GSI_ROUTING. */
+int irq_routes_set(struct vm *vm, hva_t arg);
+/* No vCPU and no irqfd is left. */
+void irq_routes_destroy(struct vm *vm);
+/* What @gsi stands for happens: a message at each rise. With a vGIC that was started. Any context
+ * but under the vGIC's lock. */
+void irq_route_signal(struct vm *vm, u32 gsi, enum gsi_event event);
+bool irq_route_is_spi(const struct vm *vm, u32 gsi, u32 intid);
+
+/* ---- kvm/irqfd.c */
+/* KVM_IRQFD. */
+int irqfd_ioctl(struct vm *vm, hva_t arg);
+/* irqchip_ended() for those with RESAMPLE. */
+void irqfd_ended(struct vm *vm, u32 intid);
+/* No vCPU is left. May sleep. */
+void irqfd_destroy(struct vm *vm);
+
+/* ---- kvm/ioeventfd.c */
+/* KVM_IOEVENTFD. */
+int ioeventfd_ioctl(struct vm *vm, hva_t arg);
+/* A guest's write of @len bytes, @data as they lie in memory: true if it signalled one. In a walk
+ * section. */
+bool ioeventfd_write(struct vm *vm, u64 addr, u32 len, u64 data);
+void ioeventfd_destroy(struct vm *vm);
+
+/* ---- kvm/msi.c */
+/* KVM_SIGNAL_MSI: 1 delivered, 0 the guest does not take it, or an error. */
+int msi_ioctl(struct vm *vm, hva_t arg);
+/* The same for a message; any context but under the vGIC's lock. -ENODEV, -EINVAL: to no ITS. */
+int msi_signal(struct vm *vm, const struct msi *m);
+
 /* ---- kvm/device.c */
 /* KVM_CREATE_DEVICE. */
 int device_create(struct vm *vm, hva_t arg);

@@ -57,6 +57,14 @@ struct vm {
 	struct kvm_coalesced_mmio_zone zones[COALESCED_ZONES_MAX];
 	u32 zone_count; /* read without the lock as a hint */
 
+	/* Interrupts by event and by GSI (kvm/irqchip.h) */
+	struct irq_routes *routes; /* NULL: GSI n is SPI n; replaced under lock, freed after a grace
+				      period */
+	struct ioeventfds *ioeventfds; /* NULL: none; the same */
+	struct spinlock irqfd_lock;    /* changes of the list, with lock; and its walk by a vCPU */
+	LIST_HEAD(, irqfd) irqfds;
+	u32 resamplers; /* of these; read without a lock as a hint */
+
 	LIST_ENTRY(vm) link;	    /* all VMs, for the report */
 	struct exit_counters exits; /* of vCPUs that are gone */
 };
