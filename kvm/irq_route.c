@@ -151,13 +151,10 @@ void irq_route_signal(struct vm *vm, u32 gsi, enum gsi_event event)
 	switch ((enum gsi_kind)r.kind) {
 	case GSI_NOTHING: return;
 	case GSI_PIN:
-		if (event != GSI_FALLS)
-			(void)vgic_line(vm->vgic, NULL, VGIC_PRIVATE + r.pin, true);
-		if (event != GSI_RISES)
-			(void)vgic_line(vm->vgic, NULL, VGIC_PRIVATE + r.pin, false);
+		(void)vgic_line(vm->vgic, NULL, VGIC_PRIVATE + r.pin, event == GSI_RISES);
 		return;
 	case GSI_MSI:
-		if (event != GSI_FALLS)
+		if (event == GSI_RISES)
 			(void)msi_signal(vm, &r.msi);
 		return;
 	}

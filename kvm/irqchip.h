@@ -24,7 +24,7 @@ struct msi {
 	bool has_device;
 };
 
-enum gsi_event { GSI_PULSE, GSI_RISES, GSI_FALLS };
+enum gsi_event { GSI_RISES, GSI_FALLS };
 
 /* KVM_SET_GSI_ROUTING. */
 int irq_routes_set(struct vm *vm, hva_t arg);

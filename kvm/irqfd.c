@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * KVM_IRQFD: an eventfd that interrupts the guest when it is signalled, by its GSI. With RESAMPLE
- * the line stays high until the guest ends the interrupt; then it falls and another eventfd tells
- * the device to look again.
+ * KVM_IRQFD: an eventfd that interrupts the guest when it is signalled, by its GSI. The line of a
+ * level-triggered interrupt stays high. With RESAMPLE it falls when the guest ends the interrupt,
+ * and another eventfd tells the device to look again; without, user space lowers it, as on Linux.
  */
 #include <asm/poll.h>
 
@@ -29,7 +29,7 @@ static void deliver(struct irqfd *f)
 	u64 count;
 
 	if (eventfd_take_in_waiter(f->event, &count))
-		irq_route_signal(f->vm, f->gsi, f->resample ? GSI_RISES : GSI_PULSE);
+		irq_route_signal(f->vm, f->gsi, GSI_RISES);
 }
 
 static void signalled(struct waiter *w, u32 key)
@@ -87,7 +87,7 @@ static void link_irqfd(struct irqfd *f)
 	waitq_add(eventfd_waitq(f->event), &f->waiter);
 	/* What was signalled before. */
 	if (eventfd_take(f->event, &count))
-		irq_route_signal(vm, f->gsi, f->resample ? GSI_RISES : GSI_PULSE);
+		irq_route_signal(vm, f->gsi, GSI_RISES);
 }
 
 /* ---- the ioctl */

@@ -89,7 +89,7 @@ static void keep_place_for_pending(struct choice *ch, const struct vgic *g)
 		if (goes_pending(g, ch->irq[i]))
 			return;
 	}
-	if (!ch->pending)
+	if (!ch->pending || !ch->count)
 		return;
 	note_left(ch, g, ch->irq[ch->count - 1]);
 	ch->irq[ch->count - 1] = ch->pending;
