@@ -67,7 +67,7 @@ s64 caps_check(const struct vm *vm, u64 cap)
 	case KVM_CAP_NR_VCPUS: return port_cpu_count();
 	case KVM_CAP_GUEST_DEBUG_HW_BPS: return debug_registers(12);
 	case KVM_CAP_GUEST_DEBUG_HW_WPS: return debug_registers(20);
-	case KVM_CAP_MSI_DEVID: return vm ? 0 : -EINVAL;
+	case KVM_CAP_MSI_DEVID: return vm ? vm->its_count != 0 : -EINVAL;
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(constant_caps); i++) {
 		if (constant_caps[i].cap == cap)

@@ -155,7 +155,7 @@ void irq_route_signal(struct vm *vm, u32 gsi, enum gsi_event event)
 		return;
 	case GSI_MSI:
 		if (event == GSI_RISES)
-			(void)msi_signal(vm, &r.msi);
+			(void)its_signal(vm, &r.msi);
 		return;
 	}
 }
@@ -165,4 +165,24 @@ bool irq_route_is_spi(const struct vm *vm, u32 gsi, u32 intid)
 	struct route r = look_up(vm, gsi);
 
 	return r.kind == GSI_PIN && VGIC_PRIVATE + r.pin == intid;
+}
+
+/* ---- messages */
+
+int msi_ioctl(struct vm *vm, hva_t arg)
+{
+	struct kvm_msi a;
+	struct msi m;
+
+	if (copy_from_user(&a, arg, sizeof(a)))
+		return -EFAULT;
+	if (!vm->vgic || (a.flags & ~KVM_MSI_VALID_DEVID))
+		return -EINVAL;
+	m = (struct msi){
+		.address = a.address_lo | (u64)a.address_hi << 32,
+		.data = a.data,
+		.device = a.devid,
+		.has_device = a.flags & KVM_MSI_VALID_DEVID,
+	};
+	return its_signal(vm, &m);
 }

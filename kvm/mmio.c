@@ -72,7 +72,7 @@ static void complete(struct vcpu *v, u64 data)
 /* Accesses that need no exit. */
 static bool serve(struct vcpu *v, const struct fault_outcome *o, u64 *data)
 {
-	if (vgic_mmio(v, o, data))
+	if (vgic_mmio(v, o, data) || its_mmio(v, o, data))
 		return true;
 	return o->is_write && (ioeventfd_write(v->vm, o->ipa.v, o->len, *data) ||
 			       coalesced_write(v->vm, o->ipa, o->len, data));

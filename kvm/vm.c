@@ -72,6 +72,7 @@ void vm_put(struct vm *vm)
 		if (vm->vcpus[i])
 			vcpu_free(vm->vcpus[i]);
 	}
+	its_devices_destroy(vm);
 	if (vm->vgic)
 		vgic_destroy(vm->vgic);
 	kfree(vm->vgic);

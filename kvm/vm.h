@@ -16,7 +16,7 @@
 struct vcpu;
 struct vgic;
 
-enum { VM_VCPUS_MAX = 512, COALESCED_ZONES_MAX = 100 };
+enum { VM_VCPUS_MAX = 512, VM_ITS_MAX = 8, COALESCED_ZONES_MAX = 100 };
 
 /* Function ranges of SMCCC that user space filters (KVM_ARM_VM_SMCCC_FILTER). */
 enum { SMCCC_FILTER_MAX = 32 };
@@ -40,6 +40,9 @@ struct vm {
 	bool vgic_placed;  /* its frames were found in order; guarded by lock */
 	u32 vgic_irqs;	   /* interrupts user space asked for, 0: not yet; guarded by lock */
 	u32 timer_ppi[2];  /* of the virtual and the physical timer; constant once a vCPU ran */
+	struct vm_its
+		*its[VM_ITS_MAX]; /* the first its_count; set once, with release, under lock */
+	u32 its_count;
 	bool nisv_to_user;
 	bool system_suspend;
 	bool counter_offset_set;

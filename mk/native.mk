@@ -43,7 +43,8 @@ $(O)/native/catwalk: $(CLI_SRC:%.c=$(O)/native/%.o) $(O)/native/layers.a
 UNIT_TESTS := $(patsubst %.c,$(O)/native/%,$(wildcard tests/unit/*.c))
 # The layers that build natively, in one archive: a test links what it refers to.
 KVM_MEMORY := kvm/memory.c kvm/memory_ask.c kvm/memory_caps.c kvm/engine_memory.c
-KVM_PURE   := kvm/cmo_trap.c kvm/stage1.c kvm/vgic.c kvm/vgic_lr.c kvm/vgic_mmio.c kvm/vgic_place.c
+KVM_PURE   := kvm/cmo_trap.c kvm/stage1.c kvm/vgic.c kvm/vgic_lr.c kvm/vgic_mmio.c kvm/vgic_place.c kvm/vgic_lpi.c \
+              kvm/its.c kvm/its_mmio.c kvm/its_tables.c
 NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c check/*.c) $(KVM_MEMORY) $(KVM_PURE)
 UNIT_ARCHIVES := $(O)/native/layers.a $(O)/native/cli.a
 

@@ -123,7 +123,7 @@ static int setup(void **state)
 	model_host_boot(RAM);
 	memset(&w, 0, sizeof(w));
 	recalls = 0;
-	vgic_init(&w.gic, &ops);
+	vgic_init(&w.gic, &ops, NULL);
 	for (u32 i = 0; i < CPUS; i++) {
 		w.mpidr[i] = BIT(31) | i;
 		vgic_cpu_init(&w.gic, &w.cpu[i], i, &w.mpidr[i]);
