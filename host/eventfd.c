@@ -35,7 +35,7 @@ static bool try_add(struct eventfd *e, u64 n)
 	return fits;
 }
 
-static bool try_take(struct eventfd *e, u64 *count)
+static bool take(struct eventfd *e, u64 *count)
 {
 	bool any;
 
@@ -44,6 +44,13 @@ static bool try_take(struct eventfd *e, u64 *count)
 	*count = e->kind == EVENTFD_SEMAPHORE ? any : e->count;
 	e->count -= *count;
 	spin_unlock(&e->lock);
+	return any;
+}
+
+static bool try_take(struct eventfd *e, u64 *count)
+{
+	bool any = take(e, count);
+
 	if (any)
 		waitq_wake(&e->wq, WAKE_ALL, POLLOUT | POLLWRNORM);
 	return any;
@@ -153,6 +160,11 @@ void eventfd_signal(struct file *f, u64 n)
 bool eventfd_take(struct file *f, u64 *count)
 {
 	return try_take(f->priv, count);
+}
+
+bool eventfd_take_in_waiter(struct file *f, u64 *count)
+{
+	return take(f->priv, count);
 }
 
 struct waitq *eventfd_waitq(struct file *f)

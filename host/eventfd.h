@@ -21,6 +21,9 @@ bool file_is_eventfd(const struct file *f);
 void eventfd_signal(struct file *f, u64 n);
 /* Takes the count as a read would; false if it is 0. Does not sleep. */
 bool eventfd_take(struct file *f, u64 *count);
+/* The same for a waiter's function, under the queue's lock: nobody is woken for the room it makes.
+ */
+bool eventfd_take_in_waiter(struct file *f, u64 *count);
 /* Woken with POLLIN by each addition: a waiter with a function (host/sched.h) is told so at once.
  */
 struct waitq *eventfd_waitq(struct file *f);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Capabilities: what KVM_CHECK_EXTENSION answers and KVM_ENABLE_CAP turns on. */
+#include "kvm/irqchip.h"
 #include "kvm/port.h"
 #include "kvm/vm.h"
 
@@ -24,6 +25,13 @@ static const struct {
 	{ KVM_CAP_VCPU_ATTRIBUTES, 1 },
 	{ KVM_CAP_DEVICE_CTRL, 1 },
 	{ KVM_CAP_IRQCHIP, 1 },
+	{ KVM_CAP_IRQ_ROUTING, IRQ_ROUTES_MAX },
+	{ KVM_CAP_IRQFD, 1 },
+	{ KVM_CAP_IRQFD_RESAMPLE, 1 },
+	{ KVM_CAP_IOEVENTFD, 1 },
+	{ KVM_CAP_IOEVENTFD_NO_LENGTH, 1 },
+	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
+	{ KVM_CAP_SIGNAL_MSI, 1 },
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },
 	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
@@ -61,7 +69,7 @@ s64 caps_check(const struct vm *vm, u64 cap)
 	case KVM_CAP_NR_VCPUS: return port_cpu_count();
 	case KVM_CAP_GUEST_DEBUG_HW_BPS: return debug_registers(12);
 	case KVM_CAP_GUEST_DEBUG_HW_WPS: return debug_registers(20);
-	case KVM_CAP_MSI_DEVID: return vm ? 0 : -EINVAL;
+	case KVM_CAP_MSI_DEVID: return vm ? vm->its_count != 0 : -EINVAL;
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(constant_caps); i++) {
 		if (constant_caps[i].cap == cap)

@@ -7,21 +7,18 @@
 #include "host/page.h"
 #include "host/task.h"
 #include "kvm/irqchip.h"
+#include "kvm/vcpu.h"
 
 static const struct device_type *type_of(u32 type)
 {
 	switch (type) {
 	case KVM_DEV_TYPE_ARM_VGIC_V3: return &vgic_device;
+	case KVM_DEV_TYPE_ARM_VGIC_ITS: return &its_device;
 	}
 	return NULL;
 }
 
 /* ---- descriptors */
-
-struct device {
-	struct vm *vm; /* counted */
-	const struct device_type *type;
-};
 
 static s64 device_ioctl(struct file *f, u32 cmd, u64 arg)
 {
@@ -39,10 +36,10 @@ static s64 device_ioctl(struct file *f, u32 cmd, u64 arg)
 		return -EINVAL;
 	attr = (struct device_attr){ .group = a.group, .attr = a.attr, .addr = HVA(a.addr) };
 	switch (cmd) {
-	case KVM_SET_DEVICE_ATTR: return d->type->set(d->vm, &attr);
-	case KVM_GET_DEVICE_ATTR: return d->type->get(d->vm, &attr);
+	case KVM_SET_DEVICE_ATTR: return d->type->set(d, &attr);
+	case KVM_GET_DEVICE_ATTR: return d->type->get(d, &attr);
 	}
-	return d->type->has(d->vm, &attr);
+	return d->type->has(d, &attr);
 }
 
 /* The device stays with its VM. */
@@ -89,13 +86,41 @@ static int create(struct vm *vm, const struct device_type *type)
 		return fd;
 	}
 	mutex_lock(&vm->lock);
-	error = type->create(vm);
+	error = type->create(f->priv);
 	mutex_unlock(&vm->lock);
 	if (error)
 		(void)fd_close(port_current()->files, fd);
 	file_put(f);
 	return error ? error : fd;
 }
+
+/* ---- no vCPU runs */
+
+static void unlock_below(struct vm *vm, u32 id)
+{
+	while (id-- > 0) {
+		if (vm->vcpus[id])
+			mutex_unlock(&vm->vcpus[id]->mutex);
+	}
+}
+
+int vcpus_trylock(struct vm *vm)
+{
+	for (u32 id = 0; id < VM_VCPUS_MAX; id++) {
+		if (vm->vcpus[id] && !mutex_trylock(&vm->vcpus[id]->mutex)) {
+			unlock_below(vm, id);
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+void vcpus_unlock(struct vm *vm)
+{
+	unlock_below(vm, VM_VCPUS_MAX);
+}
+
+/* ---- the ioctl */
 
 int device_create(struct vm *vm, hva_t arg)
 {

@@ -86,6 +86,5 @@ int irqchip_line(struct vm *vm, hva_t arg)
 
 void irqchip_ended(struct vm *vm, u32 intid)
 {
-	(void)vm;
-	(void)intid;
+	irqfd_ended(vm, intid);
 }

@@ -2,6 +2,7 @@
 /* MMIO: a guest's access where no memory is, handed to user space with its data and completed when
  * KVM_RUN is called again. */
 #include "host/string.h"
+#include "kvm/irqchip.h"
 #include "kvm/vcpu.h"
 
 #define SCTLR_E0E BIT(24)
@@ -71,9 +72,10 @@ static void complete(struct vcpu *v, u64 data)
 /* Accesses that need no exit. */
 static bool serve(struct vcpu *v, const struct fault_outcome *o, u64 *data)
 {
-	if (vgic_mmio(v, o, data))
+	if (vgic_mmio(v, o, data) || its_mmio(v, o, data))
 		return true;
-	return o->is_write && coalesced_write(v->vm, o->ipa, o->len, data);
+	return o->is_write && (ioeventfd_write(v->vm, o->ipa.v, o->len, *data) ||
+			       coalesced_write(v->vm, o->ipa, o->len, data));
 }
 
 int mmio_begin(struct vcpu *v, const struct fault_outcome *o)

@@ -12,10 +12,11 @@ static void irq_init(struct vgic_irq *irq, u32 intid)
 	*irq = (struct vgic_irq){ .intid = intid, .group = 1 };
 }
 
-void vgic_init(struct vgic *g, const struct vgic_ops *ops)
+void vgic_init(struct vgic *g, const struct vgic_ops *ops, void *owner)
 {
 	spin_init(&g->lock);
 	g->ops = ops;
+	g->owner = owner;
 	g->dist_base = VGIC_NO_ADDRESS;
 	g->revision = VGIC_REVISION_LATEST;
 	TAILQ_INIT(&g->regions);
@@ -66,6 +67,7 @@ void vgic_destroy(struct vgic *g)
 		TAILQ_REMOVE(&g->regions, r, link);
 		kfree(r);
 	}
+	vgic_lpis_destroy(g);
 	kfree(g->spis);
 }
 

@@ -70,9 +70,9 @@ struct vgic_cpu {
 	struct vgic *gic;
 	struct vgic_region *region; /* where its redistributor lies; NULL: nowhere yet */
 	u32 region_index;
-	u64 propbaser, pendbaser; /* GICR_PROPBASER, GICR_PENDBASER */
-	u32 ctlr;		  /* GICR_CTLR */
-	bool asleep;		  /* GICR_WAKER.ProcessorSleep */
+	u64 pendbaser; /* GICR_PENDBASER */
+	bool has_lpis; /* GICR_CTLR.EnableLPIs */
+	bool asleep;   /* GICR_WAKER.ProcessorSleep */
 	TAILQ_HEAD(vgic_list, vgic_irq) list;
 	u32 listed; /* on the list; also read without the lock, as a hint */
 	struct vgic_irq *lr[VGIC_LRS_MAX];
@@ -88,33 +88,38 @@ struct vgic_region {
 	TAILQ_ENTRY(vgic_region) link;
 };
 
-/* What the layer above does for the vGIC. Both are called for a vCPU whose state the caller does
- * not own. */
+/* What the layer above does for the vGIC. The first two are called for a vCPU whose state the
+ * caller does not own. */
 struct vgic_ops {
 	/* The vCPU looks at its list soon: it leaves the guest, or wakes. Under the lock. */
 	void (*kick)(struct vgic_cpu *cpu);
 	/* Returns when what was in the vCPU's list registers has been folded. Without the lock. */
 	void (*recall)(struct vgic_cpu *cpu);
+	/* Guest memory. No spin lock held; may sleep. 0 or -EFAULT. */
+	int (*read)(struct vgic *g, u64 ipa, void *to, size_t n);
+	int (*write)(struct vgic *g, u64 ipa, const void *from, size_t n);
 };
 
 struct vgic {
 	struct spinlock lock;
-	const struct vgic_ops *ops; /* immutable */
+	const struct vgic_ops *ops; /* immutable, as the next */
+	void *owner;		    /* for ops */
 	struct vgic_irq *spis;	    /* immutable once initialised */
 	u32 spi_count;
 	bool initialised; /* the number of interrupts and of vCPUs is fixed; set with release */
-	bool has_lpis;	  /* an ITS exists */
+	bool has_lpis;	  /* an ITS exists: immutable once a vCPU ran */
 	u8 revision;	  /* GICD_IIDR.Revision */
 	u32 enabled;	  /* GICD_CTLR: bit n for group n */
 	u64 dist_base;	  /* VGIC_NO_ADDRESS: not set */
 	TAILQ_HEAD(, vgic_region) regions;
 	struct vgic_cpu *cpus[VGIC_CPUS_MAX]; /* in the order of their creation */
 	u32 cpu_count;
+	u64 propbaser;		/* GICR_PROPBASER, which all redistributors share */
 	struct vgic_irq **lpis; /* by chunk (kvm/vgic_lpi.c); NULL: none was mapped yet */
 };
 
 /* ---- kvm/vgic.c: life. Not under the lock. */
-void vgic_init(struct vgic *g, const struct vgic_ops *ops);
+void vgic_init(struct vgic *g, const struct vgic_ops *ops, void *owner);
 /* @c becomes the next vCPU. Its number is @id, its affinity what @mpidr points at. */
 void vgic_cpu_init(struct vgic *g, struct vgic_cpu *c, u32 id, const u64 *mpidr);
 /* Fixes the number of SPIs at @count, or VGIC_IRQS_DEFAULT's if it is 0. -ENOMEM. */
@@ -210,6 +215,32 @@ bool vgic_find_frame(const struct vgic *g, u64 ipa, u32 len, struct vgic_access 
 /* Line levels of 32 interrupts from @first on (KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO). */
 u32 vgic_levels_get(struct vgic *g, struct vgic_cpu *c, u32 first);
 void vgic_levels_set(struct vgic *g, struct vgic_cpu *c, u32 first, u32 levels);
+
+/* ---- kvm/vgic_lpi.c: LPIs. Once mapped one exists for good; unmapped it has no target. None is
+ * called under the lock; those that read or write guest memory may sleep, and are serialised by
+ * their callers as far as one ITS is concerned. */
+/* May @intid be an LPI, by GICR_PROPBASER? */
+bool vgic_is_lpi(const struct vgic *g, u32 intid);
+/* Makes it exist. -EINVAL, -ENOMEM. */
+int vgic_lpi_create(struct vgic *g, u32 intid);
+/* Whom it interrupts; NULL: nobody, and it is not pending any more. */
+void vgic_lpi_target(struct vgic *g, u32 intid, struct vgic_cpu *c);
+/* It becomes pending; false: nobody takes it. Any context. */
+bool vgic_lpi_pend(struct vgic *g, u32 intid);
+void vgic_lpi_clear(struct vgic *g, u32 intid);
+/* Takes its priority and enable bit over from guest memory: of one, or of all of @c's. */
+void vgic_lpi_configure(struct vgic *g, u32 intid);
+void vgic_lpi_configure_all(struct vgic *g, const struct vgic_cpu *c);
+/* Moves its pending bit from guest memory, if there is one. */
+void vgic_lpi_take_pending(struct vgic *g, u32 intid);
+/* Everything that interrupts @from interrupts @to. */
+void vgic_lpi_move_all(struct vgic *g, const struct vgic_cpu *from, struct vgic_cpu *to);
+/* GICR_CTLR.EnableLPIs of @c was set, or cleared. */
+void vgic_lpis_enable(struct vgic *g, struct vgic_cpu *c);
+void vgic_lpis_disable(struct vgic *g, struct vgic_cpu *c);
+/* Writes all pending bits to guest memory. 0 or -EFAULT. */
+int vgic_lpis_save(struct vgic *g);
+void vgic_lpis_destroy(struct vgic *g);
 
 /* ---- kvm/vgic_place.c: where the frames lie. Under the VM's lock; errors as KVM has them. */
 /* Space that a guest's addresses have, in bytes, is @limit. */

@@ -25,8 +25,9 @@ static void adopt_vcpus(struct vm *vm, struct vgic *g)
 	}
 }
 
-static int create(struct vm *vm)
+static int create(struct device *d)
 {
+	struct vm *vm = d->vm;
 	struct vgic *g;
 
 	if (vm->vgic)
@@ -36,32 +37,10 @@ static int create(struct vm *vm)
 	g = kzalloc(sizeof(*g));
 	if (!g)
 		return -ENOMEM;
-	vgic_init(g, &vgic_vcpu_ops);
+	vgic_init(g, &vgic_vcpu_ops, vm);
 	adopt_vcpus(vm, g);
 	id_regs_show_gic(vm);
 	__atomic_store_n(&vm->vgic, g, __ATOMIC_RELEASE);
-	return 0;
-}
-
-/* ---- no vCPU runs, and none starts to */
-
-static void vcpus_unlock(struct vm *vm, u32 below)
-{
-	for (u32 id = 0; id < below; id++) {
-		if (vm->vcpus[id])
-			mutex_unlock(&vm->vcpus[id]->mutex);
-	}
-}
-
-/* Under the VM's lock, so that none is made. -EBUSY: one has an ioctl under way. */
-static int vcpus_trylock(struct vm *vm)
-{
-	for (u32 id = 0; id < VM_VCPUS_MAX; id++) {
-		if (vm->vcpus[id] && !mutex_trylock(&vm->vcpus[id]->mutex)) {
-			vcpus_unlock(vm, id);
-			return -EBUSY;
-		}
-	}
 	return 0;
 }
 
@@ -189,10 +168,25 @@ static int start(struct vm *vm)
 	return error;
 }
 
+static int save_pending(struct vm *vm)
+{
+	int error;
+
+	mutex_lock(&vm->lock);
+	error = vgic_is_initialised(vm->vgic) ? vcpus_trylock(vm) : -ENXIO;
+	if (!error) {
+		error = vgic_lpis_save(vm->vgic);
+		vcpus_unlock(vm);
+	}
+	mutex_unlock(&vm->lock);
+	return error;
+}
+
 static int control_set(struct vm *vm, u64 attr)
 {
 	switch (attr) {
 	case KVM_DEV_ARM_VGIC_CTRL_INIT: return start(vm);
+	case KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES: return save_pending(vm);
 	}
 	return -ENXIO;
 }
@@ -297,7 +291,7 @@ static int state_access(struct vm *vm, const struct device_attr *a, enum directi
 			error = level_locked(vm, a, dir, value);
 		else
 			error = attr_locked(vm, a, dir, value);
-		vcpus_unlock(vm, VM_VCPUS_MAX);
+		vcpus_unlock(vm);
 	}
 	mutex_unlock(&vm->lock);
 	return error;
@@ -338,7 +332,7 @@ static int sysreg_access(struct vm *vm, const struct device_attr *a, enum direct
 			error = vgic_icc_get(v, (u16)a->attr, value);
 		else
 			error = vgic_icc_set(v, (u16)a->attr, *value);
-		vcpus_unlock(vm, VM_VCPUS_MAX);
+		vcpus_unlock(vm);
 	}
 	mutex_unlock(&vm->lock);
 	return error;
@@ -363,8 +357,10 @@ static int sysreg_attr_get(struct vm *vm, const struct device_attr *a)
 
 /* ---- the device */
 
-static int set(struct vm *vm, const struct device_attr *a)
+static int set(struct device *d, const struct device_attr *a)
 {
+	struct vm *vm = d->vm;
+
 	switch (a->group) {
 	case KVM_DEV_ARM_VGIC_GRP_ADDR: return address_set(vm, a);
 	case KVM_DEV_ARM_VGIC_GRP_NR_IRQS: return irqs_set(vm, a);
@@ -377,8 +373,10 @@ static int set(struct vm *vm, const struct device_attr *a)
 	return -ENXIO;
 }
 
-static int get(struct vm *vm, const struct device_attr *a)
+static int get(struct device *d, const struct device_attr *a)
 {
+	struct vm *vm = d->vm;
+
 	switch (a->group) {
 	case KVM_DEV_ARM_VGIC_GRP_ADDR: return address_get(vm, a);
 	case KVM_DEV_ARM_VGIC_GRP_NR_IRQS: return irqs_get(vm, a);
@@ -394,6 +392,11 @@ static bool has_address(u64 attr)
 {
 	return attr == KVM_VGIC_V3_ADDR_TYPE_DIST || attr == KVM_VGIC_V3_ADDR_TYPE_REDIST ||
 	       attr == KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION;
+}
+
+static bool has_control(u64 attr)
+{
+	return attr == KVM_DEV_ARM_VGIC_CTRL_INIT || attr == KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES;
 }
 
 static int has_register(struct vm *vm, const struct device_attr *a)
@@ -413,12 +416,14 @@ static int has_sysreg(struct vm *vm, const struct device_attr *a)
 	return vgic_icc_is_there((u16)a->attr) ? 0 : -ENXIO;
 }
 
-static int has(struct vm *vm, const struct device_attr *a)
+static int has(struct device *d, const struct device_attr *a)
 {
+	struct vm *vm = d->vm;
+
 	switch (a->group) {
 	case KVM_DEV_ARM_VGIC_GRP_ADDR: return has_address(a->attr) ? 0 : -ENXIO;
 	case KVM_DEV_ARM_VGIC_GRP_NR_IRQS: return 0;
-	case KVM_DEV_ARM_VGIC_GRP_CTRL: return a->attr == KVM_DEV_ARM_VGIC_CTRL_INIT ? 0 : -ENXIO;
+	case KVM_DEV_ARM_VGIC_GRP_CTRL: return has_control(a->attr) ? 0 : -ENXIO;
 	case KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS: return has_sysreg(vm, a);
 	case KVM_DEV_ARM_VGIC_GRP_DIST_REGS:
 	case KVM_DEV_ARM_VGIC_GRP_REDIST_REGS: return has_register(vm, a);

@@ -33,18 +33,6 @@ static bool goes_pending(const struct vgic *g, const struct vgic_irq *irq)
 	return is_deliverable(g, irq) && !(irq->active && irq->trigger == VGIC_LEVEL);
 }
 
-/* Takes off the list what has no business there any more. */
-static void list_settle(struct vgic *g, struct vgic_cpu *c)
-{
-	struct vgic_irq *irq, *next;
-
-	for (irq = TAILQ_FIRST(&c->list); irq; irq = next) {
-		next = TAILQ_NEXT(irq, link);
-		if (!irq->active && (irq->target != c || !vgic_irq_is_wanted(irq)))
-			vgic_irq_changed(g, irq);
-	}
-}
-
 /*
  * More urgent first; of equal ones those that are active, which have to end first. An interrupt
  * that would preempt an active one is more urgent than it.
@@ -101,7 +89,7 @@ static void keep_place_for_pending(struct choice *ch, const struct vgic *g)
 		if (goes_pending(g, ch->irq[i]))
 			return;
 	}
-	if (!ch->pending)
+	if (!ch->pending || !ch->count)
 		return;
 	note_left(ch, g, ch->irq[ch->count - 1]);
 	ch->irq[ch->count - 1] = ch->pending;
@@ -146,7 +134,6 @@ void vgic_fill(struct vgic *g, struct vgic_cpu *c, u64 vmcr, u32 lrs, struct vgi
 	struct vgic_irq *irq;
 
 	spin_lock(&g->lock);
-	list_settle(g, c);
 	TAILQ_FOREACH (irq, &c->list, link) {
 		if (irq->active || goes_pending(g, irq))
 			choose(&ch, g, irq);

@@ -392,13 +392,13 @@ static u64 pidr2(const struct vgic *g, const struct vgic_access *a)
 
 static u64 redist_ctlr(const struct vgic *g, const struct vgic_access *a)
 {
-	return a->cpu->ctlr | (g->revision >= VGIC_REVISION_LATEST ? GICR_CTLR_CES : 0);
+	return a->cpu->has_lpis | (g->revision >= VGIC_REVISION_LATEST ? GICR_CTLR_CES : 0);
 }
 
 static void redist_ctlr_write(struct vgic *g, const struct vgic_access *a, u64 value)
 {
 	if (g->has_lpis)
-		a->cpu->ctlr = value & GICR_CTLR_ENABLE_LPIS;
+		a->cpu->has_lpis = value & GICR_CTLR_ENABLE_LPIS;
 }
 
 #define GICR_TYPER_PLPIS BIT(0)
@@ -440,16 +440,15 @@ static void redist_waker_write(struct vgic *g, const struct vgic_access *a, u64 
 
 static u64 propbaser(const struct vgic *g, const struct vgic_access *a)
 {
-	(void)g;
-	return a->cpu->propbaser;
+	(void)a;
+	return g->propbaser;
 }
 
 static void propbaser_write(struct vgic *g, const struct vgic_access *a, u64 value)
 {
-	(void)g;
-	if (a->cpu->ctlr & GICR_CTLR_ENABLE_LPIS)
+	if (a->cpu->has_lpis)
 		return;
-	a->cpu->propbaser = (value & PROPBASER_BITS) | BASER_INNER_RAWAWB | BASER_INNER;
+	g->propbaser = (value & PROPBASER_BITS) | BASER_INNER_RAWAWB | BASER_INNER;
 }
 
 static u64 pendbaser(const struct vgic *g, const struct vgic_access *a)
@@ -461,7 +460,7 @@ static u64 pendbaser(const struct vgic *g, const struct vgic_access *a)
 static void pendbaser_write(struct vgic *g, const struct vgic_access *a, u64 value)
 {
 	(void)g;
-	if (a->cpu->ctlr & GICR_CTLR_ENABLE_LPIS)
+	if (a->cpu->has_lpis)
 		return;
 	a->cpu->pendbaser = (value & PENDBASER_BITS) | BASER_INNER_RAWAWB | BASER_INNER;
 }
@@ -562,18 +561,32 @@ u64 vgic_read(struct vgic *g, const struct vgic_access *a)
 	return value;
 }
 
+/* What a write of GICR_CTLR has begun needs guest memory, which is not touched under the lock. */
+static void lpis_follow(struct vgic *g, const struct vgic_access *a, bool had_lpis)
+{
+	if (a->frame != VGIC_FRAME_REDIST || a->cpu->has_lpis == had_lpis)
+		return;
+	if (had_lpis)
+		vgic_lpis_disable(g, a->cpu);
+	else
+		vgic_lpis_enable(g, a->cpu);
+}
+
 void vgic_write(struct vgic *g, const struct vgic_access *a, u64 value)
 {
+	bool had_lpis;
 	struct span s;
 
 	if (!is_aligned(a))
 		return;
+	had_lpis = a->frame == VGIC_FRAME_REDIST && a->cpu->has_lpis;
 	spin_lock(&g->lock);
 	if (span_find(a, &s))
 		span_write(g, a, &s, value);
 	else
 		single_write(g, a, value);
 	spin_unlock(&g->lock);
+	lpis_follow(g, a, had_lpis);
 }
 
 /* Fields of interrupts that do not exist are registers all the same: they read 0. */

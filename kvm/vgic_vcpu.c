@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The vGIC in the life of a vCPU: entry, exit, waiting, its trapped registers, its frames. */
 #include "host/err.h"
+#include "kvm/guest_data.h"
 #include "kvm/irqchip.h"
 #include "kvm/vcpu.h"
 
@@ -41,7 +42,26 @@ static void recall(struct vgic_cpu *c)
 		port_cpu_relax();
 }
 
-const struct vgic_ops vgic_vcpu_ops = { .kick = kick, .recall = recall };
+static int read_guest(struct vgic *g, u64 ipa, void *to, size_t n)
+{
+	struct vm *vm = g->owner;
+
+	return guest_data_read(&vm->memory, ipa, to, n);
+}
+
+static int write_guest(struct vgic *g, u64 ipa, const void *from, size_t n)
+{
+	struct vm *vm = g->owner;
+
+	return guest_data_write(&vm->memory, ipa, from, n);
+}
+
+const struct vgic_ops vgic_vcpu_ops = {
+	.kick = kick,
+	.recall = recall,
+	.read = read_guest,
+	.write = write_guest,
+};
 
 void vgic_vcpu_adopt(struct vcpu *v, struct vgic *g)
 {

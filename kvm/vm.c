@@ -56,6 +56,7 @@ static int vm_init(struct vm *vm, unsigned int ipa_bits)
 	vm->refs = 1;
 	vm->creator = port_current()->tgid;
 	mutex_init(&vm->lock);
+	spin_init(&vm->irqfd_lock);
 	id_regs_reset(vm);
 	firmware_init(vm);
 	vm->counter_offset = port_counter();
@@ -83,10 +84,14 @@ void vm_put(struct vm *vm)
 	if (__atomic_fetch_sub(&vm->refs, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
 	report_vm_remove(vm);
+	irqfd_destroy(vm);
+	ioeventfd_destroy(vm);
+	irq_routes_destroy(vm);
 	for (unsigned int i = 0; i < VM_VCPUS_MAX; i++) {
 		if (vm->vcpus[i])
 			vcpu_free(vm->vcpus[i]);
 	}
+	its_devices_destroy(vm);
 	if (vm->vgic)
 		vgic_destroy(vm->vgic);
 	kfree(vm->vgic);
@@ -191,6 +196,10 @@ static s64 vm_ioctl(struct file *f, u32 cmd, u64 value)
 	case KVM_IRQ_LINE: return irqchip_line(vm, arg);
 	case KVM_REGISTER_COALESCED_MMIO: return coalesced_register(vm, arg);
 	case KVM_UNREGISTER_COALESCED_MMIO: return coalesced_unregister(vm, arg);
+	case KVM_IRQFD: return irqfd_ioctl(vm, arg);
+	case KVM_IOEVENTFD: return ioeventfd_ioctl(vm, arg);
+	case KVM_SET_GSI_ROUTING: return irq_routes_set(vm, arg);
+	case KVM_SIGNAL_MSI: return msi_ioctl(vm, arg);
 	case KVM_CREATE_IRQCHIP: return -ENXIO; /* vGICv2 */
 	case KVM_CREATE_DEVICE: return device_create(vm, arg);
 	case KVM_ARM_SET_DEVICE_ADDR: return set_device_addr(arg);

@@ -16,7 +16,7 @@
 struct vcpu;
 struct vgic;
 
-enum { VM_VCPUS_MAX = 512, COALESCED_ZONES_MAX = 100 };
+enum { VM_VCPUS_MAX = 512, VM_ITS_MAX = 8, COALESCED_ZONES_MAX = 100 };
 
 /* Function ranges of SMCCC that user space filters (KVM_ARM_VM_SMCCC_FILTER). */
 enum { SMCCC_FILTER_MAX = 32 };
@@ -41,6 +41,9 @@ struct vm {
 	bool vgic_placed;  /* its frames were found in order; guarded by lock */
 	u32 vgic_irqs;	   /* interrupts user space asked for, 0: not yet; guarded by lock */
 	u32 timer_ppi[2];  /* of the virtual and the physical timer; constant once a vCPU ran */
+	struct vm_its
+		*its[VM_ITS_MAX]; /* the first its_count; set once, with release, under lock */
+	u32 its_count;
 	bool nisv_to_user;
 	bool system_suspend;
 	bool counter_offset_set;
@@ -57,6 +60,14 @@ struct vm {
 	struct page *coalesced_page; /* struct kvm_coalesced_mmio_ring; immutable */
 	struct kvm_coalesced_mmio_zone zones[COALESCED_ZONES_MAX];
 	u32 zone_count; /* read without the lock as a hint */
+
+	/* Interrupts by event and by GSI (kvm/irqchip.h) */
+	struct irq_routes *routes; /* NULL: GSI n is SPI n; replaced under lock, freed after a grace
+				      period */
+	struct ioeventfds *ioeventfds; /* NULL: none; the same */
+	struct spinlock irqfd_lock;    /* changes of the list, with lock; and its walk by a vCPU */
+	LIST_HEAD(, irqfd) irqfds;
+	u32 resamplers; /* of these; read without a lock as a hint */
 
 	LIST_ENTRY(vm) link;	    /* all VMs, for the report */
 	struct exit_counters exits; /* of vCPUs that are gone */

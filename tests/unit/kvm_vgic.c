@@ -123,7 +123,7 @@ static int setup(void **state)
 	model_host_boot(RAM);
 	memset(&w, 0, sizeof(w));
 	recalls = 0;
-	vgic_init(&w.gic, &ops);
+	vgic_init(&w.gic, &ops, NULL);
 	for (u32 i = 0; i < CPUS; i++) {
 		w.mpidr[i] = BIT(31) | i;
 		vgic_cpu_init(&w.gic, &w.cpu[i], i, &w.mpidr[i]);
@@ -344,22 +344,20 @@ static void active_ones_outside_are_ended(void **state)
 	assert_true(vgic_is_idle(&w.cpu[0]));
 }
 
-/* Even if all of them end within one stay in the guest. */
+/* Two are outside: of these the more urgent ends first, wherever it is on the list. */
 static void counted_ends_go_by_urgency(void **state)
 {
 	(void)state;
-	for (u32 i = 0; i < 6; i++) {
-		enable(40 + i, VGIC_EDGE, (u8)(0x98 - 8 * i));
-		raise(40 + i);
-		enter(0);
-		(void)acknowledge(0);
-		leave(0);
-	}
+	for (u32 i = 0; i < 6; i++)
+		enable(40 + i, VGIC_EDGE, i == 0 ? 0x90 : i == 1 ? 0x98 : 0x40);
+	dist_write(0x304, 4, 0x3f00); /* as if restored */
 	enter(0);
-	for (u32 i = 6; i-- > 1;)
+	assert_int_equal(w.lrs[0].used, LRS);
+	for (u32 i = 2; i < 6; i++)
 		end(0, 40 + i);
+	end(0, 40);
 	leave(0);
-	assert_int_equal(dist_read(0x304, 4), 1 << 8); /* the least urgent, first taken */
+	assert_int_equal(dist_read(0x304, 4), 1 << 9);
 }
 
 /* EOImode 1: deactivation outside list registers traps, in any order. */
@@ -425,6 +423,19 @@ static void disabling_reaches_a_running_vcpu(void **state)
 	assert_int_equal(w.lrs[0].used, 0);
 	leave(0);
 	assert_int_equal(dist_read(0x204, 4), 1 << 8); /* pending all the same */
+}
+
+/* Taken back while it is in a running vCPU's list register, and not acknowledged there. */
+static void clearing_reaches_a_running_vcpu(void **state)
+{
+	(void)state;
+	enable(40, VGIC_EDGE, 0x80);
+	raise(40);
+	enter(0);
+	dist_write(0x284, 4, 1 << 8);
+	leave(0);
+	assert_true(vgic_is_idle(&w.cpu[0]));
+	assert_int_equal(dist_read(0x204, 4), 0);
 }
 
 /* ---- targets */
@@ -666,6 +677,7 @@ int main(void)
 		VGIC_TEST(deactivation_is_exact_when_it_traps),
 		VGIC_TEST(masked_ones_are_not_delivered),
 		VGIC_TEST(disabling_reaches_a_running_vcpu),
+		VGIC_TEST(clearing_reaches_a_running_vcpu),
 		VGIC_TEST(sgis_reach_their_targets),
 		VGIC_TEST(a_route_moves_what_is_pending),
 		VGIC_TEST(a_route_changes_while_it_runs),

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Guest memory as the kernel itself reads and writes it: tables of the ITS, steal time. */
+#ifndef KVM_GUEST_DATA_H
+#define KVM_GUEST_DATA_H
+
+#include "kvm/memory.h"
+
+/* Through the mapping of the program that made the VM, which calls. 0, or -EFAULT: no slot, a
+ * read-only one (write), or nothing behind it. No spin lock held; may sleep. */
+int guest_data_read(struct vm_memory *m, u64 ipa, void *to, size_t n);
+/* What is written is in the dirty bitmap. */
+int guest_data_write(struct vm_memory *m, u64 ipa, const void *from, size_t n);
+
+#endif
