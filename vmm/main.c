@@ -21,6 +21,7 @@
 #include <inttypes.h>
 #include <libfdt.h>
 #include <linux/kvm.h>
+#include <signal.h>
 #include <sys/random.h>
 
 /* What the command line names, opened. */
@@ -140,6 +141,8 @@ int main(int argc, char **argv)
 	static struct vcpu vcpus[CPUS_MAX];
 	struct terminal_sink *sink;
 
+	/* Whoever reads the console or the network may go: writing to nobody is no reason to end. */
+	signal(SIGPIPE, SIG_IGN);
 	parse_options(argc, argv, &options);
 	open_files(&files, &options);
 	vm_open(&vm);

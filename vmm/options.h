@@ -29,7 +29,7 @@ struct options {
 	const char *initramfs; /* NULL: none */
 	const char *append;    /* "" if not given */
 	const char *flash;     /* NULL: none */
-	const char *net;       /* NULL: none */
+	const char *net;       /* a path, or fd:IN,OUT; NULL: none */
 	uint64_t memory;       /* bytes */
 	unsigned int cpus;
 	enum console console;

@@ -19,8 +19,8 @@ struct terminal_sink *virtio_console_add(const struct vm *vm);
 
 void virtio_rng_add(const struct vm *vm);
 
-/* Frames over a stream, each behind its length: 32 bits, most significant byte first. */
-struct virtio_net *virtio_net_open(const char *path);
+/* Frames over a stream, each behind its length. `where` is a path, or fd:IN,OUT. */
+struct virtio_net *virtio_net_open(const char *where);
 void virtio_net_add(struct virtio_net *net, const struct vm *vm);
 
 #endif

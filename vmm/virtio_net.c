@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -33,8 +34,9 @@ enum {
 
 struct virtio_net {
 	struct virtio_device virtio;
-	struct file file;
-	struct watch watch;
+	const char *where; /* as the command line has it */
+	int out;
+	struct watch watch; /* of what comes in */
 	/* The frame that comes in: its length, then its bytes. The main thread's. */
 	unsigned char incoming[LENGTH_BYTES + FRAME_MAX];
 	size_t incoming_size;
@@ -90,7 +92,7 @@ static void transmit(struct virtio_net *net)
 			put_length(frame, size);
 			buffers_read(chain.buffers, chain.out_count, HEADER_BYTES,
 				     frame + LENGTH_BYTES, size);
-			write_all(net->file.fd, frame, LENGTH_BYTES + size);
+			write_all(net->out, frame, LENGTH_BYTES + size);
 		}
 		virtqueue_push(q, chain.head, 0);
 	}
@@ -155,7 +157,7 @@ static void ready(struct watch *watch)
 
 	if (net->incoming_size >= LENGTH_BYTES)
 		want += incoming_length(net);
-	n = read(net->file.fd, net->incoming + net->incoming_size, want - net->incoming_size);
+	n = read(watch->fd, net->incoming + net->incoming_size, want - net->incoming_size);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
@@ -166,7 +168,7 @@ static void ready(struct watch *watch)
 	if (net->incoming_size == LENGTH_BYTES &&
 	    (incoming_length(net) == 0 || incoming_length(net) > FRAME_MAX)) {
 		complain("--net \"%s\": a frame of %zu bytes: 1 to %d; nothing more is received",
-			 net->file.path, incoming_length(net), FRAME_MAX);
+			 net->where, incoming_length(net), FRAME_MAX);
 		net->incoming_size = 0;
 		net->ended = true;
 	}
@@ -182,13 +184,38 @@ static void work(struct virtio_device *v, unsigned int queue)
 		loop_wake();
 }
 
-struct virtio_net *virtio_net_open(const char *path)
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* "fd:IN,OUT": descriptors that whoever started this left open. */
+static bool take_descriptors(struct virtio_net *net)
+{
+	int in, out, length = 0;
+
+	if (sscanf(net->where, "fd:%d,%d%n", &in, &out, &length) != 2 || net->where[length])
+		return false;
+	if (!is_open(in) || !is_open(out))
+		bad_input("--net \"%s\": such descriptors are not open", net->where);
+	net->watch.fd = in;
+	net->out = out;
+	return true;
+}
+
+struct virtio_net *virtio_net_open(const char *where)
 {
 	struct virtio_net *net = calloc(1, sizeof(*net));
+	struct file file;
 
 	if (!net)
 		fail("out of memory");
-	net->file = file_open("--net", path, O_RDWR | O_NOCTTY);
+	net->where = where;
+	if (take_descriptors(net))
+		return net;
+	file = file_open("--net", where, O_RDWR | O_NOCTTY);
+	net->watch.fd = file.fd;
+	net->out = file.fd;
 	return net;
 }
 
@@ -207,6 +234,7 @@ void virtio_net_add(struct virtio_net *net, const struct vm *vm)
 	v->config_size = ADDRESS_BYTES;
 	v->work = work;
 	virtio_add(v, vm);
-	net->watch = (struct watch){ net->file.fd, wanted, ready };
+	net->watch.wanted = wanted;
+	net->watch.ready = ready;
 	loop_add(&net->watch);
 }
