@@ -141,7 +141,8 @@ int main(int argc, char **argv)
 	static struct vcpu vcpus[CPUS_MAX];
 	struct terminal_sink *sink;
 
-	/* Whoever reads the console or the network may go: writing to nobody is no reason to end. */
+	/* Whoever reads the console or the network may go: writing to nobody is no reason to end.
+	 */
 	signal(SIGPIPE, SIG_IGN);
 	parse_options(argc, argv, &options);
 	open_files(&files, &options);
