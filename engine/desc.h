@@ -143,9 +143,10 @@ static inline bool desc_allows(u64 old, u64 d)
 /* Was the leaf written since it lost DESC_WRITE, and only hardware can tell? */
 static inline bool desc_is_written(u64 d)
 {
-	const u64 all = DESC_VALID | DESC_WRITE | DESC_DBM;
-
-	return (d & all) == all;
+	/* The rarest bit first: hot loops ask. */
+	if (__builtin_expect(!(d & DESC_DBM), 1))
+		return false;
+	return (d & (DESC_VALID | DESC_WRITE)) == (DESC_VALID | DESC_WRITE);
 }
 
 /* Does the page's TLB entry speak for its 15 neighbours too? */
