@@ -249,6 +249,11 @@ static struct world_result run_vmm(struct world *w, const struct operands *o)
 	return o->is_write ? world_host_write(w, HVA(o->hva)) : world_host_read(w, HVA(o->hva));
 }
 
+static struct world_result run_told(struct world *w, const struct operands *o)
+{
+	return world_told(w, HVA(o->hva));
+}
+
 static struct world_result run_dma(struct world *w, const struct operands *o)
 {
 	return world_dma(w, HVA(o->hva), (enum machine_dma)o->dma, o->is_write);
@@ -514,6 +519,7 @@ static const struct verb verbs[] = {
 	{ "vmm", "read|write HVA", run_vmm, NULL, JUST(hva), NEEDS(WORDS_WRITE) },
 	{ "dma", "read|write HVA coherent|bypass", run_dma, NULL, JUST(hva),
 	  NEEDS(WORDS_WRITE | WORDS_DMA) },
+	{ "told", "HVA", run_told, NULL, JUST(hva), 0 },
 	{ "poison", "HVA", run_poison, NULL, JUST(hva), 0 },
 	{ "misbehave",
 	  "no-notifier|late-notifier|lose-dirty|mark-dirty|change-refused|leak|old-contents|"

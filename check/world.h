@@ -81,6 +81,8 @@ struct world_result world_host_age(struct world *w, hva_t hva, u64 size, enum s2
  * uncached, it cleans it, as rule M11 tells it to. */
 struct world_result world_host_read(struct world *w, hva_t hva);
 struct world_result world_host_write(struct world *w, hva_t hva);
+/* A guest tells others that it has written there: from now on nobody may read older bytes. */
+struct world_result world_told(struct world *w, hva_t hva);
 struct world_result world_dma(struct world *w, hva_t hva, enum machine_dma how, bool is_write);
 /* The page at @hva is found poisoned; its leaf is taken away, and who faults is told. */
 struct world_result world_host_poison(struct world *w, hva_t hva);

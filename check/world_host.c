@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "check/world_priv.h"
+#include "engine/coherence.h"
 
 static struct world_result done(void)
 {
@@ -616,14 +617,47 @@ struct world_result world_host_map(struct world *w, const struct host_map *conf)
 
 /* ---- the VMM and the device */
 
-/* Must user space do its own maintenance for this page (M11)? Without FWB, once guests run. */
-static bool owes_maintenance(struct world *w)
+static bool slot_shows(const struct wslot *s, u64 hva, u64 *ipa)
 {
-	bool ran = false;
+	*ipa = s->r.ipa.v + ALIGN_DOWN(hva - s->r.hva.v, PAGE_SIZE);
+	return s->used && hva >= s->r.hva.v && hva < s->r.hva.v + s->r.size;
+}
 
-	for (unsigned int i = 0; i < WORLD_VMS; i++)
-		ran |= w->vm[i].created && w->vm[i].ran;
-	return ran && !w->config.caps.fwb && w->sabotage != SABOTAGE_NO_CLEAN;
+/*
+ * Which maintenance user space does for a page before and after @agent uses it: what the VMs whose
+ * slots show it say when they are asked (M11), and nothing else; where no VM has it, a driver what
+ * goes for memory of which nothing is known. The mm lock is held.
+ */
+static unsigned int owed(struct world *w, u64 hva, enum coherence_agent agent)
+{
+	unsigned int all = OWED_NOTHING;
+	bool shown = false;
+
+	if (w->sabotage == SABOTAGE_NO_CLEAN)
+		return OWED_NOTHING;
+	for (unsigned int i = 0; i < WORLD_VMS; i++) {
+		struct wvm *v = &w->vm[i];
+		u64 ipa;
+
+		for (int k = 0; v->created && !v->leaving && k < WORLD_SLOTS; k++) {
+			struct coherence_report report = { .done = 0 };
+
+			if (!slot_shows(&v->slot[k], hva, &ipa) ||
+			    coherence_query(&v->m, IPA(ipa), PAGE_SIZE, &report) != ERR_OK)
+				continue;
+			all |= report.owed[agent];
+			shown = true;
+		}
+	}
+	if (!shown && agent != AGENT_VMM)
+		return coherence_owed(COHERENCE_UNKNOWN, agent);
+	return all;
+}
+
+static void pay(struct world *w, const struct leaf *l, unsigned int is_owed)
+{
+	if (is_owed)
+		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
 }
 
 /* The leaf as an access of the VMM's own finds it; the mm lock is held. */
@@ -641,20 +675,21 @@ static void host_read(struct world *w, u64 hva, struct world_result *r)
 
 	if (!l)
 		return;
-	if (l->type == MEM_WB && owes_maintenance(w) && oracle_is_mapped(w, hva))
-		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
+	pay(w, l, owed(w, hva, AGENT_VMM) & OWED_BEFORE_READ);
 	r->version = machine_line_read(w->port, PA(l->pa), attr_of(l->type));
 }
 
 static void host_write(struct world *w, u64 hva, struct world_result *r)
 {
 	const struct leaf *l = touch(w, hva, MEM_WRITE, &r->error);
+	unsigned int is_owed;
 
 	if (!l)
 		return;
+	is_owed = owed(w, hva, AGENT_VMM);
+	pay(w, l, is_owed & OWED_BEFORE_WRITE);
 	r->version = machine_line_write(w->port, PA(l->pa), attr_of(l->type));
-	if (l->type == MEM_WB && owes_maintenance(w))
-		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN);
+	pay(w, l, is_owed & OWED_AFTER_WRITE);
 	/* Code is the new owner's to rely on only if nobody could run it yet. */
 	if (sequential(w) && !oracle_is_mapped(w, hva))
 		machine_hand_over(w->port, PA(l->pa), MACHINE_LINE, "a guest");
@@ -662,24 +697,21 @@ static void host_write(struct world *w, u64 hva, struct world_result *r)
 		machine_publish_data(w->port, PA(l->pa), MACHINE_LINE);
 }
 
-/* Around a transfer that bypasses the caches, the driver does its maintenance. */
+/* Around a transfer of its device the driver does the maintenance that it is told to. */
 static void host_dma(struct world *w, u64 hva, enum machine_dma how, bool is_write,
 		     struct world_result *r)
 {
 	const struct leaf *l = touch(w, hva, is_write ? MEM_WRITE : MEM_READ, &r->error);
-	bool maintained = l && how == DMA_BYPASS && l->type == MEM_WB;
+	unsigned int is_owed;
 
 	if (!l)
 		return;
-	/* Lines of memory that is used uncached mean nothing: a device must not be shown them. */
-	if (l->type != MEM_WB)
-		how = DMA_BYPASS;
-	if (maintained)
-		machine_line_cmo(w->port, PA(l->pa), CMO_CLEAN_INVAL);
+	is_owed = owed(w, hva, how == DMA_BYPASS ? AGENT_DMA_BYPASS : AGENT_DMA_SNOOPS);
+	pay(w, l, is_owed & (is_write ? OWED_BEFORE_WRITE : OWED_BEFORE_READ));
 	r->version = is_write ? machine_dma_write(w->port, PA(l->pa), how)
 			      : machine_dma_read(w->port, PA(l->pa), how);
-	if (maintained && is_write)
-		machine_line_cmo(w->port, PA(l->pa), CMO_INVAL);
+	if (is_write)
+		pay(w, l, is_owed & OWED_AFTER_WRITE);
 }
 
 struct world_result world_host_read(struct world *w, hva_t hva)
@@ -698,6 +730,21 @@ struct world_result world_host_write(struct world *w, hva_t hva)
 
 	stage_mutex_lock(w->stage, &w->mm);
 	host_write(w, hva.v, &r);
+	stage_mutex_unlock(w->stage, &w->mm);
+	return r;
+}
+
+struct world_result world_told(struct world *w, hva_t hva)
+{
+	struct world_result r = done();
+	const struct leaf *l;
+
+	stage_mutex_lock(w->stage, &w->mm);
+	l = host_leaf_at(w, hva.v);
+	if (l && l->present)
+		machine_publish_data(w->port, PA(l->pa), PAGE_SIZE);
+	else
+		r.error = ERR_FAULT;
 	stage_mutex_unlock(w->stage, &w->mm);
 	return r;
 }

@@ -238,6 +238,8 @@ static void print_user_owes(enum coherence c, FILE *to)
 		[OWED_AFTER_WRITE] = "clean and invalidate after it wrote",
 		[OWED_BEFORE_READ | OWED_AFTER_WRITE] =
 			"clean and invalidate before it reads and after it wrote",
+		[OWED_BEFORE_READ | OWED_AFTER_WRITE | OWED_BEFORE_WRITE] =
+			"clean and invalidate before it reads, before it writes and after it wrote",
 	};
 
 	for (int a = 0; a < COHERENCE_AGENTS; a++) {

@@ -52,7 +52,7 @@ static json_t *user_owes_json(enum coherence c)
 		[AGENT_DMA_SNOOPS] = "dma_snoops",
 		[AGENT_DMA_BYPASS] = "dma_bypasses",
 	};
-	static const char *const names[] = { "before_read", "after_write" };
+	static const char *const names[] = { "before_read", "after_write", "before_write" };
 	json_t *all = json_object();
 
 	for (int a = 0; a < COHERENCE_AGENTS; a++) {

@@ -12,6 +12,7 @@ static const u8 classes[S2_TYPE_COUNT][2] = {
 };
 
 #define BOTH (OWED_BEFORE_READ | OWED_AFTER_WRITE)
+#define ALL  (BOTH | OWED_BEFORE_WRITE)
 
 /*
  * A guest that chooses less than write-back leaves and finds its bytes in memory, below the caches
@@ -20,11 +21,11 @@ static const u8 classes[S2_TYPE_COUNT][2] = {
  * cacheable alias of it (the linear map) may have drawn in lines that a snooping device would hit.
  */
 static const u8 owed[COHERENCE_CLASSES][COHERENCE_AGENTS] = {
-	[COHERENCE_UNKNOWN] = { BOTH, BOTH, BOTH },
-	[COHERENCE_FORCED] = { OWED_NOTHING, OWED_NOTHING, BOTH },
-	[COHERENCE_GUEST] = { BOTH, BOTH, BOTH },
+	[COHERENCE_UNKNOWN] = { BOTH, BOTH, ALL },
+	[COHERENCE_FORCED] = { OWED_NOTHING, OWED_NOTHING, ALL },
+	[COHERENCE_GUEST] = { BOTH, BOTH, ALL },
 	[COHERENCE_NC] = { OWED_NOTHING, BOTH, OWED_NOTHING },
-	[COHERENCE_DEVICE] = { OWED_NOTHING, OWED_NOTHING, OWED_NOTHING },
+	[COHERENCE_DEVICE] = { OWED_NOTHING, BOTH, OWED_NOTHING },
 };
 
 enum coherence coherence_of(enum s2_type type, const struct port_caps *caps)

@@ -30,9 +30,9 @@ enum coherence_agent {
 /* Maintenance by user space, to the point of coherency; bits. */
 enum coherence_owed {
 	OWED_NOTHING = 0,
-	OWED_BEFORE_READ = 1, /* clean and invalidate before the agent reads */
-	OWED_AFTER_WRITE =
-		2, /* clean and invalidate after the agent wrote, before the guest reads */
+	OWED_BEFORE_READ = 1,  /* clean and invalidate before the agent reads */
+	OWED_AFTER_WRITE = 2,  /* the same after the agent wrote, before the guest reads */
+	OWED_BEFORE_WRITE = 4, /* and before it writes: a dirty line would go over its bytes */
 };
 
 /* The class of a mapping of @type. Pure. */

@@ -159,8 +159,11 @@ static void decide_size(struct fault_plan *plan, const struct decide_req *req,
 	plan->level = LEVEL_1G;
 	plan->bound_by = LIMIT_NONE;
 	bound(plan, req->top_level, LIMIT_TABLE);
-	bound(plan, leaf_level(leaf, req->ipa.v), LIMIT_HOST);
+	/* The slot before the leaf's own address: where both lie askew, it is the slot that does.
+	 */
+	bound(plan, max(leaf->level, (s8)LEVEL_1G), LIMIT_HOST);
 	bound(plan, slot_level(slot, req->ipa.v), LIMIT_SLOT);
+	bound(plan, leaf_level(leaf, req->ipa.v), LIMIT_HOST);
 	if (plan->logged)
 		bound(plan, LEVEL_4K, LIMIT_LOGGING);
 	mask = ~(level_size(plan->level) - 1);

@@ -12,7 +12,7 @@ static bool suffices(const struct host_leaf *leaf, enum mem_access access)
 }
 
 /* What was known before the host fault failed. */
-enum was { WAS_ABSENT, WAS_READ_ONLY, WAS_READ_ONLY_SPECIAL };
+enum was { WAS_ABSENT, WAS_READ_ONLY, WAS_READ_ONLY_SPECIAL, WAS_TO_BE_READ };
 
 static enum reason why_of(int error, enum was was)
 {
@@ -20,6 +20,7 @@ static enum reason why_of(int error, enum was was)
 		[WAS_ABSENT] = WHY_NO_VMA,
 		[WAS_READ_ONLY] = WHY_NOT_WRITABLE,
 		[WAS_READ_ONLY_SPECIAL] = WHY_OWNER_REFUSED_WRITE,
+		[WAS_TO_BE_READ] = WHY_NO_VMA,
 	};
 
 	switch (error) {
@@ -27,7 +28,7 @@ static enum reason why_of(int error, enum was was)
 	case ERR_INTR: return WHY_HOST_SIGNAL;
 	case ERR_HWPOISON: return WHY_HOST_POISON;
 	case ERR_AGAIN: return WHY_RACED;
-	case ERR_PERM: return WHY_NOT_WRITABLE;
+	case ERR_PERM: return was == WAS_TO_BE_READ ? WHY_NOT_READABLE : WHY_NOT_WRITABLE;
 	case ERR_BADF: return WHY_GMEM_CLOSED;
 	default: return (enum reason)refused[was];
 	}
@@ -49,6 +50,15 @@ static enum was was_of(int error, const struct host_leaf *leaf)
 void fault_host_refused(struct fault_backing *out, int error, const struct host_leaf *leaf)
 {
 	fail(out, error, leaf ? was_of(ERR_OK, leaf) : WAS_ABSENT);
+}
+
+/* What the host has now: its leaf may have come read-only, and its owner said no to more. */
+static enum was was_when_refused(struct guest_mem *m, hva_t hva, enum mem_access access,
+				 struct host_leaf *leaf)
+{
+	if (access == MEM_READ)
+		return WAS_TO_BE_READ;
+	return was_of(m->host_ops->leaf(m->host, hva, leaf), leaf);
 }
 
 void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struct slot_view *slot,
@@ -75,10 +85,7 @@ void fault_resolve(struct guest_mem *m, const struct fault_req *req, const struc
 		stat_inc(&m->s2, STAT_host_fault);
 		error = m->host_ops->fault(m->host, hva, access);
 		if (error != ERR_OK && error != ERR_AGAIN) {
-			/* What it has now: it may have come read-only, and its owner said no to
-			 * more. */
-			fail(out, error,
-			     was_of(m->host_ops->leaf(m->host, hva, &out->leaf), &out->leaf));
+			fail(out, error, was_when_refused(m, hva, access, &out->leaf));
 			return;
 		}
 	}

@@ -21,7 +21,8 @@
 	X(FETCH_UNCACHED, 5, "instruction fetch from memory that is not write-back")               \
 	X(WALK_DEVICE, 5, "stage-1 table in memory mapped Device: external abort injected")        \
 	X(TLB_CONFLICT, 6, "a TLB held one address in two sizes: flushed, and retried")            \
-	X(NO_VMA, 8, "no host mapping behind the slot at this address")                            \
+	X(NO_VMA, 8, "no host memory behind the slot at this address")                             \
+	X(NOT_READABLE, 8, "the host mapping behind the slot cannot be read")                      \
 	X(NOT_WRITABLE, 8, "write to a writable slot whose host mapping cannot be written")        \
 	X(STRICT_WRITE, 8, "strict slots: writable slot over a mapping that cannot be written")    \
 	X(SLOT_UNALIGNED, 8, "a slot whose addresses or size are not whole pages")                 \

@@ -27,7 +27,8 @@ _Static_assert((int)CATWALK_AGENT_VMM == (int)AGENT_VMM &&
 		       (int)CATWALK_AGENTS == (int)COHERENCE_AGENTS,
 	       "agents");
 _Static_assert(CATWALK_OWED_BEFORE_READ == (int)OWED_BEFORE_READ &&
-		       CATWALK_OWED_AFTER_WRITE == (int)OWED_AFTER_WRITE,
+		       CATWALK_OWED_AFTER_WRITE == (int)OWED_AFTER_WRITE &&
+		       CATWALK_OWED_BEFORE_WRITE == (int)OWED_BEFORE_WRITE,
 	       "maintenance by user space");
 _Static_assert(CATWALK_PROMISE_WRITE_BACK == (int)PROMISE_WRITE_BACK &&
 		       CATWALK_PROMISE_CACHEABLE_PFNMAP == (int)PROMISE_CACHEABLE_PFNMAP &&

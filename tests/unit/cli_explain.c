@@ -118,7 +118,7 @@ static const struct {
 	{ "--leaf 1G --no-fwb", "rw", LEVEL_1G, LIMIT_NONE, CMO_DCACHE, CMO_DCACHE, SZ_1G,
 	  0x80000000 },
 	{ "--leaf 1G --size 1023M", "rw", LEVEL_2M, LIMIT_SLOT, 0, 0, SZ_1G, 0x80000000 },
-	{ "--leaf 1G --hva 0x7f0000001000", "rw", LEVEL_4K, LIMIT_HOST, 0, 0, SZ_1G, 0x80001000 },
+	{ "--leaf 1G --hva 0x7f0000001000", "rw", LEVEL_4K, LIMIT_SLOT, 0, 0, SZ_1G, 0x80001000 },
 	{ "--leaf 1G --ipa-bits 32", "rw", LEVEL_2M, LIMIT_TABLE, 0, 0, SZ_1G, 0x80000000 },
 	{ "--leaf 2M --slot-flags log", "r", LEVEL_4K, LIMIT_LOGGING, 0, 0, SZ_1G, 0x80000000 },
 	{ "--leaf 2M --slot-flags log --access write", "rw", LEVEL_4K, LIMIT_LOGGING, 0, 0, SZ_1G,
@@ -251,7 +251,7 @@ static const struct {
 	{ "", "before map          no maintenance\n" },
 	{ "", "coherence           forced write-back\n" },
 	{ "", "VMM owes            nothing\n" },
-	{ "", "other DMA owes      clean and invalidate before it reads and after it wrote\n" },
+	{ "", "other DMA owes      clean and invalidate before it reads, before it writes and after it wrote\n" },
 	{ "--no-fwb --access exec",
 	  "before map          clean and invalidate data caches to PoC; invalidate instruction "
 	  "caches by address\n" },
