@@ -18,15 +18,16 @@ struct contract contract_of_host(const struct port_caps *caps)
 	};
 }
 
-/* A leaf that is there is better knowledge than what its VMA declares (M1). Returns its size. */
+/* A leaf that is there is better knowledge than what its VMA declares (M1). Returns how far it, or
+ * nothing at all, goes on. */
 static u64 leaf_is_pfnmap(struct guest_mem *m, u64 hva, bool *is)
 {
-	struct host_leaf leaf;
+	struct host_leaf leaf = { .level = LEVEL_4K };
 
 	if (m->host_ops->leaf(m->host, HVA(hva), &leaf) != ERR_OK)
-		return PAGE_SIZE;
+		return level_left(leaf.level, hva);
 	*is = leaf.type == MEM_WB && leaf.reach == REACH_NONE;
-	return ALIGN_DOWN(hva, level_size(leaf.level)) + level_size(leaf.level) - hva;
+	return level_left(leaf.level, hva);
 }
 
 static bool area_holds_pfnmap(struct guest_mem *m, const struct host_area *area, u64 start, u64 end)

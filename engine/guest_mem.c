@@ -244,19 +244,19 @@ static struct slot_verdict vet(const struct guest_mem *m, const struct area_fact
 			   m->s2.caps);
 }
 
-/* A leaf that is there is better knowledge than what its VMA declares (M1). Returns the leaf's
- * size. */
+/* A leaf that is there is better knowledge than what its VMA declares (M1). Returns how far it, or
+ * nothing at all, goes on. */
 static u64 learn_leaf(struct guest_mem *m, u64 hva, struct area_facts *facts)
 {
-	struct host_leaf leaf;
+	struct host_leaf leaf = { .level = LEVEL_4K };
 
 	if (m->host_ops->leaf(m->host, HVA(hva), &leaf) != ERR_OK)
-		return PAGE_SIZE;
+		return level_left(leaf.level, hva);
 	facts->type = leaf.type;
 	facts->reach_known = KNOWN;
 	facts->reach = leaf.reach;
 	facts->owner = leaf.owner;
-	return ALIGN_DOWN(hva, level_size(leaf.level)) + level_size(leaf.level) - hva;
+	return level_left(leaf.level, hva);
 }
 
 /* [@start, @end) lies in @area. Plain RAM is what it is declared; a special area is asked leaf by

@@ -43,7 +43,8 @@ struct host_ops {
 	/*
 	 * Reads the live leaf at @hva, type, owner and permission included, in one critical section
 	 * under the host's page-table lock. Does not fault and does not sleep for long.
-	 * 0; ERR_NOENT: a VMA, but no leaf; ERR_FAULT: no VMA; ERR_HWPOISON.
+	 * 0; ERR_NOENT: a VMA, but no leaf, nor any in the block of @out->level around @hva, if
+	 * that is set (LEVEL_1G at the most); ERR_FAULT: no VMA; ERR_HWPOISON.
 	 */
 	int (*leaf)(void *host, hva_t hva, struct host_leaf *out);
 	/*

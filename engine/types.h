@@ -55,6 +55,12 @@ static inline u64 level_size(int level)
 	return 1UL << level_shift(level);
 }
 
+/* Bytes from @address to the end of the block at @level that holds it. */
+static inline u64 level_left(int level, u64 address)
+{
+	return level_size(level) - (address & (level_size(level) - 1));
+}
+
 #define SZ_1K 0x400UL
 #define SZ_2M 0x200000UL
 #define SZ_1G 0x40000000UL

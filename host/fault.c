@@ -40,15 +40,16 @@ bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte)
 	int level;
 	u64 v;
 
+	pte->level = LEVEL_4K;
 	if (addr.v >= TASK_SIZE)
 		return false;
 	spin_lock(&mm->pt_lock);
 	v = port_pte_read(pgt_lookup_locked(mm, addr.v, &level));
 	spin_unlock(&mm->pt_lock);
+	pte->level = level;
 	if (!pte_is_valid_leaf(v))
 		return false;
 	pte->pa = PA(pte_pa(v).v + (addr.v & (level_size(level) - 1)));
-	pte->level = level;
 	pte->memtype = pte_memtype(v);
 	pte->writable = pte_is_writable(v);
 	pte->any_uncached = pte_any_uncached(v);

@@ -151,7 +151,8 @@ enum fault_verdict {
 };
 enum fault_verdict mm_fault(struct mm *mm, hva_t addr, enum host_access access);
 
-/* Reads the live leaf at @addr under pt_lock and no other lock. False if absent. */
+/* Reads the live leaf at @addr under pt_lock and no other lock. False if absent: then of @pte only
+ * the level is set, of the block around @addr that has none. */
 bool mm_peek(struct mm *mm, hva_t addr, struct host_pte *pte);
 /* Copies up to @n bytes of RAM at @addr, another program's, as far as they are mapped now. Bytes
  * copied. */

@@ -35,8 +35,10 @@ static int host_leaf_read(void *host, hva_t hva, struct host_leaf *out)
 
 	if (gmem_is_hva(hva.v))
 		return gmem_leaf(m, hva, out);
-	if (!mm_peek(m->mm, hva, &pte))
+	if (!mm_peek(m->mm, hva, &pte)) {
+		out->level = (s8)max(pte.level, (int)LEVEL_1G);
 		return ERR_NOENT;
+	}
 	*out = (struct host_leaf){
 		.pa = pte.pa,
 		.type = mem_type_of(pte.memtype),

@@ -331,6 +331,7 @@ static void nothing_is_looked_up_beyond_the_end(void **state)
 
 	(void)state;
 	assert_false(mm_peek(world_mm, HVA(TOP), &pte));
+	assert_int_equal(pte.level, LEVEL_4K);
 	assert_false(mm_peek(world_mm, HVA(~0UL), &pte));
 }
 

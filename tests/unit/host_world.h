@@ -197,10 +197,9 @@ static inline int poke_byte(u64 addr, u8 byte)
 
 static inline struct host_pte leaf_at(u64 addr)
 {
-	struct host_pte pte = { .level = -1 };
+	struct host_pte pte = { .level = 0 };
 
-	(void)mm_peek(world_mm, HVA(addr), &pte);
-	return pte;
+	return mm_peek(world_mm, HVA(addr), &pte) ? pte : (struct host_pte){ .level = -1 };
 }
 
 /* ---- a file of memory; the object's reference is the file's */
