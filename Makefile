@@ -17,6 +17,7 @@ include mk/fuzz.mk
 include mk/target.mk
 include mk/selftests.mk
 include mk/guest.mk
+include mk/shell.mk
 include mk/coverage.mk
 include mk/check.mk
 include mk/long.mk
@@ -34,6 +35,7 @@ help:
 	@echo 'make run        boots Debian'\''s arm64 kernel as a guest on Catwalk: a shell, or without a terminal a proof'
 	@echo '                (DEVICE=coherent CPU=MODEL CPUS=N MEMORY=512M cpu.fwb=off HOST=linux)'
 	@echo 'make run-programs  a small VMM and the KVM selftests on Catwalk; a line each, then a report'
+	@echo 'make shell      a shell on Catwalk: Debian'\''s busybox, and our small VMM by its name (demo)'
 	@echo 'make check      all tests; the last line is "N passed, N failed, N skipped"'
 	@echo 'make check-long exhaustive interleavings, random lives, seeded faults: hours'
 	@echo 'make mutate     seeded faults: each must turn the tests red (MUTANTS=NAME ... for some)'

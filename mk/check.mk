@@ -27,7 +27,7 @@ format-check:
 # One stamp a source file, so that only what changed is analysed again.
 TIDY_NATIVE := $(wildcard check/*.c engine/*.c host/*.c port/model/*.c tests/fuzz/*.c tests/unit/*.c)
 TIDY_KERNEL := $(wildcard kvm/*.c kernel/*.c port/arm64/*.c)
-TIDY_CLI    := $(CLI_SRC)
+TIDY_CLI    := $(CLI_SRC) tests/cli/terminal.c
 TIDY_TARGET := $(wildcard user/*.c vmm/*.c vmm/demo/*.c vmm/guest/*.c bench/*.c tests/target/*.c)
 $(TIDY_NATIVE:%=$(O)/tidy/%): TIDY_FLAGS = $(UNIT_FLAGS)
 $(TIDY_KERNEL:%=$(O)/tidy/%): TIDY_FLAGS = --target=aarch64-linux-gnu \
@@ -93,6 +93,8 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/install,120,tests/cli/install $(O) $(O)/target/tests/target/hello)
 	$(call plan,target/caches,120,tests/cli/caches $(O)/catwalk $(O)/target/tests/target/kvm_caches)
 	$(call plan,target/exits,120,tests/cli/exits $(O)/catwalk $(O)/target/tests/target/kvm_exits)
+	$(call plan,target/shell/max/2,180,tests/cli/shell $(O) max 2)
+	$(call plan,target/shell/a76/1,180,tests/cli/shell $(O) cortex-a76 1)
 	$(call plan,target/contracts,120,tests/cli/contracts $(O)/catwalk $(O)/target/user/contract)
 	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
 	$(call plan,target/clang/demo,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM_DEMO))
@@ -118,7 +120,8 @@ CHECK_PARTS := static unit cli target
 check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(FUZZERS) $(O)/native/catwalk engine \
 	$(O)/bench-engine/costs $(O)/bench-engine/events
 check-cli-needs    := $(O)/native/catwalk
-check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) $(GUEST) clang port-test-image
+check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) $(GUEST) $(BUSYBOX) $(TERMINAL) \
+	clang port-test-image
 
 .PHONY: check FORCE $(CHECK_PARTS:%=check-%)
 check: $(foreach part,$(CHECK_PARTS),$(check-$(part)-needs) $(CHECK)/plan-$(part))

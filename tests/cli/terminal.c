@@ -4,6 +4,7 @@
  *
  *   size ROWS COLUMNS    the terminal's size from now on
  *   send TEXT            types TEXT; \r \n \t \e \\ and \xHH stand for bytes
+ *   again TEXT           types TEXT, and again each second until the next expect has seen its own
  *   expect TEXT          waits until TEXT was shown, after what was expected before
  *   absent TEXT          TEXT has not been shown since then
  *   settle MILLISECONDS  reads on for so long
@@ -31,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LIMIT_MS = 30000, SHOWN_MAX = 1 << 20, STEP_MS = 20 };
+enum { LIMIT_MS = 30000, SHOWN_MAX = 1 << 20, STEP_MS = 20, AGAIN_MS = 1000 };
 
 static struct {
 	int fd; /* the terminal's other side */
@@ -41,6 +42,8 @@ static struct {
 	size_t seen; /* up to the end of what was expected last */
 	unsigned int line;
 	bool hung_up;
+	char again[256]; /* bytes to type until something is shown */
+	size_t again_length;
 } run;
 
 static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *format, ...)
@@ -112,10 +115,8 @@ static size_t unescape(char *text)
 	return (size_t)(out - text);
 }
 
-static void do_send(char *text)
+static void type(const char *text, size_t length)
 {
-	size_t length = unescape(text);
-
 	for (size_t done = 0; done < length;) {
 		ssize_t n = write(run.fd, text + done, length - done);
 
@@ -127,17 +128,36 @@ static void do_send(char *text)
 	}
 }
 
+static void do_send(char *text)
+{
+	type(text, unescape(text));
+}
+
+static void do_again(char *text)
+{
+	run.again_length = unescape(text);
+	if (run.again_length > sizeof(run.again))
+		fail("again: is too long");
+	memcpy(run.again, text, run.again_length);
+	type(run.again, run.again_length);
+}
+
 static void do_expect(char *text)
 {
-	long end = now_ms() + LIMIT_MS;
+	long end = now_ms() + LIMIT_MS, next = now_ms() + AGAIN_MS;
 	size_t length = unescape(text);
 	char *at;
 
 	while (!(at = memmem(run.shown + run.seen, run.length - run.seen, text, length))) {
 		if (now_ms() > end)
 			fail("'%s' is not shown", text);
+		if (run.again_length && now_ms() > next) {
+			type(run.again, run.again_length);
+			next = now_ms() + AGAIN_MS;
+		}
 		take(STEP_MS);
 	}
+	run.again_length = 0;
 	run.seen = (size_t)(at - run.shown) + length;
 }
 
@@ -228,10 +248,10 @@ static const struct {
 	const char *verb;
 	void (*act)(char *text);
 } verbs[] = {
-	{ "size", do_size },	 { "send", do_send },	  { "expect", do_expect },
-	{ "absent", do_absent }, { "settle", do_settle }, { "raw", do_raw },
-	{ "cooked", do_cooked }, { "signal", do_signal }, { "hangup", do_hangup },
-	{ "status", do_status },
+	{ "size", do_size },	 { "send", do_send },	  { "again", do_again },
+	{ "expect", do_expect }, { "absent", do_absent }, { "settle", do_settle },
+	{ "raw", do_raw },	 { "cooked", do_cooked }, { "signal", do_signal },
+	{ "hangup", do_hangup }, { "status", do_status },
 };
 
 static void act(char *line)
