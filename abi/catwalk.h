@@ -183,8 +183,7 @@ enum catwalk_agent {
 /* Clean and invalidate to the point of coherency, bits. */
 #define CATWALK_OWED_BEFORE_READ  1 /* before the agent reads */
 #define CATWALK_OWED_AFTER_WRITE  2 /* after the agent wrote, before the guest reads */
-#define CATWALK_OWED_BEFORE_WRITE 4 /* before it writes: a dirty line would go over what it wrote  \
-				     */
+#define CATWALK_OWED_BEFORE_WRITE 4 /* before it writes, or a dirty line goes over that */
 
 struct catwalk_coherence {
 	__u64 gpa;			  /* in; multiple of 4096 */
