@@ -251,7 +251,8 @@ static const struct {
 	{ "", "before map          no maintenance\n" },
 	{ "", "coherence           forced write-back\n" },
 	{ "", "VMM owes            nothing\n" },
-	{ "", "other DMA owes      clean and invalidate before it reads, before it writes and after it wrote\n" },
+	{ "",
+	  "other DMA owes      clean and invalidate before it reads, before it writes and after it wrote\n" },
 	{ "--no-fwb --access exec",
 	  "before map          clean and invalidate data caches to PoC; invalidate instruction "
 	  "caches by address\n" },
