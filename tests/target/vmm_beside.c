@@ -113,9 +113,10 @@ int main(int argc, char **argv)
 
 	snprintf(seconds, sizeof(seconds), "%lu", argc > 1 ? strtoul(argv[1], NULL, 10) : SECONDS);
 	make_disk();
-	REQUIRE(pipe2(output, O_CLOEXEC) == 0);
 	hostile = start_neighbour(be_hostile);
 	forking = start_neighbour(fork_on);
+	/* Now, or they would hold its end open. */
+	REQUIRE(pipe2(output, O_CLOEXEC) == 0);
 	guest = start_guest(seconds, output[1]);
 	close(output[1]);
 	read_all(output[0], text);
