@@ -98,6 +98,7 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/contracts,120,tests/cli/contracts $(O)/catwalk $(O)/target/user/contract)
 	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
 	$(call plan,target/clang/demo,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM_DEMO))
+	$(call plan,target/vmm,300,tests/cli/vmm $(O)/catwalk $(VMM) $(O)/guest)
 	$(call plan_guest,max/1,--cpus 1)
 	$(call plan_guest,max/2,--cpus 2)
 	$(call plan_guest,max/4-on-2,--cpus 4 --host-cpus 2)

@@ -24,6 +24,7 @@ enum {
 	PERIPH_ID = 0xfe0, /* eight registers of a byte each, a word apart */
 };
 
+enum { CR_UARTEN = 1 << 0 };
 enum { FR_RXFE = 1 << 4, FR_RXFF = 1 << 6, FR_TXFE = 1 << 7 };
 enum { INT_RX = 1 << 4, INT_TX = 1 << 5, INT_RX_TIMEOUT = 1 << 6, INT_ALL = 0x7ff };
 
@@ -32,12 +33,23 @@ static const unsigned char ids[8] = { 0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 
 
 enum { FIFO_SIZE = 32 };
 
+/* Reads of FR without anything else in between: a driver that waits for input without interrupts.
+ */
+enum { POLLS_OF_LISTENER = 8 };
+
 struct pl011 {
 	struct device device;
 	struct terminal_sink sink;
 	struct irq_line irq;
 	uint32_t ibrd, fbrd, lcr_h, cr, ifls, imsc;
 	uint32_t tx_raised; /* INT_TX, or 0 */
+	/*
+	 * The driver wants input. It empties the FIFO when it starts, and writes to the console
+	 * before that: what is typed until it has unmasked the interrupt of a port that is enabled
+	 * waits outside.
+	 */
+	bool listening;
+	unsigned int polls;
 	unsigned char fifo[FIFO_SIZE];
 	unsigned int first, count;
 };
@@ -79,6 +91,37 @@ static uint32_t receive(struct pl011 *p)
 	return byte;
 }
 
+static void set_listening(struct pl011 *p, bool listening)
+{
+	if (p->listening == listening)
+		return;
+	p->listening = listening;
+	if (listening)
+		terminal_room();
+}
+
+static uint32_t flags(struct pl011 *p)
+{
+	if (++p->polls >= POLLS_OF_LISTENER && p->cr & CR_UARTEN)
+		set_listening(p, true);
+	return FR_TXFE | (p->count ? 0 : FR_RXFE) | (p->count == FIFO_SIZE ? FR_RXFF : 0);
+}
+
+static void set_control(struct pl011 *p, uint32_t cr)
+{
+	p->cr = cr;
+	if (!(cr & CR_UARTEN))
+		set_listening(p, false);
+}
+
+static void set_mask(struct pl011 *p, uint32_t imsc)
+{
+	p->imsc = imsc;
+	update_irq(p);
+	if (p->cr & CR_UARTEN)
+		set_listening(p, imsc & INT_RX);
+}
+
 static void transmit(struct pl011 *p, unsigned char byte)
 {
 	terminal_write(&byte, 1);
@@ -95,7 +138,7 @@ static uint64_t pl011_read(struct device *device, uint64_t offset, unsigned int 
 		return ids[(offset - PERIPH_ID) / 4];
 	switch (offset) {
 	case DR: return receive(p);
-	case FR: return FR_TXFE | (p->count ? 0 : FR_RXFE) | (p->count == FIFO_SIZE ? FR_RXFF : 0);
+	case FR: return flags(p);
 	case IBRD: return p->ibrd;
 	case FBRD: return p->fbrd;
 	case LCR_H: return p->lcr_h;
@@ -113,17 +156,15 @@ static void pl011_write(struct device *device, uint64_t offset, unsigned int byt
 	struct pl011 *p = of_device(device);
 
 	(void)bytes;
+	p->polls = 0;
 	switch (offset) {
 	case DR: transmit(p, (unsigned char)value); break;
 	case IBRD: p->ibrd = value & 0xffff; break;
 	case FBRD: p->fbrd = value & 0x3f; break;
 	case LCR_H: p->lcr_h = value & 0xff; break;
-	case CR: p->cr = value & 0xffff; break;
+	case CR: set_control(p, value & 0xffff); break;
 	case IFLS: p->ifls = value & 0x3f; break;
-	case IMSC:
-		p->imsc = value & INT_ALL;
-		update_irq(p);
-		break;
+	case IMSC: set_mask(p, value & INT_ALL); break;
 	case ICR:
 		p->tx_raised &= ~(uint32_t)value;
 		update_irq(p);
@@ -138,7 +179,7 @@ static size_t room(struct terminal_sink *sink)
 	size_t bytes;
 
 	pthread_mutex_lock(&p->device.lock);
-	bytes = FIFO_SIZE - p->count;
+	bytes = p->listening ? FIFO_SIZE - p->count : 0;
 	pthread_mutex_unlock(&p->device.lock);
 	return bytes;
 }

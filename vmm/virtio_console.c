@@ -15,6 +15,9 @@ enum { DEVICE_ID_CONSOLE = 3, QUEUE_RECEIVE = 0, QUEUE_TRANSMIT = 1, INPUT_SIZE 
 struct virtio_console {
 	struct virtio_device virtio;
 	struct terminal_sink sink;
+	/* The guest has written: before that nobody has opened the port, and input would be lost.
+	 */
+	bool in_use;
 	unsigned char input[INPUT_SIZE]; /* typed, for which the driver gave no buffer yet */
 	size_t input_count;
 };
@@ -56,6 +59,10 @@ static void transmit(struct virtio_console *c)
 		virtqueue_push(q, chain.head, 0);
 	}
 	virtio_notify(&c->virtio, QUEUE_TRANSMIT);
+	if (!c->in_use) {
+		c->in_use = true;
+		terminal_room();
+	}
 }
 
 static void work(struct virtio_device *v, unsigned int queue)
@@ -77,7 +84,7 @@ static size_t room(struct terminal_sink *sink)
 	size_t bytes;
 
 	pthread_mutex_lock(&c->virtio.device.lock);
-	bytes = INPUT_SIZE - c->input_count;
+	bytes = c->in_use ? INPUT_SIZE - c->input_count : 0;
 	pthread_mutex_unlock(&c->virtio.device.lock);
 	return bytes;
 }
