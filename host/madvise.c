@@ -16,6 +16,12 @@ struct advice_part {
 
 /* ---- under the read lock: content changes */
 
+/* Write protection is of the place for what an object or hugetlb has there, else of the page. */
+static enum zap_what zap_what_of(const struct vma *vma)
+{
+	return vma->ops || (vma->flags & VM_HUGETLB) ? ZAP_CONTENT : ZAP_ALL;
+}
+
 static int zap_part(const struct advice_part *p)
 {
 	struct mm *mm = p->vma->mm;
@@ -29,7 +35,7 @@ static int zap_part(const struct advice_part *p)
 	if (error)
 		return error;
 	notify_begin(mm, p->start, p->end);
-	pgt_zap(mm, p->start, p->end, ZAP_ALL);
+	pgt_zap(mm, p->start, p->end, zap_what_of(p->vma));
 	notify_end(mm, p->start, p->end);
 	return 0;
 }

@@ -59,6 +59,7 @@ void mm_exit(struct mm *mm)
 	struct vma *v;
 
 	mm_write_lock(mm);
+	mm->exited = true;
 	notify_release(mm);
 	asid_deactivate(mm);
 	while ((v = RB_MIN(vma_tree, &mm->vmas)))

@@ -35,6 +35,7 @@ struct mm {
 	u64 packed_floor;
 	u64 packed_len;
 	u64 total_pages; /* mapped by VMAs */
+	bool exited;	 /* mm_exit() was here */
 	struct spinlock pt_lock;
 	u64 *root;		/* immutable */
 	u64 resident_pages;	/* guarded by pt_lock */
@@ -127,8 +128,8 @@ static inline u64 pgt_run_end(const struct pte_run *r)
 }
 
 /*
- * Makes an absent entry a leaf; takes the caller's reference over. -ENOMEM for want of a table,
- * -EEXIST if something is mapped there.
+ * Makes an absent entry a leaf; takes the caller's reference over. A mark of write protection goes
+ * on in the leaf. -ENOMEM for want of a table, -EEXIST if something is mapped there, or poison is.
  */
 int pgt_install_locked(struct mm *mm, u64 addr, int level, u64 pte);
 /* True if a leaf of @level could be installed at @addr: nothing is mapped in its whole range. */
@@ -141,11 +142,26 @@ void pgt_replace_locked(struct mm *mm, u64 *entry, u64 addr, int level, u64 pte)
 /* Widens a live leaf's permissions in place. */
 void pgt_relax_locked(struct mm *mm, u64 *entry, u64 addr, int level, unsigned int perms);
 
-enum zap_what { ZAP_ALL, ZAP_OBJECT_PAGES };
+enum zap_what {
+	ZAP_ALL,	  /* leaves and marks */
+	ZAP_CONTENT,	  /* all leaves; write protection (UFFDIO_WRITEPROTECT) outlasts them */
+	ZAP_OBJECT_PAGES, /* the same, but anonymous pages and poison stay */
+};
 /* Clears leaves of an isolated range in bounded steps. The caller has notified. */
 void pgt_zap(struct mm *mm, u64 start, u64 end, enum zap_what what);
 /* Gives leaves of an isolated range at most @perms; never adds writing. The caller has notified. */
 void pgt_protect(struct mm *mm, u64 start, u64 end, unsigned int perms);
+/* Keeps writing from leaves of an isolated range until pgt_uffd_unprotect(). The caller has
+ * notified. */
+void pgt_uffd_protect(struct mm *mm, u64 start, u64 end);
+/* Puts the mark PTE_SW_UFFD_WP where nothing is, at @level, in an isolated range. 0 or -ENOMEM:
+ * then some of it has it. */
+int pgt_uffd_mark_absent(struct mm *mm, u64 start, u64 end, int level);
+/* Takes PTE_SW_UFFD_WP from leaves and marks; writing comes with the next write fault. */
+void pgt_uffd_unprotect(struct mm *mm, u64 start, u64 end);
+/* Makes the entry for @addr at @level hold @mark (of PTE_MARKS, or 0). -EEXIST: a leaf or a table
+ * is there. -ENOMEM. */
+int pgt_mark_locked(struct mm *mm, u64 addr, int level, u64 mark);
 /* Breaks up the block that @addr lies strictly inside of, if any, notifying. 0 or -ENOMEM. */
 int pgt_split_at(struct mm *mm, u64 addr);
 /* Moves leaves between isolated ranges of equal length; pgt_move_prepare() has succeeded. */
@@ -163,5 +179,18 @@ pa_t zero_page_pa(void);
 
 /* ---- host/memobj.c */
 extern const struct vma_ops memobj_vma_ops;
+
+/* Results of a fault, beside errors: userfaultfd is to be asked. Never reach user space. */
+enum { EUFFD_MISSING = 4001, EUFFD_MINOR, EUFFD_WP };
+
+/* What the object behind a VMA has at an address. */
+enum memobj_has { MEMOBJ_HAS_NOTHING, MEMOBJ_HAS_PAGE, MEMOBJ_ENDS_BEFORE };
+enum memobj_has memobj_look(const struct vma *vma, u64 addr);
+/*
+ * Gives the object of a VMA @page (its reference, also on failure) as its content at @addr, aligned
+ * to the object's pages, and maps it there; NULL: maps what it has. -EEXIST: there is one, or a
+ * leaf; -EFAULT: beyond its end, or nothing to map; -ENOMEM. Under mm->lock.
+ */
+int memobj_fill(struct vma *vma, u64 addr, struct page *page);
 
 #endif

@@ -5,6 +5,7 @@
 #include <asm-generic/fcntl.h>
 
 #include "host/mm_impl.h"
+#include "host/uffd_impl.h"
 
 /* What MAP_SHARED_VALIDATE accepts; MAP_SHARED and MAP_PRIVATE ignore unknown bits. */
 #define MAP_KNOWN_FLAGS                                                                            \
@@ -108,6 +109,8 @@ void mm_unmap_isolated(struct mm *mm, u64 start, u64 end)
 		struct vma *next = vma_next(v);
 
 		pgt_zap(mm, v->start.v, v->end.v, ZAP_ALL);
+		if (v->uffd)
+			uffd_wake(v->uffd, v->start.v, v->end.v);
 		vma_unlink(v);
 		v = next;
 	}
