@@ -728,12 +728,11 @@ static void on_signal(int sig)
 
 static void test_signals(void)
 {
-	struct sigaction act = { .sa_handler = on_signal };
 	int fd = uffd_open(0, 0);
 	char *p = anon(1);
 	struct toucher t;
 
-	sigaction(SIGUSR1, &act, NULL);
+	signals_seen = 0;
 	CHECK_EQ(uffd_register(fd, p, PG, MISSING), 0);
 	touch_start(&t, p, -1);
 	EXPECT_FAULT(fd, p, 0);
@@ -1076,6 +1075,9 @@ static const struct {
 /* With a name: that test alone. */
 int main(int argc, char **argv)
 {
+	struct sigaction act = { .sa_handler = on_signal };
+
+	sigaction(SIGUSR1, &act, NULL);
 	if (argc > 1 && strcmp(argv[1], "exit") == 0)
 		return 7;
 	memset(page_of_a, 'a', PG);
