@@ -391,6 +391,19 @@ static enum fault_verdict fault_verdict_of(int error)
 	}
 }
 
+/* Idle page tracking took the Access flag. If the entry changed meanwhile, the access tells. */
+static void fault_make_young(const struct fault *f)
+{
+	struct mm *mm = f->vma->mm;
+	u64 *entry;
+
+	spin_lock(&mm->pt_lock);
+	entry = fault_entry_locked(f);
+	if (entry)
+		pgt_make_young_locked(entry);
+	spin_unlock(&mm->pt_lock);
+}
+
 static bool is_for_uffd(int error)
 {
 	return error == -EUFFD_MISSING || error == -EUFFD_MINOR || error == -EUFFD_WP;
@@ -403,8 +416,11 @@ static enum fault_verdict fault_serve(struct fault *f)
 		int error;
 
 		fault_look(f);
-		if (pte_allows(f->pte, f->access))
+		if (pte_allows(f->pte, f->access)) {
+			if (!(f->pte & PTE_AF))
+				fault_make_young(f);
 			return FAULT_OK;
+		}
 		error = fault_step(f);
 		if (is_for_uffd(error)) {
 			f->ask_uffd = error;

@@ -634,6 +634,7 @@ static struct piece piece_at(struct memobj *o, u64 pos, u64 most)
 		p.page = radix_find(o, index_of(o, pos));
 		if (p.page) {
 			page_get(p.page);
+			page_set_idle(p.page, false);
 			p.from = (char *)page_to_virt(p.page) + (pos & (unit(o) - 1));
 		} else if (pos < o->ram_size) {
 			p.n = min(p.n, o->ram_size - pos);
@@ -674,8 +675,10 @@ static s64 write_piece(struct memobj *o, struct iobuf *from, u64 pos)
 
 	mutex_lock(&o->lock);
 	page = memobj_page(o, index_of(o, pos));
-	if (page)
+	if (page) {
 		page_get(page);
+		page_set_idle(page, false);
+	}
 	mutex_unlock(&o->lock);
 	if (!page)
 		return -ENOSPC;

@@ -23,7 +23,8 @@ LIST_HEAD(mm_notifier_list, mm_notifier);
 LIST_HEAD(vma_list, vma);
 
 struct mm {
-	u32 refs; /* atomic */
+	u32 refs;		 /* atomic */
+	LIST_ENTRY(mm) all_link; /* guarded by the list's lock */
 	struct rwsem lock;
 	struct vma_tree vmas; /* guarded by lock, as down to mmap_base */
 	u32 vma_count;
@@ -43,6 +44,10 @@ struct mm {
 	struct vma_list doomed; /* unlinked, freed by mm_write_unlock(); guarded by lock */
 	struct grace_work free_work;
 };
+
+/* ---- host/mm.c */
+/* The next of all mms after @prev (NULL: the first), counted, and drops @prev; NULL: no more. */
+struct mm *mm_next(struct mm *prev);
 
 /* ---- host/vma.c: the tree, under mm->lock for writing where it changes */
 RB_PROTOTYPE(vma_tree, vma, node, )
@@ -102,6 +107,8 @@ void asid_check_unused(const struct mm *mm);
 void notify_begin(struct mm *mm, u64 start, u64 end);
 void notify_end(struct mm *mm, u64 start, u64 end);
 void notify_release(struct mm *mm);
+/* Was it used by a guest since last asked? */
+bool notify_age(struct mm *mm, u64 start, u64 end);
 
 /* ---- host/pgtable.c. Functions that end in _locked want mm->pt_lock; the others take it. */
 
@@ -141,6 +148,10 @@ bool pgt_is_vacant_locked(struct mm *mm, u64 addr, int level);
 void pgt_replace_locked(struct mm *mm, u64 *entry, u64 addr, int level, u64 pte);
 /* Widens a live leaf's permissions in place. */
 void pgt_relax_locked(struct mm *mm, u64 *entry, u64 addr, int level, unsigned int perms);
+
+/* Gives a leaf the Access flag, or takes it, invalidating it: true if it had it. */
+void pgt_make_young_locked(u64 *entry);
+bool pgt_make_old_locked(struct mm *mm, u64 *entry, u64 addr, int level);
 
 enum zap_what {
 	ZAP_ALL,	  /* leaves and marks */

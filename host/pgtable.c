@@ -216,6 +216,23 @@ void pgt_relax_locked(struct mm *mm, u64 *entry, u64 addr, int level, unsigned i
 	pgt_invalidate(mm, addr, addr + level_size(level), level);
 }
 
+void pgt_make_young_locked(u64 *entry)
+{
+	port_pte_write(entry, port_pte_read(entry) | PTE_AF);
+	port_pte_publish(); /* without the flag no TLB held it (Arm ARM D8.5.1) */
+}
+
+bool pgt_make_old_locked(struct mm *mm, u64 *entry, u64 addr, int level)
+{
+	u64 pte = port_pte_read(entry);
+
+	if (!(pte & PTE_AF) || !(pte & PTE_VALID))
+		return false;
+	port_pte_write(entry, pte & ~PTE_AF);
+	pgt_invalidate(mm, addr, addr + level_size(level), level);
+	return true;
+}
+
 /* ---- ranges: each step is one run, at most 512 descriptors, under one hold of the lock */
 
 static bool zap_wants(u64 pte, enum zap_what what)

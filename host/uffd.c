@@ -32,7 +32,7 @@ enum fault_verdict uffd_admit(const struct uffd *u, enum fault_origin origin)
 		return FAULT_BUS;
 	if (u->serves == UFFD_PROGRAM_FAULTS && origin != FAULT_BY_PROGRAM)
 		return FAULT_BUS;
-	return task_kill_pending(port_current()) ? FAULT_INTR : FAULT_OK;
+	return FAULT_OK;
 }
 
 static u64 reason_flags(const struct uffd_fault *f)
