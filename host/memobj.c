@@ -308,7 +308,7 @@ static void vma_zap_object_range(struct vma *v, u64 start, u64 end, enum zap_wha
 	first += v->start.v - v->offset;
 	last += v->start.v - v->offset;
 	notify_begin(v->mm, first, last);
-	pgt_zap(v->mm, first, last, what);
+	(void)pgt_zap(v->mm, first, last, what);
 	notify_end(v->mm, first, last);
 }
 

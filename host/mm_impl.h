@@ -158,23 +158,30 @@ enum zap_what {
 	ZAP_CONTENT,	  /* all leaves; write protection (UFFDIO_WRITEPROTECT) outlasts them */
 	ZAP_OBJECT_PAGES, /* the same, but anonymous pages and poison stay */
 };
-/* Clears leaves of an isolated range in bounded steps. The caller has notified. */
-void pgt_zap(struct mm *mm, u64 start, u64 end, enum zap_what what);
-/* Gives leaves of an isolated range at most @perms; never adds writing. The caller has notified. */
+/*
+ * What changes leaves of an isolated range, in bounded steps, and changes no other. The caller has
+ * notified. How far it came: to @end; or, if mm->lock is held for reading only, to where a block is
+ * that came since, and is not all in the range: it is to be isolated again from there on.
+ */
+
+/* Clears leaves. */
+u64 pgt_zap(struct mm *mm, u64 start, u64 end, enum zap_what what);
+/* Keeps writing from leaves until pgt_uffd_unprotect(). */
+u64 pgt_uffd_protect(struct mm *mm, u64 start, u64 end);
+/* Takes PTE_SW_UFFD_WP from leaves and marks; writing comes with the next write fault. */
+u64 pgt_uffd_unprotect(struct mm *mm, u64 start, u64 end);
+/* Gives leaves at most @perms; never adds writing. Under the write lock: to @end. */
 void pgt_protect(struct mm *mm, u64 start, u64 end, unsigned int perms);
-/* Keeps writing from leaves of an isolated range until pgt_uffd_unprotect(). The caller has
- * notified. */
-void pgt_uffd_protect(struct mm *mm, u64 start, u64 end);
 /* Puts the mark PTE_SW_UFFD_WP where nothing is, at @level, in an isolated range. 0 or -ENOMEM:
  * then some of it has it. */
 int pgt_uffd_mark_absent(struct mm *mm, u64 start, u64 end, int level);
-/* Takes PTE_SW_UFFD_WP from leaves and marks; writing comes with the next write fault. */
-void pgt_uffd_unprotect(struct mm *mm, u64 start, u64 end);
 /* Makes the entry for @addr at @level hold @mark (of PTE_MARKS, or 0). -EEXIST: a leaf or a table
  * is there. -ENOMEM. */
 int pgt_mark_locked(struct mm *mm, u64 addr, int level, u64 mark);
 /* Breaks up the block that @addr lies strictly inside of, if any, notifying. 0 or -ENOMEM. */
 int pgt_split_at(struct mm *mm, u64 addr);
+/* The same at both ends of a range. */
+int pgt_isolate(struct mm *mm, u64 start, u64 end);
 /* Moves leaves between isolated ranges of equal length; pgt_move_prepare() has succeeded. */
 int pgt_move_prepare(struct mm *mm, u64 from, u64 to, u64 len);
 void pgt_move(struct mm *mm, u64 from, u64 to, u64 len);

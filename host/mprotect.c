@@ -171,7 +171,7 @@ static int mremap_move(struct mm *mm, const struct mremap_request *r, u64 to)
 		return error ? error : -ENOMEM;
 	}
 	if (vma->flags & VM_UFFD_WP)
-		pgt_uffd_unprotect(mm, r->old, r->old + moved);
+		(void)pgt_uffd_unprotect(mm, r->old, r->old + moved);
 	uffd_forget_vma(copy);
 	notify_begin(mm, r->old, r->old + moved);
 	pgt_move(mm, r->old, to, moved);

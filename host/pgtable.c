@@ -235,6 +235,52 @@ bool pgt_make_old_locked(struct mm *mm, u64 *entry, u64 addr, int level)
 
 /* ---- ranges: each step is one run, at most 512 descriptors, under one hold of the lock */
 
+static bool is_within(const struct pte_run *r, u32 i, u64 start, u64 end)
+{
+	u64 size = level_size(r->level);
+	u64 addr = r->addr + i * size;
+
+	return !pte_is_leaf(port_pte_read(&r->entry[i])) || (addr >= start && addr + size <= end);
+}
+
+/*
+ * The run for @addr, without blocks that reach out of [@start, @end); of no entries if it begins
+ * with one. Under the read lock a fault may bring one at any time.
+ */
+static struct pte_run run_within_locked(struct mm *mm, u64 addr, u64 start, u64 end)
+{
+	struct pte_run r = pgt_run_locked(mm, addr, end);
+
+	if (!is_within(&r, r.count - 1, start, end))
+		r.count--;
+	if (r.count && !is_within(&r, 0, start, end))
+		r.count = 0;
+	return r;
+}
+
+typedef void run_fn(struct mm *mm, const struct pte_run *r, unsigned int how);
+
+/* @fn changes the runs of a range. How far it came: to @end, or to a block that is not within. */
+static u64 walk_runs(struct mm *mm, u64 start, u64 end, run_fn *fn, unsigned int how)
+{
+	u64 at = start;
+
+	while (at < end) {
+		struct pte_run r;
+
+		spin_lock(&mm->pt_lock);
+		r = run_within_locked(mm, at, start, end);
+		if (r.count)
+			fn(mm, &r, how);
+		spin_unlock(&mm->pt_lock);
+		if (!r.count)
+			return at;
+		at = pgt_run_end(&r);
+		sched_point();
+	}
+	return end;
+}
+
 static bool zap_wants(u64 pte, enum zap_what what)
 {
 	return pte_is_leaf(pte) && (what != ZAP_OBJECT_PAGES || !pte_is_anon(pte));
@@ -250,8 +296,9 @@ static u64 zap_rest(u64 pte, enum zap_what what)
 	}
 }
 
-static void zap_run_locked(struct mm *mm, const struct pte_run *r, enum zap_what what)
+static void zap_run_locked(struct mm *mm, const struct pte_run *r, unsigned int how)
 {
+	enum zap_what what = (enum zap_what)how;
 	u32 broken = 0;
 
 	for (u32 i = 0; i < r->count; i++) {
@@ -278,18 +325,9 @@ static void zap_run_locked(struct mm *mm, const struct pte_run *r, enum zap_what
 	mm->resident_pages -= broken * leaf_pages(r->level);
 }
 
-void pgt_zap(struct mm *mm, u64 start, u64 end, enum zap_what what)
+u64 pgt_zap(struct mm *mm, u64 start, u64 end, enum zap_what what)
 {
-	while (start < end) {
-		struct pte_run r;
-
-		spin_lock(&mm->pt_lock);
-		r = pgt_run_locked(mm, start, end);
-		zap_run_locked(mm, &r, what);
-		spin_unlock(&mm->pt_lock);
-		start = pgt_run_end(&r);
-		sched_point();
-	}
+	return walk_runs(mm, start, end, zap_run_locked, what);
 }
 
 /* Writing is given back by the next write fault, which knows whether the page is shared. */
@@ -321,16 +359,7 @@ static void protect_run_locked(struct mm *mm, const struct pte_run *r, unsigned 
 
 void pgt_protect(struct mm *mm, u64 start, u64 end, unsigned int perms)
 {
-	while (start < end) {
-		struct pte_run r;
-
-		spin_lock(&mm->pt_lock);
-		r = pgt_run_locked(mm, start, end);
-		protect_run_locked(mm, &r, perms);
-		spin_unlock(&mm->pt_lock);
-		start = pgt_run_end(&r);
-		sched_point();
-	}
+	(void)walk_runs(mm, start, end, protect_run_locked, perms);
 }
 
 /* ---- marks and write protection of userfaultfd */
@@ -351,10 +380,11 @@ int pgt_mark_locked(struct mm *mm, u64 addr, int level, u64 mark)
 	return 0;
 }
 
-static void uffd_protect_run_locked(struct mm *mm, const struct pte_run *r)
+static void uffd_protect_run_locked(struct mm *mm, const struct pte_run *r, unsigned int how)
 {
 	bool changed = false;
 
+	(void)how;
 	for (u32 i = 0; i < r->count; i++) {
 		u64 pte = port_pte_read(&r->entry[i]);
 
@@ -367,18 +397,9 @@ static void uffd_protect_run_locked(struct mm *mm, const struct pte_run *r)
 		pgt_invalidate(mm, r->addr, pgt_run_end(r), r->level);
 }
 
-void pgt_uffd_protect(struct mm *mm, u64 start, u64 end)
+u64 pgt_uffd_protect(struct mm *mm, u64 start, u64 end)
 {
-	while (start < end) {
-		struct pte_run r;
-
-		spin_lock(&mm->pt_lock);
-		r = pgt_run_locked(mm, start, end);
-		uffd_protect_run_locked(mm, &r);
-		spin_unlock(&mm->pt_lock);
-		start = pgt_run_end(&r);
-		sched_point();
-	}
+	return walk_runs(mm, start, end, uffd_protect_run_locked, 0);
 }
 
 int pgt_uffd_mark_absent(struct mm *mm, u64 start, u64 end, int level)
@@ -402,10 +423,11 @@ int pgt_uffd_mark_absent(struct mm *mm, u64 start, u64 end, int level)
 	return error;
 }
 
-static void uffd_unprotect_run_locked(struct mm *mm, const struct pte_run *r)
+static void uffd_unprotect_run_locked(struct mm *mm, const struct pte_run *r, unsigned int how)
 {
 	bool changed = false;
 
+	(void)how;
 	for (u32 i = 0; i < r->count; i++) {
 		u64 pte = port_pte_read(&r->entry[i]);
 
@@ -418,18 +440,9 @@ static void uffd_unprotect_run_locked(struct mm *mm, const struct pte_run *r)
 		pgt_invalidate(mm, r->addr, pgt_run_end(r), r->level);
 }
 
-void pgt_uffd_unprotect(struct mm *mm, u64 start, u64 end)
+u64 pgt_uffd_unprotect(struct mm *mm, u64 start, u64 end)
 {
-	while (start < end) {
-		struct pte_run r;
-
-		spin_lock(&mm->pt_lock);
-		r = pgt_run_locked(mm, start, end);
-		uffd_unprotect_run_locked(mm, &r);
-		spin_unlock(&mm->pt_lock);
-		start = pgt_run_end(&r);
-		sched_point();
-	}
+	return walk_runs(mm, start, end, uffd_unprotect_run_locked, 0);
 }
 
 /* ---- blocks */
@@ -505,6 +518,13 @@ int pgt_split_at(struct mm *mm, u64 addr)
 		error = pgt_split_block(mm, addr, level);
 	}
 	return error;
+}
+
+int pgt_isolate(struct mm *mm, u64 start, u64 end)
+{
+	int error = pgt_split_at(mm, start);
+
+	return error ? error : pgt_split_at(mm, end);
 }
 
 /* ---- moves */

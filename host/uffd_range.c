@@ -68,7 +68,7 @@ static u64 range_ioctls(u32 flags, const struct vma *huge)
 static void vma_set_uffd(struct vma *vma, struct uffd *u, u32 flags)
 {
 	if ((vma->flags & VM_UFFD_WP) && !(flags & VM_UFFD_WP))
-		pgt_uffd_unprotect(vma->mm, vma->start.v, vma->end.v);
+		(void)pgt_uffd_unprotect(vma->mm, vma->start.v, vma->end.v);
 	vma->flags = (vma->flags & ~(u32)VM_UFFD) | flags;
 	vma->uffd = flags ? u : NULL;
 }
@@ -179,10 +179,12 @@ static bool protects_absent(const struct uffd *u, const struct vma *vma)
 	return vma->ops || (vma->flags & VM_HUGETLB) || uffd_has_feature(u, UFFD_WP_UNPOPULATED);
 }
 
-static int protect_part(struct uffd *u, struct vma *vma, u64 start, u64 end)
+/* As far as *@at. */
+static int protect_part(struct uffd *u, struct vma *vma, u64 *at, u64 end)
 {
 	int level = vma->flags & VM_HUGETLB ? vma->hugetlb_level : LEVEL_4K;
 	struct mm *mm = vma->mm;
+	u64 start = *at;
 	int error = 0;
 
 	notify_begin(mm, start, end);
@@ -190,7 +192,7 @@ static int protect_part(struct uffd *u, struct vma *vma, u64 start, u64 end)
 	if (protects_absent(u, vma))
 		error = pgt_uffd_mark_absent(mm, start, end, level);
 	if (!error)
-		pgt_uffd_protect(mm, start, end);
+		*at = pgt_uffd_protect(mm, start, end);
 	notify_end(mm, start, end);
 	return error;
 }
@@ -198,19 +200,20 @@ static int protect_part(struct uffd *u, struct vma *vma, u64 start, u64 end)
 static int write_protect_part(struct uffd *u, struct vma *vma, u64 start, u64 end,
 			      enum uffd_wp what)
 {
+	u64 at = start;
 	int error;
 
 	if (vma->uffd != u || !(vma->flags & VM_UFFD_WP))
 		return -ENOENT;
 	if (!IS_ALIGNED(start | end, vma_unit(vma)))
 		return -EINVAL;
-	error = pgt_split_at(vma->mm, start);
-	if (!error)
-		error = pgt_split_at(vma->mm, end);
-	if (!error && what == UFFD_PROTECT)
-		error = protect_part(u, vma, start, end);
-	else if (!error)
-		pgt_uffd_unprotect(vma->mm, start, end);
+	do {
+		error = pgt_isolate(vma->mm, at, end);
+		if (!error && what == UFFD_PROTECT)
+			error = protect_part(u, vma, &at, end);
+		else if (!error)
+			at = pgt_uffd_unprotect(vma->mm, at, end);
+	} while (!error && at < end);
 	return error;
 }
 
