@@ -4,58 +4,9 @@
  * unannounced), by the machine (break before make) and by the count of pages and objects. What
  * programs see of it: tests/target/uffd.c.
  */
-#include "host_world.h"
+#include "uffd_world.h"
 
 #include "host/pagemap.h"
-#include "host/uffd_impl.h"
-
-static struct file *file;
-static struct uffd *u;
-static u64 src; /* a page of 's' */
-
-static int uffd_begin(void **state)
-{
-	world_begin(state);
-	file = uffd_new(world_mm, UFFD_ALL_FAULTS, 0);
-	assert_non_null(file);
-	u = file->priv;
-	u->features = UFFD_WP_UNPOPULATED;
-	u->ready = true;
-	src = map_anon(0, 4 * PAGE_SIZE);
-	for (u64 i = 0; i < 4 * PAGE_SIZE; i += 64)
-		assert_int_equal(poke_byte(src + i, 's'), 0);
-	return 0;
-}
-
-static int uffd_end(void **state)
-{
-	model_on_sleep = NULL;
-	if (file)
-		file_put(file);
-	model_host_grace();
-	return world_end(state);
-}
-
-static void watch(u64 at, u64 len, u32 flags)
-{
-	u64 ioctls;
-
-	assert_int_equal(uffd_register(u, at, at + len, flags, &ioctls), 0);
-}
-
-static s64 fill(enum uffd_fill_kind kind, u64 at, u64 len, enum uffd_wp wp)
-{
-	struct uffd_fill f = { .kind = kind, .start = at, .len = len, .src = src, .wp = wp };
-
-	return uffd_fill(u, &f);
-}
-
-static u64 pte_at(u64 addr)
-{
-	int level;
-
-	return port_pte_read(pgt_lookup_locked(world_mm, addr, &level));
-}
 
 /* ---- who waits; the other threads' part is played by what runs while the only one sleeps */
 
@@ -325,8 +276,6 @@ static void an_idle_page_is_one_that_nobody_uses(void **state)
 	assert_false(page_is_idle(again));
 	page_put(again);
 }
-
-#define uffd_test(f) cmocka_unit_test_setup_teardown(f, uffd_begin, uffd_end)
 
 int main(void)
 {
