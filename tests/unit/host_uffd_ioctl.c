@@ -125,7 +125,7 @@ static void the_handshake_comes_first_and_once(void **state)
 	(void)state;
 	u->ready = false;
 	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++)
-		assert_int_equal(uffd_ioctl(file, cmds[i], args), -EINVAL);
+		assert_int_equal(uffd_ioctl(file, cmds[i], FAR), -EINVAL);
 	assert_false(uffd_has_feature(u, UFFD_WP_UNPOPULATED));
 	assert_int_equal(uffd_ioctl(file, UFFDIO_API, FAR), -EFAULT);
 	assert_int_equal(api(file, UFFD_API + 1, 0, &a), -EINVAL);
