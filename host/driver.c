@@ -168,19 +168,17 @@ int vma_retype(struct vma *vma, const struct pfn_range *range, enum host_memtype
 	if (!IS_ALIGNED(range->addr.v | range->size, PAGE_SIZE) || !range->size ||
 	    range->addr.v < vma->start.v || end > vma->end.v || end <= range->addr.v)
 		return error;
-	error = pgt_split_at(mm, range->addr.v);
-	if (!error)
-		error = pgt_split_at(mm, end);
+	error = pgt_isolate(mm, range->addr.v, end);
 	if (error)
 		return error;
 	notify_begin(mm, range->addr.v, end);
-	pgt_zap(mm, range->addr.v, end, ZAP_ALL);
+	(void)pgt_zap(mm, range->addr.v, end, ZAP_ALL);
 	/* Empty tables must not be in the way of larger leaves. */
 	pgt_free_tables(mm, range->addr.v, end, range->addr.v, end);
 	error = vma_insert_pfn(vma, range->addr, range->pa, range->size, type, range->access,
 			       range->max_level);
 	if (error)
-		pgt_zap(mm, range->addr.v, end, ZAP_ALL);
+		(void)pgt_zap(mm, range->addr.v, end, ZAP_ALL);
 	notify_end(mm, range->addr.v, end);
 	return error;
 }
@@ -194,11 +192,16 @@ void vma_zap(struct vma *vma, hva_t start, hva_t end)
 
 	if (first >= last)
 		return;
-	if (pgt_split_at(mm, first))
-		first = max(ALIGN_DOWN(first, SZ_1G), vma->start.v);
-	if (pgt_split_at(mm, last))
-		last = min(ALIGN_UP(last, SZ_1G), vma->end.v);
-	notify_begin(mm, first, last);
-	pgt_zap(mm, first, last, ZAP_ALL);
-	notify_end(mm, first, last);
+	do {
+		u64 start;
+
+		if (pgt_split_at(mm, first))
+			first = max(ALIGN_DOWN(first, SZ_1G), vma->start.v);
+		if (pgt_split_at(mm, last))
+			last = min(ALIGN_UP(last, SZ_1G), vma->end.v);
+		start = first;
+		notify_begin(mm, start, last);
+		first = pgt_zap(mm, start, last, ZAP_ALL);
+		notify_end(mm, start, last);
+	} while (first < last);
 }

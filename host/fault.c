@@ -6,6 +6,7 @@
 #include "host/mm_impl.h"
 #include "host/pte.h"
 #include "host/string.h"
+#include "host/uffd_impl.h"
 
 /* The state of one fault while it is served, under the mm lock held for reading. */
 struct fault {
@@ -15,6 +16,7 @@ struct fault {
 	u64 pte; /* the leaf, or an invalid entry, as last seen */
 	int level;
 	bool asked_owner; /* of the leaf that is present, and it said yes */
+	int ask_uffd;	  /* -EUFFD_*: who watches the VMA is to be asked; 0: no */
 };
 
 /* Special leaves only map it, so it is never counted and never written. */
@@ -172,6 +174,8 @@ static int fault_new_page(const struct fault *f, int level)
 
 static int fault_anonymous(const struct fault *f)
 {
+	if (f->vma->flags & VM_UFFD_MISSING)
+		return -EUFFD_MISSING;
 	if (f->vma->flags & VM_HUGETLB) {
 		int error = fault_new_page(f, f->vma->hugetlb_level);
 
@@ -195,8 +199,12 @@ static int fault_absent(const struct fault *f)
 	enum host_access access = f->access;
 	int error;
 
+	if (pte_is_mark(f->pte) && (f->pte & PTE_SW_POISON))
+		return -EHWPOISON;
 	if (!vma->ops)
 		return fault_anonymous(f);
+	if ((vma->flags & VM_UFFD_MINOR) && memobj_look(vma, f->addr) == MEMOBJ_HAS_PAGE)
+		return -EUFFD_MINOR;
 	if (!vma->ops->fault)
 		return -EIO;
 	if (!(vma->flags & VM_SHARED) && access == HOST_WRITE)
@@ -363,6 +371,8 @@ static int fault_step(struct fault *f)
 		return fault_absent(f);
 	if (f->access == HOST_EXEC)
 		return -EACCES;
+	if (pte_is_uffd_wp(f->pte))
+		return -EUFFD_WP;
 	if (f->vma->flags & VM_SHARED)
 		return fault_write_shared(f);
 	return fault_write_private(f);
@@ -376,19 +386,46 @@ static enum fault_verdict fault_verdict_of(int error)
 	case -EACCES: return FAULT_SEGV_ACCERR;
 	case -EINTR: return FAULT_INTR;
 	case -EFAULT: return FAULT_SEGV_MAPERR;
+	case -EHWPOISON: return FAULT_POISON;
 	default: return FAULT_BUS;
 	}
 }
 
+/* Idle page tracking took the Access flag. If the entry changed meanwhile, the access tells. */
+static void fault_make_young(const struct fault *f)
+{
+	struct mm *mm = f->vma->mm;
+	u64 *entry;
+
+	spin_lock(&mm->pt_lock);
+	entry = fault_entry_locked(f);
+	if (entry)
+		pgt_make_young_locked(entry);
+	spin_unlock(&mm->pt_lock);
+}
+
+static bool is_for_uffd(int error)
+{
+	return error == -EUFFD_MISSING || error == -EUFFD_MINOR || error == -EUFFD_WP;
+}
+
 static enum fault_verdict fault_serve(struct fault *f)
 {
+	f->ask_uffd = 0;
 	for (int step = 0; step < FAULT_STEPS_MAX; step++) {
 		int error;
 
 		fault_look(f);
-		if (pte_allows(f->pte, f->access))
+		if (pte_allows(f->pte, f->access)) {
+			if (!(f->pte & PTE_AF))
+				fault_make_young(f);
 			return FAULT_OK;
+		}
 		error = fault_step(f);
+		if (is_for_uffd(error)) {
+			f->ask_uffd = error;
+			return FAULT_OK;
+		}
 		if (error != -EAGAIN)
 			return fault_verdict_of(error);
 	}
@@ -427,13 +464,40 @@ static bool stack_grow(struct mm *mm, u64 addr)
 	return grown;
 }
 
-enum fault_verdict mm_fault(struct mm *mm, hva_t addr, enum host_access access)
+/*
+ * Asks whoever watches the VMA, and waits. Comes with mm->lock held for reading and returns without
+ * it. FAULT_OK: begin again, all may have changed.
+ */
+static enum fault_verdict fault_ask_uffd(struct fault *f, const struct uffd_fault *told)
+{
+	struct mm *mm = f->vma->mm;
+	struct uffd *u = f->vma->uffd;
+	enum fault_verdict verdict = uffd_admit(u, told->origin);
+	struct uffd_wait w;
+	int error = 0;
+
+	if (verdict != FAULT_OK || !uffd_wait_begin(f->vma, &w, told)) {
+		mm_read_unlock(mm);
+		sched_point(); /* to who closes it and waits for the lock */
+		return verdict;
+	}
+	/* Once more, now that who resolves it would see the thread wait. */
+	verdict = fault_serve(f);
+	mm_read_unlock(mm);
+	if (verdict == FAULT_OK && f->ask_uffd == told->error)
+		error = uffd_wait_sleep(u, &w, told->origin);
+	uffd_wait_end(u, &w);
+	return error ? FAULT_INTR : verdict;
+}
+
+/* One pass. @again: somebody resolved it, or gave up. */
+static enum fault_verdict fault_once(struct mm *mm, hva_t addr, enum host_access access,
+				     enum fault_origin origin, bool *again)
 {
 	struct fault f = { .addr = addr.v & PAGE_MASK, .access = access };
 	enum fault_verdict verdict;
 
-	if (addr.v >= TASK_SIZE)
-		return FAULT_SEGV_MAPERR;
+	*again = false;
 	mm_read_lock(mm);
 	f.vma = vma_find(mm, addr);
 	if (!f.vma) {
@@ -442,6 +506,27 @@ enum fault_verdict mm_fault(struct mm *mm, hva_t addr, enum host_access access)
 		return stack_grow(mm, f.addr) ? FAULT_OK : FAULT_SEGV_MAPERR;
 	}
 	verdict = vma_allows(f.vma, access) ? fault_serve(&f) : FAULT_SEGV_ACCERR;
+	if (verdict == FAULT_OK && f.ask_uffd) {
+		struct uffd_fault told = { addr.v, f.ask_uffd, access, origin };
+
+		verdict = fault_ask_uffd(&f, &told);
+		*again = verdict == FAULT_OK;
+		return verdict;
+	}
 	mm_read_unlock(mm);
+	return verdict;
+}
+
+enum fault_verdict mm_fault_by(struct mm *mm, hva_t addr, enum host_access access,
+			       enum fault_origin origin)
+{
+	enum fault_verdict verdict;
+	bool again;
+
+	if (addr.v >= TASK_SIZE)
+		return FAULT_SEGV_MAPERR;
+	do {
+		verdict = fault_once(mm, addr, access, origin, &again);
+	} while (again);
 	return verdict;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The copy of a program's memory that fork gives the child. */
 #include "host/mm_impl.h"
+#include "host/uffd_impl.h"
 
 /* What can be had again from the object, or is the child's to begin anew, is not copied. */
 static bool vma_has_own_pages(const struct vma *vma)
@@ -11,12 +12,15 @@ static bool vma_has_own_pages(const struct vma *vma)
 static int vma_fork(const struct vma *vma, struct mm *child)
 {
 	u64 start = vma->start.v, end = vma->end.v;
+	struct vma *copy;
 	int error;
 
 	if (vma->flags & VM_DONTCOPY)
 		return 0;
-	if (!vma_copy(vma, child, start, start, end - start))
+	copy = vma_copy(vma, child, start, start, end - start);
+	if (!copy)
 		return -ENOMEM;
+	uffd_forget_vma(copy);
 	if (!vma_has_own_pages(vma))
 		return 0;
 	notify_begin(vma->mm, start, end);

@@ -16,22 +16,31 @@ struct advice_part {
 
 /* ---- under the read lock: content changes */
 
+/* Write protection is of the place for what an object or hugetlb has there, else of the page. */
+static enum zap_what zap_what_of(const struct vma *vma)
+{
+	return vma->ops || (vma->flags & VM_HUGETLB) ? ZAP_CONTENT : ZAP_ALL;
+}
+
 static int zap_part(const struct advice_part *p)
 {
 	struct mm *mm = p->vma->mm;
+	u64 at = p->start;
 	int error;
 
 	if (!IS_ALIGNED(p->start | p->end, vma_unit(p->vma)))
 		return -EINVAL;
-	error = pgt_split_at(mm, p->start);
-	if (!error)
-		error = pgt_split_at(mm, p->end);
-	if (error)
-		return error;
-	notify_begin(mm, p->start, p->end);
-	pgt_zap(mm, p->start, p->end, ZAP_ALL);
-	notify_end(mm, p->start, p->end);
-	return 0;
+	do {
+		u64 start = at;
+
+		error = pgt_isolate(mm, start, p->end);
+		if (error)
+			break;
+		notify_begin(mm, start, p->end);
+		at = pgt_zap(mm, start, p->end, zap_what_of(p->vma));
+		notify_end(mm, start, p->end);
+	} while (at < p->end);
+	return error;
 }
 
 static int advise_dontneed(const struct advice_part *p)

@@ -17,7 +17,8 @@ static const struct {
 	{ VM_PFNMAP, "pf" },	 { VM_IO, "io" },	  { VM_DONTCOPY, "dc" },
 	{ VM_DONTEXPAND, "de" }, { VM_NORESERVE, "nr" },  { VM_HUGETLB, "ht" },
 	{ VM_WIPEONFORK, "wf" }, { VM_DONTDUMP, "dd" },	  { VM_MIXEDMAP, "mm" },
-	{ VM_HUGEPAGE, "hg" },	 { VM_NOHUGEPAGE, "nh" },
+	{ VM_HUGEPAGE, "hg" },	 { VM_NOHUGEPAGE, "nh" }, { VM_UFFD_MISSING, "um" },
+	{ VM_UFFD_WP, "uw" },	 { VM_UFFD_MINOR, "ui" },
 };
 
 static const char *vma_name(const struct vma *vma)

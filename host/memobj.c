@@ -13,6 +13,7 @@
 
 #include "host/driver.h"
 #include "host/mm_impl.h"
+#include "host/pte.h"
 #include "host/string.h"
 
 #define RADIX_BITS 9
@@ -307,7 +308,7 @@ static void vma_zap_object_range(struct vma *v, u64 start, u64 end, enum zap_wha
 	first += v->start.v - v->offset;
 	last += v->start.v - v->offset;
 	notify_begin(v->mm, first, last);
-	pgt_zap(v->mm, first, last, what);
+	(void)pgt_zap(v->mm, first, last, what);
 	notify_end(v->mm, first, last);
 }
 
@@ -350,6 +351,79 @@ static void memobj_vma_close(struct vma *vma)
 	memobj_put(o);
 }
 
+static bool has_content(const struct memobj *o, u64 offset)
+{
+	return offset < o->ram_size || radix_find(o, index_of(o, offset));
+}
+
+static u64 object_offset(const struct vma *vma, u64 addr)
+{
+	return vma->offset + (addr - vma->start.v);
+}
+
+enum memobj_has memobj_look(const struct vma *vma, u64 addr)
+{
+	struct memobj *o = vma->priv;
+	enum memobj_has has = MEMOBJ_HAS_NOTHING;
+	u64 offset = object_offset(vma, ALIGN_DOWN(addr, unit(o)));
+
+	mutex_lock(&o->lock);
+	if (offset >= o->size)
+		has = MEMOBJ_ENDS_BEFORE;
+	else if (has_content(o, offset))
+		has = MEMOBJ_HAS_PAGE;
+	mutex_unlock(&o->lock);
+	return has;
+}
+
+/* Under the mutex: what is there if @page is NULL, else @page, whose reference is the object's
+ * then. */
+static int fill_content(struct memobj *o, u64 offset, struct page **page)
+{
+	struct page *own;
+
+	if (offset >= o->size || (!*page && !has_content(o, offset)))
+		return -EFAULT;
+	if (!*page) {
+		own = memobj_page(o, index_of(o, offset));
+		*page = own ? page_get(own) : NULL;
+		return own ? 0 : -ENOMEM;
+	}
+	if (has_content(o, offset))
+		return -EEXIST;
+	if (!radix_insert(o, index_of(o, offset), *page))
+		return -ENOMEM;
+	page_get(*page);
+	return 0;
+}
+
+int memobj_fill(struct vma *vma, u64 addr, struct page *page)
+{
+	enum host_access access = vma->flags & VM_SHARED ? HOST_WRITE : HOST_READ;
+	struct memobj *o = vma->priv;
+	u64 offset = object_offset(vma, addr);
+	int error, level;
+	bool is_new;
+	u64 pte;
+
+	mutex_lock(&o->lock);
+	spin_lock(&vma->mm->pt_lock);
+	pte = port_pte_read(pgt_lookup_locked(vma->mm, addr, &level));
+	spin_unlock(&vma->mm->pt_lock);
+	is_new = page != NULL;
+	error = pte_is_leaf(pte) ? -EEXIST : fill_content(o, offset, &page);
+	if (!error) {
+		error = vma_insert_page(vma, HVA(addr), page_get(page), access);
+		/* Nobody has seen it: who fails leaves no content behind. */
+		if (error && is_new)
+			memobj_remove(o, index_of(o, offset), index_of(o, offset));
+	}
+	mutex_unlock(&o->lock);
+	if (page)
+		page_put(page);
+	return error == -EBUSY ? -EEXIST : error;
+}
+
 static int memobj_vma_fault(struct vma *vma, hva_t addr, enum host_access access)
 {
 	struct memobj *o = vma->priv;
@@ -360,7 +434,9 @@ static int memobj_vma_fault(struct vma *vma, hva_t addr, enum host_access access
 	if ((vma->flags & VM_SHARED) && (vma->flags & VM_WRITE))
 		access = HOST_WRITE;
 	mutex_lock(&o->lock);
-	if (offset < o->size) {
+	if (offset < o->size && (vma->flags & VM_UFFD_MISSING) && !has_content(o, offset)) {
+		error = -EUFFD_MISSING;
+	} else if (offset < o->size) {
 		struct page *page = memobj_page(o, index_of(o, offset));
 
 		error = o->level == LEVEL_4K ? -ENOMEM : -EIO;
@@ -558,6 +634,7 @@ static struct piece piece_at(struct memobj *o, u64 pos, u64 most)
 		p.page = radix_find(o, index_of(o, pos));
 		if (p.page) {
 			page_get(p.page);
+			page_set_idle(p.page, false);
 			p.from = (char *)page_to_virt(p.page) + (pos & (unit(o) - 1));
 		} else if (pos < o->ram_size) {
 			p.n = min(p.n, o->ram_size - pos);
@@ -598,8 +675,10 @@ static s64 write_piece(struct memobj *o, struct iobuf *from, u64 pos)
 
 	mutex_lock(&o->lock);
 	page = memobj_page(o, index_of(o, pos));
-	if (page)
+	if (page) {
 		page_get(page);
+		page_set_idle(page, false);
+	}
 	mutex_unlock(&o->lock);
 	if (!page)
 		return -ENOSPC;

@@ -6,6 +6,36 @@
 #define MMAP_TOP_GAP	 (128UL << 20)
 #define MMAP_RANDOM_MASK (BIT(18) - 1)
 
+static bool mm_get_unless_zero(struct mm *mm)
+{
+	u32 refs = __atomic_load_n(&mm->refs, __ATOMIC_RELAXED);
+
+	while (refs) {
+		if (__atomic_compare_exchange_n(&mm->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+static LIST_HEAD(, mm) all_mms; /* guarded by all_mms_lock, innermost */
+static struct spinlock all_mms_lock;
+
+struct mm *mm_next(struct mm *prev)
+{
+	struct mm *mm;
+
+	spin_lock(&all_mms_lock);
+	mm = prev ? LIST_NEXT(prev, all_link) : LIST_FIRST(&all_mms);
+	/* Those without references are on their way out of the list. */
+	while (mm && !mm_get_unless_zero(mm))
+		mm = LIST_NEXT(mm, all_link);
+	spin_unlock(&all_mms_lock);
+	if (prev)
+		mm_put(prev);
+	return mm;
+}
+
 struct mm *mm_new(void)
 {
 	struct mm *mm = kzalloc(sizeof(*mm));
@@ -25,6 +55,9 @@ struct mm *mm_new(void)
 	port_random(&random, sizeof(random));
 	mm->mmap_base = TASK_SIZE - MMAP_TOP_GAP - ((random & MMAP_RANDOM_MASK) << PAGE_SHIFT);
 	mm->packed_floor = mm->mmap_base;
+	spin_lock(&all_mms_lock);
+	LIST_INSERT_HEAD(&all_mms, mm, all_link);
+	spin_unlock(&all_mms_lock);
 	return mm;
 }
 
@@ -50,6 +83,9 @@ void mm_put(struct mm *mm)
 		return;
 	if (!RB_EMPTY(&mm->vmas))
 		mm_exit(mm);
+	spin_lock(&all_mms_lock);
+	LIST_REMOVE(mm, all_link);
+	spin_unlock(&all_mms_lock);
 	asid_deactivate(mm);
 	sched_after_grace(&mm->free_work, mm_free);
 }
@@ -59,6 +95,7 @@ void mm_exit(struct mm *mm)
 	struct vma *v;
 
 	mm_write_lock(mm);
+	mm->exited = true;
 	notify_release(mm);
 	asid_deactivate(mm);
 	while ((v = RB_MIN(vma_tree, &mm->vmas)))

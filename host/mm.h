@@ -38,6 +38,9 @@ enum vm_flag {
 	VM_DONTCOPY = 1 << 17,
 	VM_MAYWRITE = 1 << 18, /* mprotect may add VM_WRITE */
 	VM_WIPEONFORK = 1 << 19,
+	VM_UFFD_MISSING = 1 << 20, /* faults go to vma->uffd: where nothing is, */
+	VM_UFFD_WP = 1 << 21,	   /* on writes to what UFFDIO_WRITEPROTECT protects, */
+	VM_UFFD_MINOR = 1 << 22,   /* where the object has a page that is not mapped */
 };
 
 /* The memory type a host leaf gives; also the VMA's declared protection. */
@@ -47,6 +50,7 @@ enum host_access { HOST_READ, HOST_WRITE, HOST_EXEC };
 
 struct mm;
 struct vma;
+struct uffd;
 
 /* A live leaf of the host's table, read under pt_lock. */
 struct host_pte {
@@ -83,6 +87,7 @@ struct vma {
 	const struct vma_ops *ops;
 	void *priv;
 	int hugetlb_level; /* LEVEL_2M or LEVEL_1G if VM_HUGETLB */
+	struct uffd *uffd; /* set with VM_UFFD_*; not counted: its end clears it */
 	LIST_ENTRY(vma)
 	object_link;  /* among the mappings of one memory object; its lock guards it */
 	u32 zap_pass; /* the object's last walk of its mappings that saw this one */
@@ -146,10 +151,22 @@ enum fault_verdict {
 	FAULT_SEGV_MAPERR, /* no VMA */
 	FAULT_SEGV_ACCERR, /* VMA does not allow the access */
 	FAULT_BUS,	   /* beyond the object's end, or the owner said so */
+	FAULT_POISON,	   /* UFFDIO_POISON (SIGBUS, BUS_MCEERR_AR) */
 	FAULT_OOM,
-	FAULT_INTR, /* a fatal signal */
+	FAULT_INTR, /* a signal: see enum fault_origin */
 };
-enum fault_verdict mm_fault(struct mm *mm, hva_t addr, enum host_access access);
+/* Who needs the page, and what ends the wait for a userfaultfd that is to give it. */
+enum fault_origin {
+	FAULT_BY_PROGRAM, /* an instruction at EL0: any signal */
+	FAULT_BY_GUEST,	  /* likewise; but to UFFD_USER_MODE_ONLY it is the kernel */
+	FAULT_BY_KERNEL,  /* a system call: only the end of the process */
+};
+enum fault_verdict mm_fault_by(struct mm *mm, hva_t addr, enum host_access access,
+			       enum fault_origin origin);
+static inline enum fault_verdict mm_fault(struct mm *mm, hva_t addr, enum host_access access)
+{
+	return mm_fault_by(mm, addr, access, FAULT_BY_KERNEL);
+}
 
 /* Reads the live leaf at @addr under pt_lock and no other lock. False if absent: then of @pte only
  * the level is set, of the block around @addr that has none. */

@@ -23,7 +23,8 @@ LIST_HEAD(mm_notifier_list, mm_notifier);
 LIST_HEAD(vma_list, vma);
 
 struct mm {
-	u32 refs; /* atomic */
+	u32 refs;		 /* atomic */
+	LIST_ENTRY(mm) all_link; /* guarded by the list's lock */
 	struct rwsem lock;
 	struct vma_tree vmas; /* guarded by lock, as down to mmap_base */
 	u32 vma_count;
@@ -35,6 +36,7 @@ struct mm {
 	u64 packed_floor;
 	u64 packed_len;
 	u64 total_pages; /* mapped by VMAs */
+	bool exited;	 /* mm_exit() was here */
 	struct spinlock pt_lock;
 	u64 *root;		/* immutable */
 	u64 resident_pages;	/* guarded by pt_lock */
@@ -42,6 +44,10 @@ struct mm {
 	struct vma_list doomed; /* unlinked, freed by mm_write_unlock(); guarded by lock */
 	struct grace_work free_work;
 };
+
+/* ---- host/mm.c */
+/* The next of all mms after @prev (NULL: the first), counted, and drops @prev; NULL: no more. */
+struct mm *mm_next(struct mm *prev);
 
 /* ---- host/vma.c: the tree, under mm->lock for writing where it changes */
 RB_PROTOTYPE(vma_tree, vma, node, )
@@ -101,6 +107,8 @@ void asid_check_unused(const struct mm *mm);
 void notify_begin(struct mm *mm, u64 start, u64 end);
 void notify_end(struct mm *mm, u64 start, u64 end);
 void notify_release(struct mm *mm);
+/* Was it used by a guest since last asked? */
+bool notify_age(struct mm *mm, u64 start, u64 end);
 
 /* ---- host/pgtable.c. Functions that end in _locked want mm->pt_lock; the others take it. */
 
@@ -127,8 +135,8 @@ static inline u64 pgt_run_end(const struct pte_run *r)
 }
 
 /*
- * Makes an absent entry a leaf; takes the caller's reference over. -ENOMEM for want of a table,
- * -EEXIST if something is mapped there.
+ * Makes an absent entry a leaf; takes the caller's reference over. A mark of write protection goes
+ * on in the leaf. -ENOMEM for want of a table, -EEXIST if something is mapped there, or poison is.
  */
 int pgt_install_locked(struct mm *mm, u64 addr, int level, u64 pte);
 /* True if a leaf of @level could be installed at @addr: nothing is mapped in its whole range. */
@@ -141,13 +149,39 @@ void pgt_replace_locked(struct mm *mm, u64 *entry, u64 addr, int level, u64 pte)
 /* Widens a live leaf's permissions in place. */
 void pgt_relax_locked(struct mm *mm, u64 *entry, u64 addr, int level, unsigned int perms);
 
-enum zap_what { ZAP_ALL, ZAP_OBJECT_PAGES };
-/* Clears leaves of an isolated range in bounded steps. The caller has notified. */
-void pgt_zap(struct mm *mm, u64 start, u64 end, enum zap_what what);
-/* Gives leaves of an isolated range at most @perms; never adds writing. The caller has notified. */
+/* Gives a leaf the Access flag, or takes it, invalidating it: true if it had it. */
+void pgt_make_young_locked(u64 *entry);
+bool pgt_make_old_locked(struct mm *mm, u64 *entry, u64 addr, int level);
+
+enum zap_what {
+	ZAP_ALL,	  /* leaves and marks */
+	ZAP_CONTENT,	  /* all leaves; write protection (UFFDIO_WRITEPROTECT) outlasts them */
+	ZAP_OBJECT_PAGES, /* the same, but anonymous pages and poison stay */
+};
+/*
+ * What changes leaves of an isolated range, in bounded steps, and changes no other. The caller has
+ * notified. How far it came: to @end; or, if mm->lock is held for reading only, to where a block is
+ * that came since, and is not all in the range: it is to be isolated again from there on.
+ */
+
+/* Clears leaves. */
+u64 pgt_zap(struct mm *mm, u64 start, u64 end, enum zap_what what);
+/* Keeps writing from leaves until pgt_uffd_unprotect(). */
+u64 pgt_uffd_protect(struct mm *mm, u64 start, u64 end);
+/* Takes PTE_SW_UFFD_WP from leaves and marks; writing comes with the next write fault. */
+u64 pgt_uffd_unprotect(struct mm *mm, u64 start, u64 end);
+/* Gives leaves at most @perms; never adds writing. Under the write lock: to @end. */
 void pgt_protect(struct mm *mm, u64 start, u64 end, unsigned int perms);
+/* Puts the mark PTE_SW_UFFD_WP where nothing is, at @level, in an isolated range. 0 or -ENOMEM:
+ * then some of it has it. */
+int pgt_uffd_mark_absent(struct mm *mm, u64 start, u64 end, int level);
+/* Makes the entry for @addr at @level hold @mark (of PTE_MARKS, or 0). -EEXIST: a leaf or a table
+ * is there. -ENOMEM. */
+int pgt_mark_locked(struct mm *mm, u64 addr, int level, u64 mark);
 /* Breaks up the block that @addr lies strictly inside of, if any, notifying. 0 or -ENOMEM. */
 int pgt_split_at(struct mm *mm, u64 addr);
+/* The same at both ends of a range. */
+int pgt_isolate(struct mm *mm, u64 start, u64 end);
 /* Moves leaves between isolated ranges of equal length; pgt_move_prepare() has succeeded. */
 int pgt_move_prepare(struct mm *mm, u64 from, u64 to, u64 len);
 void pgt_move(struct mm *mm, u64 from, u64 to, u64 len);
@@ -163,5 +197,18 @@ pa_t zero_page_pa(void);
 
 /* ---- host/memobj.c */
 extern const struct vma_ops memobj_vma_ops;
+
+/* Results of a fault, beside errors: userfaultfd is to be asked. Never reach user space. */
+enum { EUFFD_MISSING = 4001, EUFFD_MINOR, EUFFD_WP };
+
+/* What the object behind a VMA has at an address. */
+enum memobj_has { MEMOBJ_HAS_NOTHING, MEMOBJ_HAS_PAGE, MEMOBJ_ENDS_BEFORE };
+enum memobj_has memobj_look(const struct vma *vma, u64 addr);
+/*
+ * Gives the object of a VMA @page (its reference, also on failure) as its content at @addr, aligned
+ * to the object's pages, and maps it there; NULL: maps what it has. -EEXIST: there is one, or a
+ * leaf; -EFAULT: beyond its end, or nothing to map; -ENOMEM. Under mm->lock.
+ */
+int memobj_fill(struct vma *vma, u64 addr, struct page *page);
 
 #endif

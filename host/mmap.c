@@ -5,6 +5,7 @@
 #include <asm-generic/fcntl.h>
 
 #include "host/mm_impl.h"
+#include "host/uffd_impl.h"
 
 /* What MAP_SHARED_VALIDATE accepts; MAP_SHARED and MAP_PRIVATE ignore unknown bits. */
 #define MAP_KNOWN_FLAGS                                                                            \
@@ -107,7 +108,9 @@ void mm_unmap_isolated(struct mm *mm, u64 start, u64 end)
 	while (v && v->start.v < end) {
 		struct vma *next = vma_next(v);
 
-		pgt_zap(mm, v->start.v, v->end.v, ZAP_ALL);
+		(void)pgt_zap(mm, v->start.v, v->end.v, ZAP_ALL);
+		if (v->uffd)
+			uffd_wake(v->uffd, v->start.v, v->end.v);
 		vma_unlink(v);
 		v = next;
 	}
@@ -313,7 +316,7 @@ static int mm_map_new(struct mm *mm, const struct mmap_request *r)
 		return -ENOMEM;
 	error = vma_attach(vma, r);
 	if (error) {
-		pgt_zap(mm, r->addr, r->addr + r->len, ZAP_ALL);
+		(void)pgt_zap(mm, r->addr, r->addr + r->len, ZAP_ALL);
 		LIST_INSERT_HEAD(&mm->doomed, vma, object_link);
 		return error;
 	}

@@ -4,6 +4,7 @@
 
 #include "host/mm_impl.h"
 #include "host/pte.h"
+#include "host/uffd_impl.h"
 
 /* ---- mprotect */
 
@@ -169,6 +170,9 @@ static int mremap_move(struct mm *mm, const struct mremap_request *r, u64 to)
 		pgt_free_tables(mm, to, to + moved, to, to + moved);
 		return error ? error : -ENOMEM;
 	}
+	if (vma->flags & VM_UFFD_WP)
+		(void)pgt_uffd_unprotect(mm, r->old, r->old + moved);
+	uffd_forget_vma(copy);
 	notify_begin(mm, r->old, r->old + moved);
 	pgt_move(mm, r->old, to, moved);
 	notify_end(mm, r->old, r->old + moved);

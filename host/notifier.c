@@ -35,6 +35,18 @@ void notify_end(struct mm *mm, u64 start, u64 end)
 		n->ops->end(n, HVA(start), HVA(end));
 }
 
+bool notify_age(struct mm *mm, u64 start, u64 end)
+{
+	struct mm_notifier *n;
+	bool used = false;
+
+	LIST_FOREACH (n, &mm->notifiers, link) {
+		if (n->ops->age && n->ops->age(n, HVA(start), HVA(end)))
+			used = true;
+	}
+	return used;
+}
+
 void notify_release(struct mm *mm)
 {
 	struct mm_notifier *n;

@@ -172,6 +172,7 @@ static struct page *run_take(unsigned int order)
 	}
 	p->state = PAGE_USED;
 	p->order = (u8)order;
+	p->idle = 0;
 	mem.counts.free_pages -= 1UL << order;
 	return p;
 }
@@ -355,6 +356,52 @@ struct page *page_get(struct page *p)
 	return p;
 }
 
+static bool refs_inc_unless_zero(struct page *p)
+{
+	u32 refs = __atomic_load_n(&p->refs, __ATOMIC_RELAXED);
+
+	while (refs) {
+		if (__atomic_compare_exchange_n(&p->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+struct page *page_try_get(u64 pfn)
+{
+	struct page *p = NULL;
+
+	spin_lock(&mem.lock);
+	if (zone_of_pfn(pfn)) {
+		p = phys_to_page(PA(pfn << PAGE_SHIFT));
+		if (page_to_phys(p).v >> PAGE_SHIFT != pfn || p->state != PAGE_USED ||
+		    !refs_inc_unless_zero(p))
+			p = NULL;
+	}
+	spin_unlock(&mem.lock);
+	return p;
+}
+
+u64 page_end_pfn(void)
+{
+	u64 end = 0;
+
+	for (unsigned int i = 0; i < mem.zone_count; i++)
+		end = max(end, mem.zones[i].end);
+	return end;
+}
+
+bool page_is_idle(const struct page *p)
+{
+	return __atomic_load_n(&p->idle, __ATOMIC_RELAXED);
+}
+
+void page_set_idle(struct page *p, bool idle)
+{
+	__atomic_store_n(&p->idle, idle, __ATOMIC_RELAXED);
+}
+
 void page_ref_add(struct page *p, u32 n)
 {
 	__atomic_fetch_add(&p->refs, n, __ATOMIC_RELAXED);
@@ -393,8 +440,12 @@ bool page_split_run(struct page *p)
 	if (page_refs(p) != 1)
 		return false;
 	spin_lock(&mem.lock);
-	for (u64 i = 0; i < count; i++)
-		run_declare(z, pfn + i, ORDER_4K, PAGE_USED)->refs = 1;
+	for (u64 i = 0; i < count; i++) {
+		struct page *part = run_declare(z, pfn + i, ORDER_4K, PAGE_USED);
+
+		part->refs = 1;
+		part->idle = 0;
+	}
 	spin_unlock(&mem.lock);
 	return true;
 }

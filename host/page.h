@@ -38,6 +38,14 @@ void page_ref_add(struct page *p, u32 n);
  */
 bool page_split_run(struct page *p);
 unsigned int page_order(const struct page *p);
+/* A counted reference to the run in use that begins at page frame @pfn, which may be any number;
+ * NULL if none does. */
+struct page *page_try_get(u64 pfn);
+/* One past the last page frame of RAM. */
+u64 page_end_pfn(void);
+/* The mark of idle page tracking (host/idle.c); a new page has none. */
+bool page_is_idle(const struct page *p);
+void page_set_idle(struct page *p, bool idle);
 
 void *page_to_virt(const struct page *p);
 pa_t page_to_phys(const struct page *p);

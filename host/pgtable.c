@@ -158,6 +158,12 @@ static void pte_sync_icache(u64 pte, int level)
 		port_icache_sync(phys_to_virt(pte_pa(pte)), level_size(level));
 }
 
+static u64 pte_uffd_protected(u64 pte)
+{
+	pte |= PTE_SW_UFFD_WP;
+	return pte_with_perms(pte, pte_perms(pte));
+}
+
 int pgt_install_locked(struct mm *mm, u64 addr, int level, u64 pte)
 {
 	u64 *entry, old;
@@ -168,6 +174,8 @@ int pgt_install_locked(struct mm *mm, u64 addr, int level, u64 pte)
 	old = port_pte_read(entry);
 	if (pte_is_table(old, level) && table_is_empty(pte_table(old)))
 		pgt_retract_locked(mm, entry, addr, level);
+	else if (old == PTE_SW_UFFD_WP)
+		pte = pte_uffd_protected(pte);
 	else if (old)
 		return -EEXIST;
 	pte_sync_icache(pte, level);
@@ -208,20 +216,96 @@ void pgt_relax_locked(struct mm *mm, u64 *entry, u64 addr, int level, unsigned i
 	pgt_invalidate(mm, addr, addr + level_size(level), level);
 }
 
+void pgt_make_young_locked(u64 *entry)
+{
+	port_pte_write(entry, port_pte_read(entry) | PTE_AF);
+	port_pte_publish(); /* without the flag no TLB held it (Arm ARM D8.5.1) */
+}
+
+bool pgt_make_old_locked(struct mm *mm, u64 *entry, u64 addr, int level)
+{
+	u64 pte = port_pte_read(entry);
+
+	if (!(pte & PTE_AF) || !(pte & PTE_VALID))
+		return false;
+	port_pte_write(entry, pte & ~PTE_AF);
+	pgt_invalidate(mm, addr, addr + level_size(level), level);
+	return true;
+}
+
 /* ---- ranges: each step is one run, at most 512 descriptors, under one hold of the lock */
+
+static bool is_within(const struct pte_run *r, u32 i, u64 start, u64 end)
+{
+	u64 size = level_size(r->level);
+	u64 addr = r->addr + i * size;
+
+	return !pte_is_leaf(port_pte_read(&r->entry[i])) || (addr >= start && addr + size <= end);
+}
+
+/*
+ * The run for @addr, without blocks that reach out of [@start, @end); of no entries if it begins
+ * with one. Under the read lock a fault may bring one at any time.
+ */
+static struct pte_run run_within_locked(struct mm *mm, u64 addr, u64 start, u64 end)
+{
+	struct pte_run r = pgt_run_locked(mm, addr, end);
+
+	if (!is_within(&r, r.count - 1, start, end))
+		r.count--;
+	if (r.count && !is_within(&r, 0, start, end))
+		r.count = 0;
+	return r;
+}
+
+typedef void run_fn(struct mm *mm, const struct pte_run *r, unsigned int how);
+
+/* @fn changes the runs of a range. How far it came: to @end, or to a block that is not within. */
+static u64 walk_runs(struct mm *mm, u64 start, u64 end, run_fn *fn, unsigned int how)
+{
+	u64 at = start;
+
+	while (at < end) {
+		struct pte_run r;
+
+		spin_lock(&mm->pt_lock);
+		r = run_within_locked(mm, at, start, end);
+		if (r.count)
+			fn(mm, &r, how);
+		spin_unlock(&mm->pt_lock);
+		if (!r.count)
+			return at;
+		at = pgt_run_end(&r);
+		sched_point();
+	}
+	return end;
+}
 
 static bool zap_wants(u64 pte, enum zap_what what)
 {
-	return pte_is_leaf(pte) && (what == ZAP_ALL || !pte_is_anon(pte));
+	return pte_is_leaf(pte) && (what != ZAP_OBJECT_PAGES || !pte_is_anon(pte));
 }
 
-static void zap_run_locked(struct mm *mm, const struct pte_run *r, enum zap_what what)
+/* What is left where @pte, a leaf that goes or a mark, was. */
+static u64 zap_rest(u64 pte, enum zap_what what)
 {
+	switch (what) {
+	case ZAP_CONTENT: return pte & PTE_SW_UFFD_WP;
+	case ZAP_OBJECT_PAGES: return pte & PTE_MARKS;
+	default: return 0;
+	}
+}
+
+static void zap_run_locked(struct mm *mm, const struct pte_run *r, unsigned int how)
+{
+	enum zap_what what = (enum zap_what)how;
 	u32 broken = 0;
 
 	for (u32 i = 0; i < r->count; i++) {
 		u64 pte = port_pte_read(&r->entry[i]);
 
+		if (pte_is_mark(pte))
+			port_pte_write(&r->entry[i], zap_rest(pte, what));
 		if (!zap_wants(pte, what))
 			continue;
 		port_pte_write(&r->entry[i], pte & ~PTE_VALID);
@@ -235,24 +319,15 @@ static void zap_run_locked(struct mm *mm, const struct pte_run *r, enum zap_what
 
 		if (!zap_wants(pte, what))
 			continue;
-		port_pte_write(&r->entry[i], 0);
+		port_pte_write(&r->entry[i], zap_rest(pte, what));
 		pte_release(pte);
 	}
 	mm->resident_pages -= broken * leaf_pages(r->level);
 }
 
-void pgt_zap(struct mm *mm, u64 start, u64 end, enum zap_what what)
+u64 pgt_zap(struct mm *mm, u64 start, u64 end, enum zap_what what)
 {
-	while (start < end) {
-		struct pte_run r;
-
-		spin_lock(&mm->pt_lock);
-		r = pgt_run_locked(mm, start, end);
-		zap_run_locked(mm, &r, what);
-		spin_unlock(&mm->pt_lock);
-		start = pgt_run_end(&r);
-		sched_point();
-	}
+	return walk_runs(mm, start, end, zap_run_locked, what);
 }
 
 /* Writing is given back by the next write fault, which knows whether the page is shared. */
@@ -284,16 +359,90 @@ static void protect_run_locked(struct mm *mm, const struct pte_run *r, unsigned 
 
 void pgt_protect(struct mm *mm, u64 start, u64 end, unsigned int perms)
 {
-	while (start < end) {
-		struct pte_run r;
+	(void)walk_runs(mm, start, end, protect_run_locked, perms);
+}
+
+/* ---- marks and write protection of userfaultfd */
+
+int pgt_mark_locked(struct mm *mm, u64 addr, int level, u64 mark)
+{
+	u64 *entry, old;
+	int error = pgt_entry_make_locked(mm, addr, level, &entry);
+
+	if (error)
+		return error;
+	old = port_pte_read(entry);
+	if (pte_is_table(old, level) && table_is_empty(pte_table(old)))
+		pgt_retract_locked(mm, entry, addr, level);
+	else if (old && !pte_is_mark(old))
+		return -EEXIST;
+	port_pte_write(entry, mark);
+	return 0;
+}
+
+static void uffd_protect_run_locked(struct mm *mm, const struct pte_run *r, unsigned int how)
+{
+	bool changed = false;
+
+	(void)how;
+	for (u32 i = 0; i < r->count; i++) {
+		u64 pte = port_pte_read(&r->entry[i]);
+
+		if (!pte_is_leaf(pte) || pte_is_uffd_wp(pte))
+			continue;
+		port_pte_write(&r->entry[i], pte_uffd_protected(pte));
+		changed = true;
+	}
+	if (changed)
+		pgt_invalidate(mm, r->addr, pgt_run_end(r), r->level);
+}
+
+u64 pgt_uffd_protect(struct mm *mm, u64 start, u64 end)
+{
+	return walk_runs(mm, start, end, uffd_protect_run_locked, 0);
+}
+
+int pgt_uffd_mark_absent(struct mm *mm, u64 start, u64 end, int level)
+{
+	u64 size = level_size(level);
+	int error = 0;
+
+	while (start < end && !error) {
+		u64 stop = min(end, ALIGN_DOWN(start, 512 * size) + 512 * size);
 
 		spin_lock(&mm->pt_lock);
-		r = pgt_run_locked(mm, start, end);
-		protect_run_locked(mm, &r, perms);
+		for (; start < stop && !error; start += size) {
+			int at;
+
+			if (!port_pte_read(pgt_lookup_locked(mm, start, &at)))
+				error = pgt_mark_locked(mm, start, level, PTE_SW_UFFD_WP);
+		}
 		spin_unlock(&mm->pt_lock);
-		start = pgt_run_end(&r);
 		sched_point();
 	}
+	return error;
+}
+
+static void uffd_unprotect_run_locked(struct mm *mm, const struct pte_run *r, unsigned int how)
+{
+	bool changed = false;
+
+	(void)how;
+	for (u32 i = 0; i < r->count; i++) {
+		u64 pte = port_pte_read(&r->entry[i]);
+
+		if (!pte_is_uffd_wp(pte) || pte_is_table(pte, r->level))
+			continue;
+		port_pte_write(&r->entry[i], pte & ~PTE_SW_UFFD_WP);
+		changed = true;
+	}
+	if (changed)
+		pgt_invalidate(mm, r->addr, pgt_run_end(r), r->level);
+}
+
+u64 pgt_uffd_unprotect(struct mm *mm, u64 start, u64 end)
+{
+	return walk_runs(mm, start, end, uffd_unprotect_run_locked, 0);
 }
 
 /* ---- blocks */
@@ -371,7 +520,19 @@ int pgt_split_at(struct mm *mm, u64 addr)
 	return error;
 }
 
+int pgt_isolate(struct mm *mm, u64 start, u64 end)
+{
+	int error = pgt_split_at(mm, start);
+
+	return error ? error : pgt_split_at(mm, end);
+}
+
 /* ---- moves */
+
+static bool pte_is_moved(u64 pte)
+{
+	return pte_is_leaf(pte) || pte_is_mark(pte);
+}
 
 /* Leaves that would not be aligned at their new place are broken up; then the tables are made. */
 int pgt_move_prepare(struct mm *mm, u64 from, u64 to, u64 len)
@@ -384,7 +545,7 @@ int pgt_move_prepare(struct mm *mm, u64 from, u64 to, u64 len)
 		spin_lock(&mm->pt_lock);
 		r = pgt_run_locked(mm, from + done, from + done + 1);
 		size = level_size(r.level);
-		if (pte_is_leaf(port_pte_read(r.entry)) && IS_ALIGNED(to + done, size))
+		if (pte_is_moved(port_pte_read(r.entry)) && IS_ALIGNED(to + done, size))
 			error = pgt_entry_make_locked(mm, to + done, r.level, &entry);
 		else if (pte_is_leaf(port_pte_read(r.entry)))
 			error = -EAGAIN;
@@ -420,12 +581,16 @@ static void move_run_locked(struct mm *mm, const struct pte_run *r, u64 to)
 		u64 pte = port_pte_read(&r->entry[i]);
 		int error;
 
-		if (!pte_is_leaf(pte))
+		if (!pte_is_moved(pte))
 			continue;
 		port_pte_write(&r->entry[i], 0);
-		mm->resident_pages -= leaf_pages(r->level);
-		error = pgt_install_locked(mm, to + i * level_size(r->level), r->level,
-					   pte_drop(pte));
+		if (pte_is_leaf(pte)) {
+			mm->resident_pages -= leaf_pages(r->level);
+			error = pgt_install_locked(mm, to + i * level_size(r->level), r->level,
+						   pte_drop(pte));
+		} else {
+			error = pgt_mark_locked(mm, to + i * level_size(r->level), r->level, pte);
+		}
 		if (error)
 			panic("a prepared move failed: %d", error);
 	}
@@ -457,7 +622,7 @@ static u64 pte_share_locked(u64 *entry)
 		page_get(phys_to_page(pte_pa(pte)));
 	if (shared != pte)
 		port_pte_write(entry, shared);
-	return shared;
+	return shared & ~PTE_SW_UFFD_WP; /* the child is nobody's to watch */
 }
 
 static int share_run_locked(struct mm *from, struct mm *to, const struct pte_run *r)
@@ -465,16 +630,19 @@ static int share_run_locked(struct mm *from, struct mm *to, const struct pte_run
 	int error = 0;
 
 	for (u32 i = 0; !error && i < r->count; i++) {
-		u64 pte;
+		u64 addr = r->addr + i * level_size(r->level);
+		u64 pte = port_pte_read(&r->entry[i]);
 
-		if (!pte_is_leaf(port_pte_read(&r->entry[i])))
-			continue;
-		pte = pte_share_locked(&r->entry[i]);
 		spin_lock(&to->pt_lock); /* nobody else knows the new mm */
-		error = pgt_install_locked(to, r->addr + i * level_size(r->level), r->level, pte);
+		if (pte_is_mark(pte) && (pte & PTE_SW_POISON)) {
+			error = pgt_mark_locked(to, addr, r->level, pte);
+		} else if (pte_is_leaf(pte)) {
+			pte = pte_share_locked(&r->entry[i]);
+			error = pgt_install_locked(to, addr, r->level, pte);
+			if (error)
+				pte_release(pte);
+		}
 		spin_unlock(&to->pt_lock);
-		if (error)
-			pte_release(pte);
 	}
 	pgt_invalidate(from, r->addr, pgt_run_end(r), r->level);
 	return error;

@@ -31,6 +31,16 @@
 #define PTE_SW_ANY_UNCACHED PTE_SW_ANON
 #define PTE_SW_BROKEN	    BIT(58) /* was valid before the break of a move that is under way */
 
+/*
+ * Bits 60 and 59 are PBHA, which hardware ignores while TCR_EL2.HWU* are 0 (Arm ARM D8.3.2); of an
+ * invalid descriptor it ignores all. In a leaf PTE_SW_UFFD_WP keeps writing away until
+ * UFFDIO_WRITEPROTECT gives it back. Where no leaf is, either bit alone is a mark: the leaf to come
+ * will have it, or (poison) none may come.
+ */
+#define PTE_SW_UFFD_WP BIT(59)
+#define PTE_SW_POISON  BIT(60)
+#define PTE_MARKS      (PTE_SW_UFFD_WP | PTE_SW_POISON)
+
 /* Who owns what a leaf maps. */
 enum pte_owner { PTE_OBJECT_PAGE, PTE_ANON_PAGE, PTE_NO_PAGE };
 
@@ -48,6 +58,16 @@ static inline bool pte_is_table(u64 pte, int level)
 static inline bool pte_is_valid_leaf(u64 pte)
 {
 	return pte_is_leaf(pte) && (pte & PTE_VALID);
+}
+
+static inline bool pte_is_mark(u64 pte)
+{
+	return !pte_is_leaf(pte) && (pte & PTE_MARKS) && !(pte & PTE_VALID);
+}
+
+static inline bool pte_is_uffd_wp(u64 pte)
+{
+	return (pte & PTE_SW_UFFD_WP) != 0;
 }
 
 static inline bool pte_is_special(u64 pte)
@@ -100,7 +120,7 @@ static inline u64 pte_with_perms(u64 pte, unsigned int perms)
 	pte &= ~(PTE_VALID | PTE_RDONLY | PTE_UXN);
 	if (perms)
 		pte |= PTE_VALID;
-	if (!(perms & LEAF_W))
+	if (!(perms & LEAF_W) || pte_is_uffd_wp(pte))
 		pte |= PTE_RDONLY;
 	if (!(perms & LEAF_X) || pte_memtype(pte) != HOST_WB)
 		pte |= PTE_UXN;

@@ -13,6 +13,7 @@
 enum sleep_kind {
 	SLEEP_UNINTERRUPTIBLE,
 	SLEEP_INTERRUPTIBLE, /* a signal ends the sleep */
+	SLEEP_KILLABLE,	     /* task->kill_pending does */
 };
 
 struct waiter {
@@ -37,7 +38,7 @@ void sched_prepare_sleep(enum sleep_kind kind);
 /* Takes sched_prepare_sleep() back without sleeping. */
 void sched_cancel_sleep(void);
 /*
- * Sleeps until woken, @deadline_ns (absolute; SCHED_FOREVER), or, if interruptible, a signal.
+ * Sleeps until woken, @deadline_ns (absolute; SCHED_FOREVER), or what the kind of sleep allows.
  * 0, -ETIMEDOUT, -EINTR. Returns at once if woken since sched_prepare_sleep().
  */
 int sched_sleep(u64 deadline_ns);

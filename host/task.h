@@ -29,12 +29,25 @@ struct task {
 	s32 tgid;		  /* process id */
 	u32 need_resched;	  /* atomic flag: give way at the next named point */
 	u32 signal_pending;	  /* atomic flag: an unblocked signal or a kill waits */
+	u32 kill_pending;	  /* atomic flag: the thread ends, and nothing takes that back */
 	char comm[16];
 };
 
 static inline bool task_signal_pending(const struct task *t)
 {
 	return __atomic_load_n(&t->signal_pending, __ATOMIC_ACQUIRE) != 0;
+}
+
+static inline bool task_kill_pending(const struct task *t)
+{
+	return __atomic_load_n(&t->kill_pending, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* Sets both flags; who calls it wakes the task afterwards. */
+static inline void task_kill(struct task *t)
+{
+	__atomic_store_n(&t->kill_pending, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&t->signal_pending, 1, __ATOMIC_RELEASE);
 }
 
 static inline bool task_need_resched(const struct task *t)

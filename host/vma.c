@@ -164,6 +164,7 @@ static bool vma_can_join(const struct vma *low, const struct vma *high)
 	       vma_mergeable(low) && vma_mergeable(high) && low->file == high->file &&
 	       low->ops == high->ops && low->priv == high->priv &&
 	       low->prot_type == high->prot_type && low->hugetlb_level == high->hugetlb_level &&
+	       low->uffd == high->uffd &&
 	       (!vma_has_content_offset(low) ||
 		low->offset + (low->end.v - low->start.v) == high->offset);
 }

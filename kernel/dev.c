@@ -14,6 +14,7 @@
 #include "kernel/inode.h"
 #include "kernel/thread.h"
 #include "kernel/tty.h"
+#include "kernel/uffd.h"
 
 static struct file *device_open(struct inode *inode, u32 flags)
 {
@@ -214,6 +215,9 @@ static struct file *console_device_open(const struct device *dev, u32 flags)
 	return console_open_device(flags);
 }
 
+/* Linux gives it any that is free. */
+enum { USERFAULTFD_MINOR = 126 };
+
 static const struct device plain_devices[] = {
 	{ "null", MEM_MAJOR, 3, 0666, null_open },
 	{ "zero", MEM_MAJOR, 5, 0666, zero_open },
@@ -222,6 +226,7 @@ static const struct device plain_devices[] = {
 	{ "urandom", MEM_MAJOR, 9, 0666, random_open },
 	{ "tty", TTYAUX_MAJOR, 0, 0666, tty_open },
 	{ "console", TTYAUX_MAJOR, 1, 0600, console_device_open },
+	{ "userfaultfd", MISC_MAJOR, USERFAULTFD_MINOR, 0600, uffd_device_open },
 };
 
 static const struct {

@@ -376,7 +376,7 @@ static int be_alone(struct process *p)
 	LIST_FOREACH (t, &p->threads, process_link) {
 		if (t == self)
 			continue;
-		__atomic_store_n(&t->task.signal_pending, 1, __ATOMIC_RELEASE);
+		task_kill(&t->task);
 		sched_signal(t);
 	}
 	spin_unlock(&p->lock);

@@ -97,12 +97,13 @@ static bool is_page_fault(u64 esr)
 static void page_fault(u64 esr, u64 far)
 {
 	current_thread()->faults_minor++;
-	switch (mm_fault(current_mm(), HVA(far), access_of(esr))) {
+	switch (mm_fault_by(current_mm(), HVA(far), access_of(esr), FAULT_BY_PROGRAM)) {
 	case FAULT_OK:
 	case FAULT_INTR: return;
 	case FAULT_SEGV_MAPERR: raise_fault(SIGSEGV, SEGV_MAPERR, far, esr, far); return;
 	case FAULT_SEGV_ACCERR: raise_fault(SIGSEGV, SEGV_ACCERR, far, esr, far); return;
 	case FAULT_BUS: raise_fault(SIGBUS, BUS_ADRERR, far, esr, far); return;
+	case FAULT_POISON: raise_fault(SIGBUS, BUS_MCEERR_AR, far, esr, far); return;
 	case FAULT_OOM: process_exit(SIGKILL); /* as Linux's out-of-memory killer would */
 	}
 }

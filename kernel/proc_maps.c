@@ -14,8 +14,7 @@ struct mm *proc_mm(struct process *p)
 	return mm;
 }
 
-/* The memory of the process that thread @tid belongs to: counted, NULL, or ERR_PTR(-ESRCH). */
-static struct mm *mm_of(s32 tid)
+struct mm *proc_mm_of(s32 tid)
 {
 	struct thread *thread = thread_find(tid);
 	struct mm *mm = ERR_PTR(-ESRCH);
@@ -40,7 +39,7 @@ static void emit_text(struct maps_sink *sink, const char *line, size_t len)
 static int show(struct gen_text *t, u64 tid, void (*format)(struct mm *mm, struct maps_sink *sink))
 {
 	struct text_sink s = { .sink.emit = emit_text, .text = t };
-	struct mm *mm = mm_of((s32)tid);
+	struct mm *mm = proc_mm_of((s32)tid);
 
 	if (!mm || IS_ERR(mm))
 		return mm ? (int)PTR_ERR(mm) : 0;

@@ -7,6 +7,7 @@
 
 #include "host/mm.h"
 #include "host/page.h"
+#include "kernel/page_files.h"
 #include "kernel/procfs.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
@@ -580,6 +581,8 @@ static struct inode *pid_dir_lookup(struct inode *dir, const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(pid_links); i++)
 		if (strcmp(pid_links[i].name, name) == 0)
 			return pid_dir_link(dir->tag, pid_links[i].ops);
+	if (strcmp(name, pagemap_name) == 0)
+		return pagemap_inode(dir->tag);
 	if (strcmp(name, "fd") == 0)
 		return dir_named(child_dir(dir, dir->tag, 0500, &fd_dir_ops), name);
 	if (strcmp(name, "task") == 0)
@@ -596,6 +599,9 @@ static const char *pid_entry(size_t i, u8 *type)
 	if (i < ARRAY_SIZE(pid_files))
 		return pid_files[i].path;
 	i -= ARRAY_SIZE(pid_files);
+	if (i == 0)
+		return pagemap_name;
+	i--;
 	*type = S_IFLNK >> 12;
 	if (i < ARRAY_SIZE(pid_links))
 		return pid_links[i].name;

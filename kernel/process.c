@@ -149,7 +149,7 @@ void process_begin_exit(struct process *p, s32 status)
 	p->exiting = true;
 	p->exit_status = status;
 	LIST_FOREACH (t, &p->threads, process_link) {
-		__atomic_store_n(&t->task.signal_pending, 1, __ATOMIC_RELEASE);
+		task_kill(&t->task);
 		sched_signal(t);
 	}
 }

@@ -9,6 +9,8 @@
 
 /* The memory of @p, counted, or NULL if it has none any more. */
 struct mm *proc_mm(struct process *p);
+/* Of the process that thread @tid belongs to: counted, NULL, or ERR_PTR(-ESRCH). */
+struct mm *proc_mm_of(s32 tid);
 
 /* ---- kernel/proc_maps.c: files of a process's memory; @tag is a thread id */
 int proc_show_maps(struct gen_text *t, u64 tag);

@@ -424,12 +424,22 @@ void sched_wake(struct task *t)
 	spin_unlock(&sched_lock);
 }
 
+/* Does what waits for @t end a sleep of the kind that it sleeps? */
+static bool sleep_is_over(const struct thread *t)
+{
+	switch (t->se.sleep_kind) {
+	case SLEEP_INTERRUPTIBLE: return task_signal_pending(&t->task);
+	case SLEEP_KILLABLE: return task_kill_pending(&t->task);
+	default: return false;
+	}
+}
+
 void sched_signal(struct thread *t)
 {
 	struct sched_entity *se = &t->se;
 
 	spin_lock(&sched_lock);
-	if (se->state == THREAD_SLEEPING && se->sleep_kind == SLEEP_INTERRUPTIBLE)
+	if (se->state == THREAD_SLEEPING && sleep_is_over(t))
 		wake_locked(se);
 	else if (se->on_cpu >= 0 && se->on_cpu != (s32)port_cpu())
 		port_ipi_resched((unsigned int)se->on_cpu);
@@ -466,10 +476,9 @@ static void sleep_now(struct thread *t)
 int sched_sleep(u64 deadline_ns)
 {
 	struct thread *t = current_thread();
-	bool interruptible = t->se.sleep_kind == SLEEP_INTERRUPTIBLE;
 	struct sleep_timer st = { .se = &t->se };
 
-	if (interruptible && task_signal_pending(&t->task)) {
+	if (sleep_is_over(t)) {
 		sched_cancel_sleep();
 		return -EINTR;
 	}
@@ -483,7 +492,7 @@ int sched_sleep(u64 deadline_ns)
 	}
 	if (t->se.timed_out)
 		return -ETIMEDOUT;
-	return interruptible && task_signal_pending(&t->task) ? -EINTR : 0;
+	return sleep_is_over(t) ? -EINTR : 0;
 }
 
 /* ---- the tick */

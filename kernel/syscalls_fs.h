@@ -60,7 +60,7 @@
 	SYSCALL(utimensat, __NR_utimensat) \
 	SYSCALL(statfs, __NR_statfs) \
 	SYSCALL(fstatfs, __NR_fstatfs) \
-	/* pipe.c, memfd.c, eventfds.c */ \
+	/* pipe.c, memfd.c, eventfds.c, uffd.c */ \
 	SYSCALL(pipe2, __NR_pipe2) \
 	SYSCALL(memfd_create, __NR_memfd_create) \
 	SYSCALL(eventfd2, __NR_eventfd2) \
@@ -68,6 +68,7 @@
 	SYSCALL(timerfd_settime, __NR_timerfd_settime) \
 	SYSCALL(timerfd_gettime, __NR_timerfd_gettime) \
 	SYSCALL(signalfd4, __NR_signalfd4) \
+	SYSCALL(userfaultfd, __NR_userfaultfd) \
 	/* waiting: poll.c, epoll.c */ \
 	SYSCALL(ppoll, __NR_ppoll) \
 	SYSCALL(pselect6, __NR_pselect6) \

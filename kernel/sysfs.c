@@ -7,6 +7,7 @@
 
 #include "host/page.h"
 #include "kernel/genfs.h"
+#include "kernel/page_files.h"
 
 static int show_cpus(struct gen_text *t, u64 tag)
 {
@@ -154,4 +155,5 @@ static const struct gen_file sys_files[] = {
 void sysfs_init(void)
 {
 	gen_add_all(FS_SYS, sys_files, ARRAY_SIZE(sys_files));
+	page_files_init();
 }

@@ -194,7 +194,7 @@ void thread_begin_process(struct thread *t)
 	LIST_INSERT_HEAD(&p->threads, t, process_link);
 	p->thread_count++;
 	if (p->exiting)
-		__atomic_store_n(&t->task.signal_pending, 1, __ATOMIC_RELEASE);
+		task_kill(&t->task);
 	spin_unlock(&p->lock);
 }
 
@@ -357,6 +357,7 @@ void thread_exit(s32 status)
 	struct process *p = t->process;
 	struct mm *mm = t->task.mm;
 
+	task_kill(&t->task); /* what it still writes waits for nobody */
 	robust_list_exit(t);
 	wake_joiner(t);
 	release_tid(t);

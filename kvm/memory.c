@@ -57,10 +57,12 @@ static int host_fault_serve(void *host, hva_t hva, enum mem_access access)
 
 	if (gmem_is_hva(hva.v))
 		return gmem_fault(m, hva);
-	switch (mm_fault(m->mm, hva, access == MEM_WRITE ? HOST_WRITE : HOST_READ)) {
+	switch (mm_fault_by(m->mm, hva, access == MEM_WRITE ? HOST_WRITE : HOST_READ,
+			    FAULT_BY_GUEST)) {
 	case FAULT_OK: return ERR_OK;
 	case FAULT_OOM: return ERR_NOMEM;
 	case FAULT_INTR: return ERR_INTR;
+	case FAULT_POISON: return ERR_HWPOISON;
 	case FAULT_SEGV_ACCERR: return ERR_PERM;
 	case FAULT_SEGV_MAPERR:
 	case FAULT_BUS: break;

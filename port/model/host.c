@@ -20,12 +20,14 @@
 #include "host/sched.h"
 #include "host/task.h"
 
-#define DESC_VALID    BIT(0)
-#define DESC_TABLE    BIT(1)
-#define DESC_RDONLY   BIT(7)
-#define DESC_NG	      BIT(11)
-#define DESC_ADDR     GENMASK(47, 12)
-#define DESC_SOFTWARE GENMASK(58, 55)
+#define DESC_VALID  BIT(0)
+#define DESC_TABLE  BIT(1)
+#define DESC_RDONLY BIT(7)
+#define DESC_AF	    BIT(10)
+#define DESC_NG	    BIT(11)
+#define DESC_ADDR   GENMASK(47, 12)
+/* Reserved for software, or ignored as PBHA is while TCR_EL2.HWU* are 0. */
+#define DESC_SOFTWARE GENMASK(62, 55)
 /* What may change while the descriptor stays valid (Arm ARM R_WHZWS): permissions and AF. */
 #define DESC_PERM_BITS (GENMASK(7, 6) | BIT(10) | BIT(51) | GENMASK(54, 53))
 
@@ -248,6 +250,12 @@ void port_mm_switch(pa_t root, u16 asid)
 	machine.asid = asid;
 }
 
+/* A leaf without the Access flag: it faults and is not cached (Arm ARM D8.5, The Access flag). */
+static bool desc_is_old(u64 desc, int level)
+{
+	return desc_is_leaf(desc, level) && !(desc & DESC_AF);
+}
+
 /*
  * The descriptor that the CPU uses at @level for @va: what it cached, if it did. A cached one that
  * memory no longer holds was used after it should have gone.
@@ -258,7 +266,7 @@ static u64 walk_read(u64 *table, int level, u64 va)
 	const struct tlb_entry *e = tlb_find(level, va);
 
 	if (!e) {
-		if (*from & DESC_VALID)
+		if ((*from & DESC_VALID) && !desc_is_old(*from, level))
 			tlb_add(level, va, from);
 		return *from;
 	}
@@ -291,6 +299,8 @@ static char *walk(u64 va, enum model_access access)
 			table = phys_to_virt(pa);
 			continue;
 		}
+		if (desc_is_old(desc, level))
+			return NULL;
 		if (!(desc & DESC_NG))
 			panic("a program's leaf %lx is global", (unsigned long)desc);
 		if (access == MODEL_WRITE && (desc & DESC_RDONLY))

@@ -323,6 +323,51 @@ static void a_page_dropped_meanwhile_does_not_come_back(void **state)
 	mm_put(child);
 }
 
+static u64 touched_at;
+
+static void touch_meanwhile(struct mm_notifier *n, hva_t start, hva_t end)
+{
+	u64 at = touched_at;
+
+	shadow_begin(n, start, end);
+	touched_at = 0;
+	if (!at)
+		return;
+	assert_int_equal(poke_byte(at, 5), 0);
+	assert_int_equal(leaf_at(at).level, LEVEL_2M);
+	shadow_take(at);
+}
+
+static const struct mm_notifier_ops touching_ops = {
+	.begin = touch_meanwhile,
+	.end = shadow_end,
+	.release = shadow_release,
+};
+
+/* Another thread's first touch brings a block while pages of it are discarded: they go, the others
+ * stay, and observers hear of the block before it is broken up. */
+static void a_block_that_came_meanwhile_is_not_discarded(void **state)
+{
+	static const u64 first[] = { 16 * P, SZ_2M - 16 * P, 0 };
+	static const u64 last[] = { 32 * P, SZ_2M + 16 * P, 16 * P };
+	static const u64 touched[] = { 0, 0, SZ_2M - P };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(first); i++) {
+		(void)map_anon(BASE, 2 * SZ_2M);
+		shadow.notifier.ops = &touching_ops;
+		touched_at = BASE + touched[i];
+		assert_int_equal(mm_madvise(world_mm, BASE + first[i], last[i] - first[i],
+					    MADV_DONTNEED),
+				 0);
+		assert_int_equal(touched_at, 0);
+		assert_int_equal(peek_byte(BASE + touched[i]), 5);
+		assert_int_equal(leaf_at(BASE + first[i]).level, -1);
+		assert_int_equal(leaf_at(BASE + touched[i]).level, LEVEL_4K);
+		assert_int_equal(mm_munmap(world_mm, BASE, 2 * SZ_2M), 0);
+	}
+}
+
 /* ---- the ends of the address space */
 
 static void nothing_is_looked_up_beyond_the_end(void **state)
@@ -536,6 +581,7 @@ int main(void)
 		world_test(leaves_say_whether_their_owner_allows_any_type),
 		world_test(zaps_are_clipped_and_need_no_memory),
 		world_test(a_page_dropped_meanwhile_does_not_come_back),
+		world_test(a_block_that_came_meanwhile_is_not_discarded),
 		world_test(nothing_is_looked_up_beyond_the_end),
 		world_test(stacks_stop_at_the_lowest_address),
 		world_test(hints_are_followed_where_there_is_room),
