@@ -19,7 +19,7 @@ struct page {
 	u8 order;
 	u8 state; /* enum page_state */
 	u8 slab_class;
-	u8 idle; /* atomic */
+	u8 idle;	/* atomic */
 	u16 slab_free;	/* index of the first freed object, or SLAB_NONE */
 	u16 slab_used;	/* objects handed out */
 	u16 slab_fresh; /* objects from this index on were never handed out */
