@@ -259,12 +259,19 @@ static u64 learn_leaf(struct guest_mem *m, u64 hva, struct area_facts *facts)
 	return level_left(leaf.level, hva);
 }
 
+/* A slot may lie over any number of areas and leaves; no table lock is held here. */
+static void vet_relax(struct guest_mem *m, u64 *looked)
+{
+	if (++*looked % m->s2.step == 0)
+		port_relax_point(m->s2.port);
+}
+
 /* [@start, @end) lies in @area. Plain RAM is what it is declared; a special area is asked leaf by
  * leaf, as far as leaves are there. */
 static int vet_area(struct guest_mem *m, const struct host_area *area, u64 start, u64 end,
-		    u32 flags)
+		    u32 flags, u64 *looked)
 {
-	for (u64 hva = start; hva < end;) {
+	for (u64 hva = start; hva < end; vet_relax(m, looked)) {
 		struct area_facts facts = {
 			.type_known = KNOWN,
 			.type = area->type,
@@ -287,12 +294,12 @@ static int vet_area(struct guest_mem *m, const struct host_area *area, u64 start
 /* Holes, and no VMA at all, are fine (M8). */
 static int vet_slot(struct guest_mem *m, const struct slot_request *r)
 {
-	u64 at = r->hva.v, end = r->hva.v + r->size;
+	u64 at = r->hva.v, end = r->hva.v + r->size, looked = 0;
 	struct host_area area;
 
 	while (at < end && m->host_ops->area(m->host, HVA(at), HVA(end), &area) == ERR_OK) {
-		int error =
-			vet_area(m, &area, max(at, area.start.v), min(end, area.end.v), r->flags);
+		int error = vet_area(m, &area, max(at, area.start.v), min(end, area.end.v),
+				     r->flags, &looked);
 
 		if (error)
 			return error;

@@ -207,6 +207,29 @@ static void size_changes_give_way(void **state)
 	}
 }
 
+static int counted_leaf(void *host, hva_t hva, struct host_leaf *out)
+{
+	since++;
+	most = max(most, since);
+	return host_leaf(host, hva, out);
+}
+
+/* Device memory is looked at leaf by leaf when a slot is made over it. */
+static void the_creation_of_a_slot_gives_way(void **state)
+{
+	static const struct host_ops counted = { counted_leaf, host_fault, host_area };
+	struct fx *f = begin(&caps_fwb, LEVEL_4K);
+
+	(void)state;
+	f->host.special = true;
+	f->m.host_ops = &counted;
+	memset(f->host.present, 1, PAGES);
+	begin_count(f);
+	slot(f, 0);
+	end_count(f, "creation of a slot", STEP, PAGES / STEP);
+	fx_delete(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +237,7 @@ int main(void)
 		cmocka_unit_test(the_dirty_log_gives_way),
 		cmocka_unit_test(rings_give_way),
 		cmocka_unit_test(size_changes_give_way),
+		cmocka_unit_test(the_creation_of_a_slot_gives_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
