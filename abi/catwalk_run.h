@@ -63,6 +63,8 @@ struct catwalk_run_header {
  * are the kernel's.
  */
 #define CATWALK_RUN_TERMINAL 0x2u
+/* Send CATWALK_REC_TRACE before CATWALK_REC_EXIT. */
+#define CATWALK_RUN_TRACE 0x4u
 
 struct catwalk_record {
 	uint32_t type;
@@ -80,6 +82,7 @@ struct catwalk_record {
 #define CATWALK_REC_STDIN     1u /* payload: bytes for descriptor 0 */
 #define CATWALK_REC_STDIN_EOF 2u /* no payload; may be asked for again */
 #define CATWALK_REC_WINDOW    3u /* uint32_t rows << 16 | columns: the terminal's size has changed */
+#define CATWALK_REC_SIGNAL    4u /* uint32_t number, 1..31: for the first program */
 
 /* Machine to launcher. */
 #define CATWALK_REC_STDOUT     16u /* payload: bytes written to the console's standard output */
@@ -87,6 +90,8 @@ struct catwalk_record {
 #define CATWALK_REC_STDIN_WANT 18u /* uint32_t bytes, 1..CATWALK_RECORD_MAX */
 #define CATWALK_REC_REPORT     19u /* text: the report of guest memory, lines "name value\n" */
 #define CATWALK_REC_EXIT       20u /* uint32_t status as wait() gives it */
+#define CATWALK_REC_TRACE      21u /* text: what was refused, lines */
+#define CATWALK_REC_STARTED    22u /* no payload: from here on signals reach the first program */
 
 /*
  * CATWALK_REC_REPORT: text, one counter a line, "name value\n" with a decimal value. Counters of

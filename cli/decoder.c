@@ -9,7 +9,7 @@
 static bool is_stream(uint32_t type)
 {
 	return type == CATWALK_REC_STDOUT || type == CATWALK_REC_STDERR ||
-	       type == CATWALK_REC_REPORT;
+	       type == CATWALK_REC_REPORT || type == CATWALK_REC_TRACE;
 }
 
 static bool header_is_valid(const struct catwalk_record *header)
@@ -17,9 +17,11 @@ static bool header_is_valid(const struct catwalk_record *header)
 	switch (header->type) {
 	case CATWALK_REC_STDOUT:
 	case CATWALK_REC_STDERR:
+	case CATWALK_REC_TRACE:
 	case CATWALK_REC_REPORT: return header->length <= CATWALK_RECORD_MAX;
 	case CATWALK_REC_STDIN_WANT:
 	case CATWALK_REC_EXIT: return header->length == sizeof(uint32_t);
+	case CATWALK_REC_STARTED: return header->length == 0;
 	default: return false;
 	}
 }

@@ -240,6 +240,7 @@ static int add_run_file(struct packer *packer, const struct run_options *options
 		.envc = (uint32_t)options->environment_count + 2,
 		.terminals = terminal_bits(),
 		.flags = (options->report ? CATWALK_RUN_REPORT : 0) |
+			 (options->trace ? CATWALK_RUN_TRACE : 0) |
 			 (options->terminal ? CATWALK_RUN_TERMINAL : 0),
 		.window = options->terminal ? terminal_window() : 0,
 	};

@@ -41,27 +41,51 @@ static int check_memory(const struct run_options *options, const struct initramf
 			 options->memory_mib, (unsigned long long)needed_mib);
 }
 
-static int open_report(const char *path, int *fd)
+/* Where QEMU puts the image, and how far that is from where it was linked. */
+#define KERNEL_LOADED_AT     "0x40200000"
+#define KERNEL_LOADED_OFFSET "0xc0200000"
+
+static int open_file(const char *option, const char *path, int *fd)
 {
 	*fd = -1;
 	if (!path)
 		return 0;
 	*fd = strcmp(path, "-") ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)
 				: STDERR_FILENO;
-	return *fd < 0 ? bad_input("--report: '%s': %s", path, strerror(errno)) : 0;
+	return *fd < 0 ? bad_input("%s: '%s': %s", option, path, strerror(errno)) : 0;
+}
+
+/* The machine waits at its reset: how one comes from there to the kernel's first instruction. Until
+ * the MMU is on the kernel runs where it was loaded. */
+static void say_how_to_debug(const struct run_options *options)
+{
+	char elf[4096];
+	size_t length = strlen(options->kernel);
+	const char *suffix = strrchr(options->kernel, '.');
+
+	if (suffix && !strcmp(suffix, ".Image"))
+		length = (size_t)(suffix - options->kernel);
+	snprintf(elf, sizeof(elf), "%.*s.elf", (int)length, options->kernel);
+	complain("waiting for a debugger: gdb-multiarch -ex 'add-symbol-file %s -o %s' "
+		 "-ex 'target remote 127.0.0.1:%u' -ex 'thbreak *%s' -ex continue %s",
+		 elf, KERNEL_LOADED_OFFSET, options->gdb_port, KERNEL_LOADED_AT, elf);
 }
 
 static int start_and_relay(const struct run_options *options, struct initramfs *initramfs)
 {
+	struct relay_files files;
 	struct machine machine;
-	int report_fd;
-	int status = open_report(options->report, &report_fd);
+	int status = open_file("--report", options->report, &files.report);
 
+	if (!status)
+		status = open_file("--trace", options->trace, &files.trace);
 	if (status)
 		return status;
+	if (options->gdb_port)
+		say_how_to_debug(options);
 	relay_block_signals(options);
 	status = start_machine(options, initramfs, &machine);
-	return status ? status : relay_machine(options, &machine, report_fd);
+	return status ? status : relay_machine(options, &machine, &files);
 }
 
 static int run_machine(struct run_options *options)

@@ -15,12 +15,15 @@
 #define MEMORY_MIB_MIN	 64
 #define MEMORY_MIB_MAX	 (16 * 1024)
 #define TIMEOUT_S_MAX	 86400
+#define PORT_MAX	 65535
 #define DEFAULT_MIB	 1024
 #define IVSHMEM_MIB_MIN	 16
 #define IVSHMEM_MIB_MAX	 4096
 #define PROGRAM_NAME_MAX 100
 #define HIDDEN_DIR	 "/.catwalk"
 #define CPU_MODEL_NAMES	 "max, cortex-a76, neoverse-n1"
+/* As abi/catwalk_run.h has them. */
+#define FEATURE_NAMES "fwb, dic, idc, bbm, rangetlbi, hafdbs"
 
 /*
  * max computes pointer-authentication codes with QARMA unless told otherwise, and then spends most
@@ -33,30 +36,37 @@ static const struct cpu_model cpu_models[] = {
 };
 
 /* The options of every command that starts a machine. */
-#define MACHINE_USAGE                                                                              \
-	"  --cpus N              processors, 1 to 8 (1)\n"                                         \
-	"  --memory SIZE         RAM, 64M to 16G (1G)\n"                                           \
-	"  --cpu MODEL           " CPU_MODEL_NAMES " (max)\n"                                      \
-	"  --no-fwb              hide forced write-back (FEAT_S2FWB)\n"                            \
-	"  --trap-cmo            trap guests' cache maintenance, so that it faults as on "         \
-	"hardware\n"                                                                               \
-	"  --device DEVICE       add a device for /dev/devmem; may be given up to 8 times:\n"      \
-	"      ivshmem=SIZE[,file=PATH]  coherent memory, 16M to 4G, a power of two; its bytes "   \
-	"are\n"                                                                                    \
-	"                        those of the file PATH, which is made if it is missing\n"         \
-	"      edu, pci-testdev  QEMU's test devices, for their registers\n"                       \
-	"  --timeout S           give up after S seconds, 1 to 86400 (none)\n"                     \
-	"  --file HOST[:TARGET]  put the file HOST at TARGET in the machine (/NAME)\n"             \
-	"  --root DIR            put all that is in the directory DIR into the machine\n"          \
-	"  --env NAME[=VALUE]    set an environment variable, or pass one on\n"                    \
-	"  --report FILE         write the report of guest memory to FILE (-: standard error)\n"   \
-	"  --icount              count instructions: one is one nanosecond of the machine's "      \
-	"time\n"                                                                                   \
-	"  --append WORDS        add to the kernel's command line\n"                               \
-	"  --kernel IMAGE        the kernel (catwalk.Image beside this program; "                  \
-	"$CATWALK_KERNEL)\n"                                                                       \
-	"  --qemu PROGRAM        the emulator (qemu-system-aarch64; $CATWALK_QEMU)\n"              \
-	"  --qemu-arg ARGUMENT   one more argument for QEMU\n"                                     \
+#define MACHINE_USAGE                                                                               \
+	"  --cpus N              processors, 1 to 8 (1)\n"                                          \
+	"  --memory SIZE         RAM, 64M to 16G (1G)\n"                                            \
+	"  --cpu MODEL           " CPU_MODEL_NAMES " (max)\n"                                       \
+	"  --hide FEATURE        do without a feature of the CPU: " FEATURE_NAMES "; may\n"         \
+	"                        be given for each\n"                                               \
+	"  --no-fwb              the same as --hide fwb: no forced write-back (FEAT_S2FWB)\n"       \
+	"  --trap-cmo            trap guests' cache maintenance, so that it faults as on "          \
+	"hardware\n"                                                                                \
+	"  --device DEVICE       add a device for /dev/devmem; may be given up to 8 times:\n"       \
+	"      coherent=SIZE[,file=PATH]  coherent memory (ivshmem), 16M to 4G, a power of two;\n"  \
+	"                        its bytes are those of the file PATH, which is made if it is\n"    \
+	"                        missing\n"                                                         \
+	"      edu, pci-testdev  QEMU's test devices, for their registers\n"                        \
+	"  --timeout S           give up after S seconds, 1 to 86400 (none)\n"                      \
+	"  --file HOST[:TARGET]  put the file HOST at TARGET in the machine (/NAME)\n"              \
+	"  --root DIR            put all that is in the directory DIR into the machine\n"           \
+	"  --env NAME[=VALUE]    set an environment variable, or pass one on\n"                     \
+	"  --report FILE         write the report of guest memory to FILE (-: standard error)\n"    \
+	"  --trace FILE          write what was refused to VMs and guests, and by which rule, to\n" \
+	"                        FILE at the end (-: standard error)\n"                             \
+	"  --gdb PORT            wait at reset until a debugger at 127.0.0.1:PORT goes on; says "   \
+	"how\n"                                                                                     \
+	"                        to start one\n"                                                    \
+	"  --icount              count instructions: one is one nanosecond of the machine's "       \
+	"time\n"                                                                                    \
+	"  --append WORDS        add to the kernel's command line\n"                                \
+	"  --kernel IMAGE        the kernel (catwalk.Image beside this program; "                   \
+	"$CATWALK_KERNEL)\n"                                                                        \
+	"  --qemu PROGRAM        the emulator (qemu-system-aarch64; $CATWALK_QEMU)\n"               \
+	"  --qemu-arg ARGUMENT   one more argument for QEMU\n"                                      \
 	"  -v, --verbose         show the kernel's messages on standard error\n"
 
 const char run_usage[] =
@@ -166,43 +176,52 @@ static int check_memory_file(const char *path, unsigned long mib)
 	return 0;
 }
 
-/* SIZE[,file=PATH]. A comma in PATH would be QEMU's. */
-static int set_ivshmem(struct device_option *device, const char *text)
+/* @text behind @key, or NULL. */
+static const char *after_key(const char *text, const char *key)
+{
+	size_t length = strlen(key);
+
+	return strncmp(text, key, length) ? NULL : text + length;
+}
+
+/* Coherent memory goes by QEMU's name for it as well. */
+/* @text is NAME=@value, @value SIZE[,file=PATH]. A comma in PATH would be QEMU's. */
+static int set_memory_device(struct device_option *device, const char *text, const char *value)
 {
 	static const char file_key[] = ",file=";
 	unsigned long mib = 0;
-	const char *end = text;
-	int err = parse_mib(text, IVSHMEM_MIB_MAX, &mib, &end);
+	const char *end = value;
+	int err = parse_mib(value, IVSHMEM_MIB_MAX, &mib, &end);
 	bool has_file = !strncmp(end, file_key, strlen(file_key));
 
 	if (err || mib < IVSHMEM_MIB_MIN || mib > IVSHMEM_MIB_MAX || (mib & (mib - 1)) ||
 	    (*end && !has_file))
-		return bad_input(
-			"--device: 'ivshmem=%s' is not ivshmem=SIZE[,file=PATH] with a power of "
-			"two from 16M to 4G as SIZE",
-			text);
+		return bad_input("--device: '%s' is not coherent=SIZE[,file=PATH] with a power of "
+				 "two from 16M to 4G as SIZE",
+				 text);
 	device->mib = (unsigned int)mib;
 	if (!has_file)
 		return 0;
 	device->file = end + strlen(file_key);
 	if (!device->file[0] || strchr(device->file, ','))
-		return bad_input("--device: 'ivshmem=%s': PATH is a file's name without a comma",
-				 text);
+		return bad_input("--device: '%s': PATH is a file's name without a comma", text);
 	return check_memory_file(device->file, mib);
 }
 
 static int add_device(struct run_options *options, const char *text)
 {
-	static const char ivshmem[] = "ivshmem=";
+	const char *memory = after_key(text, "coherent=");
 	struct device_option *device = &options->devices[options->device_count];
 
 	if (options->device_count == MAX_DEVICES)
 		return bad_input("--device: '%s' is one too many; at most %d are accepted", text,
 				 MAX_DEVICES);
 	options->device_count++;
-	if (!strncmp(text, ivshmem, strlen(ivshmem))) {
+	if (!memory)
+		memory = after_key(text, "ivshmem=");
+	if (memory) {
 		device->kind = DEVICE_IVSHMEM;
-		return set_ivshmem(device, text + strlen(ivshmem));
+		return set_memory_device(device, text, memory);
 	}
 	device->kind = DEVICE_EDU;
 	if (!strcmp(text, "edu"))
@@ -210,7 +229,7 @@ static int add_device(struct run_options *options, const char *text)
 	device->kind = DEVICE_PCI_TESTDEV;
 	if (!strcmp(text, "pci-testdev"))
 		return 0;
-	return bad_input("--device: '%s' is not one of ivshmem=SIZE[,file=PATH], edu, pci-testdev",
+	return bad_input("--device: '%s' is not one of coherent=SIZE[,file=PATH], edu, pci-testdev",
 			 text);
 }
 
@@ -225,10 +244,38 @@ static int set_cpu(struct run_options *options, const char *text)
 	return bad_input("--cpu: '%s' is not one of " CPU_MODEL_NAMES, text);
 }
 
+static const char *const features[] = { "fwb", "dic", "idc", "bbm", "rangetlbi", "hafdbs" };
+
+const char *feature_name(unsigned int bit)
+{
+	return bit < sizeof(features) / sizeof(features[0]) ? features[bit] : NULL;
+}
+
+static int hide_feature(struct run_options *options, const char *text)
+{
+	for (unsigned int bit = 0; feature_name(bit); bit++) {
+		if (strcmp(feature_name(bit), text))
+			continue;
+		options->hidden |= 1U << bit;
+		return 0;
+	}
+	return bad_input("--hide: '%s' is not one of " FEATURE_NAMES, text);
+}
+
 static int set_no_fwb(struct run_options *options, const char *text)
 {
 	(void)text;
-	options->hide_fwb = true;
+	return hide_feature(options, "fwb");
+}
+
+static int set_gdb(struct run_options *options, const char *text)
+{
+	return set_count("--gdb", text, PORT_MAX, &options->gdb_port);
+}
+
+static int set_trace(struct run_options *options, const char *text)
+{
+	options->trace = text;
 	return 0;
 }
 
@@ -452,6 +499,8 @@ static const struct {
 	{ "device", FOR_BOTH, required_argument, add_device },
 	{ "env", FOR_BOTH, required_argument, add_environment },
 	{ "file", FOR_BOTH, required_argument, add_file },
+	{ "gdb", FOR_BOTH, required_argument, set_gdb },
+	{ "hide", FOR_BOTH, required_argument, hide_feature },
 	{ "icount", FOR_BOTH, no_argument, set_icount },
 	{ "kernel", FOR_BOTH, required_argument, set_kernel },
 	{ "memory", FOR_BOTH, required_argument, set_memory },
@@ -462,6 +511,7 @@ static const struct {
 	{ "root", FOR_BOTH, required_argument, set_root },
 	{ "terminal", FOR_RUN, no_argument, set_terminal },
 	{ "timeout", FOR_BOTH, required_argument, set_timeout },
+	{ "trace", FOR_BOTH, required_argument, set_trace },
 	{ "trap-cmo", FOR_BOTH, no_argument, set_trap_cmo },
 	{ "verbose", FOR_BOTH, no_argument, set_verbose },
 };

@@ -39,7 +39,8 @@ struct run_options {
 	unsigned int memory_mib;
 	unsigned int timeout_s; /* 0: none */
 	const struct cpu_model *cpu;
-	bool hide_fwb;
+	unsigned int hidden;   /* features of the CPU that the kernel is not to use: bits */
+	unsigned int gdb_port; /* QEMU waits there for a debugger; 0: it does not */
 	bool trap_cmo;
 	bool icount;
 	bool verbose;
@@ -48,6 +49,7 @@ struct run_options {
 	const char *kernel; /* image, or NULL: find it */
 	const char *qemu;   /* emulator, or NULL: find it */
 	const char *report; /* file for the report of guest memory, "-" standard error, or NULL */
+	const char *trace;  /* the same for the trace of refusals */
 	struct extra_file files[MAX_FILES];
 	size_t file_count;
 	const char *environment[MAX_ENVIRONMENT];
@@ -80,6 +82,9 @@ int parse_run_options(int argc, char **argv, struct run_options *options);
  * shell's own program and arguments are for cli/shell.c to fill in.
  */
 int parse_shell_options(int argc, char **argv, struct run_options *options);
+
+/* The name of feature @bit of run_options.hidden, as cpu.NAME=off takes it; NULL: no more. */
+const char *feature_name(unsigned int bit);
 
 /* What `catwalk run --help` and `catwalk shell --help` print. */
 extern const char run_usage[];

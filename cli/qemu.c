@@ -172,6 +172,7 @@ struct command_texts {
 	char channel[64];
 	char port[96];
 	char append[COMMAND_LINE_MAX];
+	char gdb[32];
 	struct {
 		char object[PATH_BYTES]; /* the memory behind it, or "" */
 		char device[64];
@@ -221,19 +222,38 @@ static int format_devices(const struct run_options *options, struct command_text
 	return 0;
 }
 
-static int format_texts(const struct run_options *options, int initramfs, int channel,
-			struct command_texts *texts)
+/* The kernel's command line: what options stand for, then the user's words. */
+static int format_append(const struct run_options *options, char *text, size_t size)
 {
 	/* The time of day, but for runs that are to be repeatable; an earlier time= comes first. */
 	long long now = options->icount ? 0 : (long long)time(NULL);
-	int length = snprintf(texts->append, sizeof(texts->append), "%s%s%s%stime=%lld",
-			      options->hide_fwb ? "cpu.fwb=off " : "",
-			      options->trap_cmo ? "cmo=trap " : "", options->append,
-			      options->append[0] ? " " : "", now);
+	char hidden[128] = "";
+	int length;
 
-	if (length >= (int)sizeof(texts->append))
+	for (unsigned int bit = 0; feature_name(bit); bit++) {
+		size_t used = strlen(hidden);
+
+		if (options->hidden & 1U << bit)
+			snprintf(hidden + used, sizeof(hidden) - used, "cpu.%s=off ",
+				 feature_name(bit));
+	}
+	length = snprintf(text, size, "%s%s%s%stime=%lld", hidden,
+			  options->trap_cmo ? "cmo=trap " : "", options->append,
+			  options->append[0] ? " " : "", now);
+	if (length >= (int)size)
 		return bad_input("--append: %d characters; at most %zu are accepted", length,
-				 sizeof(texts->append) - 1);
+				 size - 1);
+	return 0;
+}
+
+static int format_texts(const struct run_options *options, int initramfs, int channel,
+			struct command_texts *texts)
+{
+	int status = format_append(options, texts->append, sizeof(texts->append));
+
+	if (status)
+		return status;
+	snprintf(texts->gdb, sizeof(texts->gdb), "tcp:127.0.0.1:%u", options->gdb_port);
 	snprintf(texts->cpus, sizeof(texts->cpus), "%u", options->cpus);
 	snprintf(texts->memory, sizeof(texts->memory), "%uM", options->memory_mib);
 	snprintf(texts->initramfs, sizeof(texts->initramfs), "/dev/fd/%d", initramfs);
@@ -269,6 +289,10 @@ static void build_command(const struct run_options *options, const struct comman
 	add_option(command, "-append", texts->append);
 	if (options->icount)
 		add_option(command, "-icount", "shift=0,sleep=off");
+	if (options->gdb_port) {
+		add_word(command, "-S");
+		add_option(command, "-gdb", texts->gdb);
+	}
 	for (size_t i = 0; i < options->device_count; i++) {
 		if (texts->devices[i].object[0])
 			add_option(command, "-object", texts->devices[i].object);

@@ -68,7 +68,7 @@ struct relay {
 	const struct run_options *options;
 	struct machine *machine;
 	int signal_fd;
-	int report_fd;
+	struct relay_files files;
 	struct pollfd polls[POLL_COUNT];
 	struct decoder decoder;
 	struct console console;
@@ -77,6 +77,9 @@ struct relay {
 	struct request request;
 	uint32_t stdin_wanted;
 	bool window_changed;  /* the machine is to be told the terminal's size */
+	bool started;	      /* there is a program that signals are for */
+	uint32_t to_signal;   /* signals to pass on, a bit each */
+	uint32_t signalled;   /* that were passed on */
 	uint32_t wait_status; /* with ENDING_STATUS */
 	int signal;	      /* with ENDING_SIGNAL */
 	enum ending ending;
@@ -94,19 +97,14 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void ending_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGQUIT);
-}
-
-/* Those that the launcher takes: what ends it, and with a terminal what changes that. */
+/* Those that the launcher takes: what it passes on, and with a terminal what changes that. */
 static void taken_signals(const struct run_options *options, sigset_t *set)
 {
-	ending_signals(set);
+	static const int passed[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
+
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
+		sigaddset(set, passed[i]);
 	if (!options->terminal)
 		return;
 	sigaddset(set, SIGWINCH);
@@ -151,16 +149,18 @@ static void add_output(struct output *output, const char *bytes, size_t length)
 	output->length += length;
 }
 
-static void write_report(struct relay *relay, const char *text, size_t length)
+/* A file of the user's, and the option that named it. */
+static void write_file(int *fd, const char *text, size_t length, const char *option,
+		       const char *name)
 {
-	while (relay->report_fd >= 0 && length) {
-		ssize_t written = write(relay->report_fd, text, length);
+	while (*fd >= 0 && length) {
+		ssize_t written = write(*fd, text, length);
 
 		if (written < 0 && errno == EINTR)
 			continue;
 		if (written <= 0) {
-			complain("--report: '%s': %s", relay->options->report, strerror(errno));
-			relay->report_fd = -1;
+			complain("%s: '%s': %s", option, name, strerror(errno));
+			*fd = -1;
 			return;
 		}
 		text += written;
@@ -175,7 +175,14 @@ static int handle_record(void *context, uint32_t type, const char *payload, size
 	switch (type) {
 	case CATWALK_REC_STDOUT: add_output(&relay->standard_output, payload, length); break;
 	case CATWALK_REC_STDERR: add_output(&relay->standard_error, payload, length); break;
-	case CATWALK_REC_REPORT: write_report(relay, payload, length); break;
+	case CATWALK_REC_REPORT:
+		write_file(&relay->files.report, payload, length, "--report",
+			   relay->options->report);
+		break;
+	case CATWALK_REC_TRACE:
+		write_file(&relay->files.trace, payload, length, "--trace", relay->options->trace);
+		break;
+	case CATWALK_REC_STARTED: relay->started = true; break;
 	case CATWALK_REC_STDIN_WANT:
 		memcpy(&relay->stdin_wanted, payload, sizeof(relay->stdin_wanted));
 		break;
@@ -251,17 +258,28 @@ static void read_stdin(struct relay *relay)
 		queue_record(request, CATWALK_REC_STDIN, (size_t)got);
 }
 
-/* Waits until the record before it has left. */
-static void tell_window(struct relay *relay)
+static void queue_number(struct request *request, uint32_t type, uint32_t number)
+{
+	memcpy(request->bytes + sizeof(struct catwalk_record), &number, sizeof(number));
+	queue_record(request, type, sizeof(number));
+}
+
+/* What the machine is to know, once the record before it has left. */
+static void tell_machine(struct relay *relay)
 {
 	struct request *request = &relay->request;
-	uint32_t window = terminal_window();
 
-	if (!relay->window_changed || request->length)
+	if (request->length)
 		return;
-	relay->window_changed = false;
-	memcpy(request->bytes + sizeof(struct catwalk_record), &window, sizeof(window));
-	queue_record(request, CATWALK_REC_WINDOW, sizeof(window));
+	if (relay->window_changed) {
+		relay->window_changed = false;
+		queue_number(request, CATWALK_REC_WINDOW, terminal_window());
+	} else if (relay->to_signal) {
+		uint32_t signal = (uint32_t)__builtin_ctz(relay->to_signal);
+
+		relay->to_signal &= relay->to_signal - 1;
+		queue_number(request, CATWALK_REC_SIGNAL, signal);
+	}
 }
 
 static void write_request(struct relay *relay)
@@ -320,7 +338,7 @@ static void watch_all(struct relay *relay)
 {
 	bool ask;
 
-	tell_window(relay);
+	tell_machine(relay);
 	ask = relay->stdin_wanted && !relay->request.length;
 
 	watch(relay, POLL_SIGNALS, relay->signal_fd, POLLIN);
@@ -340,6 +358,19 @@ static int poll_timeout(const struct relay *relay)
 	return relay->deadline_ms > now ? (int)(relay->deadline_ms - now) : 0;
 }
 
+/* For the program, as if it ran here; but whoever insists need not wait for it. */
+static void pass_signal(struct relay *relay, int signal)
+{
+	uint32_t bit = 1U << signal;
+
+	if (!relay->started || relay->options->terminal || relay->signalled & bit) {
+		stop_for_signal(relay, signal);
+		return;
+	}
+	relay->to_signal |= bit;
+	relay->signalled |= bit;
+}
+
 static void read_signal(struct relay *relay)
 {
 	struct signalfd_siginfo info;
@@ -349,7 +380,7 @@ static void read_signal(struct relay *relay)
 	switch (info.ssi_signo) {
 	case SIGWINCH: relay->window_changed = true; break;
 	case SIGCONT: terminal_make_raw(); break;
-	default: stop_for_signal(relay, (int)info.ssi_signo); break;
+	default: pass_signal(relay, (int)info.ssi_signo); break;
 	}
 }
 
@@ -459,7 +490,8 @@ static void reap(struct relay *relay)
 	close(relay->signal_fd);
 }
 
-int relay_machine(const struct run_options *options, struct machine *machine, int report_fd)
+int relay_machine(const struct run_options *options, struct machine *machine,
+		  const struct relay_files *files)
 {
 	static struct relay relay;
 	sigset_t signals;
@@ -467,7 +499,7 @@ int relay_machine(const struct run_options *options, struct machine *machine, in
 	taken_signals(options, &signals);
 	relay.options = options;
 	relay.machine = machine;
-	relay.report_fd = report_fd;
+	relay.files = *files;
 	relay.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	relay.standard_output.fd = STDOUT_FILENO;
 	relay.standard_error.fd = STDERR_FILENO;

@@ -13,11 +13,19 @@
  */
 void relay_block_signals(const struct run_options *options);
 
+/* Descriptors that take what options ask for, or -1. */
+struct relay_files {
+	int report; /* --report */
+	int trace;  /* --trace */
+};
+
 /*
- * Runs until the machine is gone; ends it on timeout and on SIGINT, SIGTERM, SIGHUP and SIGQUIT.
- * report_fd takes the report of guest memory, or is -1. Closes the machine's descriptors and reaps
- * its process. Returns the status that `catwalk run` exits with.
+ * Runs until the machine is gone, or ends it on timeout. SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1
+ * and SIGUSR2 are passed on to the program; they end the machine if there is no program yet, if
+ * they come a second time, and with --terminal, where keys send signals. Closes the machine's
+ * descriptors and reaps its process. Returns the status that `catwalk run` exits with.
  */
-int relay_machine(const struct run_options *options, struct machine *machine, int report_fd);
+int relay_machine(const struct run_options *options, struct machine *machine,
+		  const struct relay_files *files);
 
 #endif

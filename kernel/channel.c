@@ -53,12 +53,15 @@ static struct {
 	struct catwalk_record rx_header;
 	u32 rx_header_bytes; /* of the header that arrived */
 	u32 rx_left;	     /* of its payload that did not */
+	u32 rx_number;	     /* the payload of records that are one number, as far as it is there */
 
 	struct waitq stdin_wait;
 	enum want want;
 	bool stdin_eof;	 /* to be told once, then input may be asked for again */
 	bool has_window; /* the terminal's size is to be looked at */
 	u32 window;	 /* as it came: rows << 16 | columns */
+	u32 signals;	 /* for the first program, a bit each; atomic, set under the lock */
+	struct waitq signal_wait;
 	u32 stdin_start, stdin_end;
 	u8 stdin[STDIN_SIZE];
 } channel;
@@ -219,32 +222,40 @@ void channel_exit(u32 status)
 
 static void record_complete(void)
 {
-	if (channel.rx_header.type == CATWALK_REC_STDIN_EOF)
+	switch (channel.rx_header.type) {
+	case CATWALK_REC_STDIN_EOF:
 		channel.stdin_eof = true;
-	if (channel.rx_header.type == CATWALK_REC_STDIN_EOF ||
-	    channel.rx_header.type == CATWALK_REC_STDIN)
 		channel.want = WANT_NOTHING;
-	if (channel.rx_header.type == CATWALK_REC_WINDOW)
+		break;
+	case CATWALK_REC_STDIN: channel.want = WANT_NOTHING; break;
+	case CATWALK_REC_WINDOW:
+		channel.window = channel.rx_number;
 		channel.has_window = true;
+		break;
+	case CATWALK_REC_SIGNAL:
+		if (channel.rx_number < 32)
+			__atomic_fetch_or(&channel.signals, 1U << channel.rx_number,
+					  __ATOMIC_RELAXED);
+		break;
+	default: break;
+	}
 	channel.rx_header_bytes = 0;
 }
 
 /* Four bytes, the lowest first, however they are parted. */
-static void window_arrived(const u8 *p, u32 n)
+static void number_arrived(const u8 *p, u32 n)
 {
 	for (u32 i = 0; i < n; i++)
-		channel.window = channel.window >> 8 | (u32)p[i] << 24;
+		channel.rx_number = channel.rx_number >> 8 | (u32)p[i] << 24;
 }
 
 /* Input is asked for in portions that fit; what does not, nobody asked for. */
 static void payload_arrived(const u8 *p, u32 n)
 {
-	if (channel.rx_header.type == CATWALK_REC_WINDOW) {
-		window_arrived(p, n);
+	if (channel.rx_header.type != CATWALK_REC_STDIN) {
+		number_arrived(p, n);
 		return;
 	}
-	if (channel.rx_header.type != CATWALK_REC_STDIN)
-		return;
 	n = min(n, STDIN_SIZE - channel.stdin_end);
 	memcpy(channel.stdin + channel.stdin_end, p, n);
 	channel.stdin_end += n;
@@ -316,6 +327,8 @@ static void channel_interrupt(void *arg)
 	waitq_wake(&channel.tx_wait, WAKE_ALL, 0);
 	if (input)
 		waitq_wake(&channel.stdin_wait, WAKE_ALL, POLLIN);
+	if (__atomic_load_n(&channel.signals, __ATOMIC_RELAXED))
+		waitq_wake(&channel.signal_wait, WAKE_ALL, 0);
 }
 
 /* ---- standard input */
@@ -374,6 +387,15 @@ bool channel_stdin_ready(void)
 struct waitq *channel_stdin_waitq(void)
 {
 	return &channel.stdin_wait;
+}
+
+u32 channel_wait_signals(void)
+{
+	u32 signals = 0;
+
+	wait_event(&channel.signal_wait,
+		   (signals = __atomic_exchange_n(&channel.signals, 0, __ATOMIC_RELAXED)) != 0);
+	return signals;
 }
 
 bool channel_has_window(void)
@@ -476,6 +498,7 @@ int channel_init(void)
 	spin_init(&channel.lock);
 	waitq_init(&channel.tx_wait);
 	waitq_init(&channel.stdin_wait);
+	waitq_init(&channel.signal_wait);
 	error = virtio_find(&channel.dev, VIRTIO_ID_CONSOLE);
 	if (error == -ENODEV)
 		return 0;

@@ -40,6 +40,8 @@ s64 channel_stdin_read(void *dst, size_t n);
 bool channel_stdin_ready(void);
 /* Woken with POLLIN when input, or its end, arrives. */
 struct waitq *channel_stdin_waitq(void);
+/* Sleeps until the launcher has passed signals on; takes them: bit n is signal n. */
+u32 channel_wait_signals(void);
 /* Did the launcher tell a new size of its terminal? The same queue is woken. */
 bool channel_has_window(void);
 /* Takes it (rows << 16 | columns); false: there is none. */

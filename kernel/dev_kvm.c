@@ -24,6 +24,6 @@ int dev_kvm_init(void)
 
 	if (error)
 		return error;
-	process_set_report(kvm_report);
+	process_set_report(kvm_report, kvm_trace);
 	return dev_register(&dev);
 }

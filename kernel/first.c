@@ -11,6 +11,7 @@
 #include "kernel/console_file.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/signal.h"
 #include "kernel/tty.h"
 #include "kernel/vfs.h"
 
@@ -35,36 +36,47 @@ struct run {
 
 static struct run run;
 static struct process *first;
-static size_t (*report_fn)(char *buf, size_t size);
+static report_fn *report;
+static trace_fn *trace;
 
 struct process *first_process(void)
 {
 	return first;
 }
 
-void process_set_report(size_t (*report)(char *buf, size_t size))
+void process_set_report(report_fn *the_report, trace_fn *the_trace)
 {
-	report_fn = report;
+	report = the_report;
+	trace = the_trace;
 }
 
 /* ---- the end */
 
-static void send_report(void)
+static void send_trace(char *buf)
 {
-	char *buf;
+	u64 at = 0;
+	size_t n;
 
-	if (!(run.flags & CATWALK_RUN_REPORT) || !report_fn)
-		return;
-	buf = kmalloc(REPORT_MAX);
+	while ((n = trace(buf, REPORT_MAX, &at)) > 0)
+		(void)channel_send(CATWALK_REC_TRACE, buf, n);
+}
+
+static void send_last_words(void)
+{
+	char *buf = kmalloc(REPORT_MAX);
+
 	if (!buf)
 		return;
-	(void)channel_send(CATWALK_REC_REPORT, buf, report_fn(buf, REPORT_MAX));
+	if (run.flags & CATWALK_RUN_REPORT && report)
+		(void)channel_send(CATWALK_REC_REPORT, buf, report(buf, REPORT_MAX));
+	if (run.flags & CATWALK_RUN_TRACE && trace)
+		send_trace(buf);
 	kfree(buf);
 }
 
 void first_ended(s32 status)
 {
-	send_report();
+	send_last_words();
 	channel_exit((u32)status);
 }
 
@@ -76,6 +88,24 @@ static void __noreturn fail(const char *name, const char *why)
 
 	(void)channel_send(CATWALK_REC_STDERR, line, min((size_t)n, sizeof(line) - 1));
 	channel_exit(EXIT_CANNOT_EXECUTE << 8);
+}
+
+/* ---- signals that the launcher was sent */
+
+/* Nobody in the machine sent them: they come as the kernel's. */
+static void pass_signals(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		u32 signals = channel_wait_signals();
+
+		for (int sig = 1; sig < 32; sig++) {
+			const siginfo_t info = { .si_signo = sig, .si_code = SI_KERNEL };
+
+			if (signals & 1U << sig)
+				(void)signal_send_process(first, sig, &info);
+		}
+	}
 }
 
 /* ---- the run file */
@@ -110,7 +140,7 @@ static bool header_is_good(const struct catwalk_run_header *h, size_t size)
 	       h->argc <= CATWALK_RUN_STRINGS_MAX && h->envc <= CATWALK_RUN_STRINGS_MAX &&
 	       h->string_bytes <= CATWALK_RUN_STRING_BYTES_MAX &&
 	       h->string_bytes == size - sizeof(*h) &&
-	       !(h->flags & ~(CATWALK_RUN_REPORT | CATWALK_RUN_TERMINAL)) &&
+	       !(h->flags & ~(CATWALK_RUN_REPORT | CATWALK_RUN_TERMINAL | CATWALK_RUN_TRACE)) &&
 	       (!h->window || h->flags & CATWALK_RUN_TERMINAL);
 }
 
@@ -233,4 +263,6 @@ void process_start_first(void)
 	if (thread_join_process(t) != 0)
 		panic("the first process ends before it begins");
 	sched_start(t);
+	(void)kthread_start("signals", pass_signals, NULL);
+	(void)channel_send(CATWALK_REC_STARTED, "", 0);
 }

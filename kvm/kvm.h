@@ -14,5 +14,11 @@ struct file *kvm_dev_open(u32 flags);
  * bytes; its length. May sleep; takes only its own locks.
  */
 size_t kvm_report(char *buf, size_t size);
+/*
+ * The trace of what VMs refused, a line an event, oldest first, in portions: at most @size (1024 or
+ * more) bytes; its length, 0: that was all. @at is 0 for the first portion. May sleep; takes only
+ * its own locks.
+ */
+size_t kvm_trace(char *buf, size_t size, u64 *at);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "host/string.h"
 #include "kvm/kvm.h"
+#include "kvm/trace_log.h"
 #include "kvm/vcpu.h"
 
 struct totals {
@@ -23,19 +24,32 @@ struct totals {
 
 static LIST_HEAD(, vm) all_vms; /* guarded by vms_lock: none ends while they are walked */
 static struct mutex vms_lock;
+static u32 vms_made;	   /* guarded by vms_lock */
 static struct totals past; /* of VMs that have ended; guarded by past_lock */
 static struct spinlock past_lock;
 
 void report_init(void)
 {
 	mutex_init(&vms_lock);
+	trace_log_init();
 	spin_init(&past_lock);
 }
 
 void report_vm_add(struct vm *vm)
 {
 	mutex_lock(&vms_lock);
+	vm->number = ++vms_made;
 	LIST_INSERT_HEAD(&all_vms, vm, link);
+	mutex_unlock(&vms_lock);
+}
+
+void report_each_vm(void (*fn)(struct vm *vm))
+{
+	struct vm *vm;
+
+	mutex_lock(&vms_lock);
+	LIST_FOREACH (vm, &all_vms, link)
+		fn(vm);
 	mutex_unlock(&vms_lock);
 }
 
@@ -158,6 +172,7 @@ void report_vm_remove(struct vm *vm)
 	mutex_unlock(&vms_lock);
 	vm_add(&t, vm);
 	past_add(&t);
+	trace_log_vm(vm);
 }
 
 /* ---- text */
@@ -216,6 +231,21 @@ static void print_exits(struct text *t, const struct exit_counters *e)
 	     e->to_user_mmio, e->to_user_signal, e->to_user_other);
 }
 
+/* A VMID is a number until its generation ends, whether its VM lives or not. */
+static void print_vmids(struct text *t)
+{
+	struct vmid_pool *pool = &kvm_vmids;
+	u64 used = 0, rollovers;
+
+	port_read_lock(pool->port, &pool->lock);
+	for (u64 i = 0; i < BIT(pool->bits); i++)
+		used += pool->map[i / 64] >> (i % 64) & 1;
+	rollovers = pool->rollovers;
+	port_read_unlock(pool->port, &pool->lock);
+	line(t, "vmid.numbers %lu\nvmid.used %lu\nvmid.rollovers %lu\n", BIT(pool->bits), used,
+	     rollovers);
+}
+
 size_t kvm_report(char *buf, size_t size)
 {
 	static struct totals sum; /* guarded by vms_lock: too large for a stack */
@@ -232,6 +262,7 @@ size_t kvm_report(char *buf, size_t size)
 	print_stats(&t, &sum);
 	line(&t, "dumped.tables %lu\n", sum.tables_dumped);
 	print_exits(&t, &sum.exits);
+	print_vmids(&t);
 	line(&t, "table_checks %lu\ntable_mismatches %lu\n", sum.checks, sum.mismatches);
 	mutex_unlock(&vms_lock);
 	return (size_t)(t.at - buf);

@@ -12,5 +12,7 @@ void report_vm_add(struct vm *vm);
 void report_vm_check(struct vm *vm);
 /* It ends: what it counted is kept. Before its tables go. */
 void report_vm_remove(struct vm *vm);
+/* Calls @fn for each VM that lives; none begins or ends meanwhile. */
+void report_each_vm(void (*fn)(struct vm *vm));
 
 #endif

@@ -27,6 +27,7 @@ struct smccc_range {
 
 struct vm {
 	u32 refs;    /* atomic: open descriptors */
+	u32 number;  /* 1, 2, ... by order of creation; immutable */
 	s32 creator; /* the process's id, in the names of statistics; immutable */
 	struct vm_memory memory;
 

@@ -17,6 +17,12 @@ endef
 # $(call plan_guest,NAME,OPTIONS OF tools/run-guest)
 plan_guest = $(call plan,target/guest/$(1),190,tools/run-guest $(O) --nonce --timeout 180 $(2))
 
+# $(call beside,SECONDS,OPTIONS), $(call boots,ROUNDS,OPTIONS): commands
+vmm_files = --file=$(O)/target/vmm/vmm --file=$(O)/guest/Image --file=$(O)/guest/initramfs
+beside = tests/cli/beside $(O)/catwalk run --timeout 600 --cpus 2 --memory 2G $(vmm_files) \
+	--file=$(O)/target/tests/target/kvm_hostile $(2) $(O)/target/tests/target/vmm_beside $(1)
+boots  = $(O)/catwalk run --timeout 1200 --cpus 2 --report - $(vmm_files) $(2) $(O)/target/tests/target/vmm_boots $(1) 2
+
 # --- static checks --------------------------------------------------------------------------------
 .PHONY: format format-check tidy
 format:
@@ -89,7 +95,7 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/image-size,10,tools/check-size $(O)/catwalk.Image 1048576)
 	$(call plan,target/port,120,tests/port/run $(PORT_TEST_IMAGE))
 	$(call plan,target/launcher,120,tests/cli/machine $(O)/catwalk $(O)/target/tests/target/launch \
-		$(O)/target/tests/target/devmem)
+		$(O)/target/tests/target/devmem $(O)/target/tests/target/kvm_ask)
 	$(call plan,target/install,120,tests/cli/install $(O) $(O)/target/tests/target/hello)
 	$(call plan,target/caches,120,tests/cli/caches $(O)/catwalk $(O)/target/tests/target/kvm_caches)
 	$(call plan,target/exits,120,tests/cli/exits $(O)/catwalk $(O)/target/tests/target/kvm_exits)
@@ -99,6 +105,8 @@ $(CHECK)/plan-target: FORCE
 	$(call plan,target/clang/hello,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 $(O)/target/tests/target/hello)
 	$(call plan,target/clang/demo,60,$(O)/catwalk run --kernel $(CLANG_IMAGE) --timeout 30 --cpus 2 $(VMM_DEMO))
 	$(call plan,target/vmm,300,tests/cli/vmm $(O)/catwalk $(VMM) $(O)/guest)
+	$(call plan,target/vmm_beside/max/2,180!,$(call beside,8,))
+	$(call plan,target/vmm_beside/a76/2,180!,$(call beside,8,--cpu cortex-a76))
 	$(call plan_guest,max/1,--cpus 1)
 	$(call plan_guest,max/2,--cpus 2)
 	$(call plan_guest,max/4-on-2,--cpus 4 --host-cpus 2)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# What takes long: exhaustive interleavings, ten million random operations, a minute of guests over
-# changing memory on each kind of machine, seeded faults.
+# What takes long: exhaustive interleavings, ten million random operations, fifty guests started and
+# destroyed, two minutes of a guest beside hostile ones, a minute of guests over changing memory on
+# each kind of machine, seeded faults.
 # `make check-long` runs all of it, `make mutate` the seeded faults alone.
 CHECK_LONG := $(O)/check-long
 RACES      := $(wildcard tests/scenario/good_race_*.scn)
@@ -16,6 +17,10 @@ $(CHECK_LONG)/plan: FORCE
 	@mkdir -p $(@D) && : >$@
 	$(foreach race,$(RACES),$(call plan,exhaustive/$(basename $(notdir $(race))),5400,$(O)/catwalk check --exhaustive $(race)))
 	$(foreach share,$(SHARES),$(call plan,simulate/$(share),3600,$(O)/catwalk check --simulate --seed $(call share_first,$(share)) --runs $(share_size) --operations $(OPERATIONS)))
+	$(call plan,boots/max,1200,$(call boots,25,--append vmid.bits=4))
+	$(call plan,boots/a76,1200,$(call boots,25,--cpu cortex-a76))
+	$(call plan,beside/max,600!,$(call beside,120,))
+	$(call plan,beside/a76,600!,$(call beside,120,--cpu cortex-a76))
 	$(call mixed,max,)
 	$(call mixed,nofwb,--no-fwb)
 	$(call mixed,a76,--cpu cortex-a76)
@@ -28,7 +33,7 @@ MIXED := $(O)/target/tests/target/kvm_mixed
 MUTATE_OBJECTS := $(patsubst %.c,$(O)/model/%.o,$(filter-out tests/unit/cli_%,$(wildcard tests/unit/*.c)))
 
 .PHONY: check-long mutate
-check-long: $(O)/catwalk $(O)/catwalk.Image $(MIXED) $(CHECK_LONG)/plan
+check-long: $(O)/catwalk $(O)/catwalk.Image $(MIXED) $(PROGRAMS) $(GUEST) $(CHECK_LONG)/plan
 	@tools/run-tests $(CHECK_LONG)/logs $(CHECK_LONG)/plan
 	@$(MAKE) -s O=$(O) mutate
 

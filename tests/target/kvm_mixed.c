@@ -198,7 +198,7 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (!has_devices()) {
-		/* Linux has none; a machine of ours is to be given some (--device ivshmem=64M). */
+		/* Linux has none; a machine of ours is to be given some (--device coherent=64M). */
 		CHECK(access("/dev/devmem", F_OK) != 0);
 		printf("kvm_mixed: no device memory here, nothing is checked\n");
 		return check_done("kvm_mixed");

@@ -60,6 +60,26 @@ static int print_size(const char *path)
 	return 0;
 }
 
+/* Says which signals come, until SIGTERM does. */
+static int print_signals(void)
+{
+	sigset_t set;
+	int sig = 0;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	printf("ready\n");
+	while (sig != SIGTERM) {
+		fflush(stdout);
+		if (sigwait(&set, &sig))
+			return 1;
+		printf("%d\n", sig);
+	}
+	return 7;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -77,6 +97,8 @@ int main(int argc, char **argv)
 		return flood(strtoul(value, NULL, 10));
 	if (!strcmp(what, "size"))
 		return print_size(value);
+	if (!strcmp(what, "signals"))
+		return print_signals();
 	if (!strcmp(what, "terminal"))
 		return isatty(STDOUT_FILENO) ? 0 : 1;
 	while (!strcmp(what, "spin"))
