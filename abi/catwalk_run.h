@@ -109,6 +109,7 @@ struct catwalk_record {
  *   vmid.bits=N      use at most N VMID bits (tests of VMID reuse)
  *   cmo=trap         guests' cache maintenance by address traps, and faults as hardware's would
  *                    (an emulator without caches raises no stage-2 fault for it)
+ *   kvm.costs=on     the report tells where vCPUs' time went
  *   time=N           seconds since 1970 at boot; the launcher says so (0 with --icount)
  */
 

@@ -623,6 +623,24 @@ static bool slot_shows(const struct wslot *s, u64 hva, u64 *ipa)
 	return s->used && hva >= s->r.hva.v && hva < s->r.hva.v + s->r.size;
 }
 
+/* What the VM says of a page: the sum over the slots that show it; false: none does. */
+static bool owed_by(struct wvm *v, u64 hva, enum coherence_agent agent, unsigned int *all)
+{
+	bool shown = false;
+	u64 ipa;
+
+	for (int k = 0; k < WORLD_SLOTS; k++) {
+		struct coherence_report report = { .done = 0 };
+
+		if (!slot_shows(&v->slot[k], hva, &ipa) ||
+		    coherence_query(&v->m, IPA(ipa), PAGE_SIZE, &report) != ERR_OK)
+			continue;
+		*all |= report.owed[agent];
+		shown = true;
+	}
+	return shown;
+}
+
 /*
  * Which maintenance user space does for a page before and after @agent uses it: what the VMs whose
  * slots show it say when they are asked (M11), and nothing else; where no VM has it, a driver what
@@ -636,18 +654,12 @@ static unsigned int owed(struct world *w, u64 hva, enum coherence_agent agent)
 	if (w->sabotage == SABOTAGE_NO_CLEAN)
 		return OWED_NOTHING;
 	for (unsigned int i = 0; i < WORLD_VMS; i++) {
-		struct wvm *v = &w->vm[i];
-		u64 ipa;
+		struct wvm *v = vm_use(w, i); /* it is not to end while it is asked */
 
-		for (int k = 0; v->created && !v->leaving && k < WORLD_SLOTS; k++) {
-			struct coherence_report report = { .done = 0 };
-
-			if (!slot_shows(&v->slot[k], hva, &ipa) ||
-			    coherence_query(&v->m, IPA(ipa), PAGE_SIZE, &report) != ERR_OK)
-				continue;
-			all |= report.owed[agent];
-			shown = true;
-		}
+		if (!v)
+			continue;
+		shown |= owed_by(v, hva, agent, &all);
+		vm_unuse(v);
 	}
 	if (!shown && agent != AGENT_VMM)
 		return coherence_owed(COHERENCE_UNKNOWN, agent);

@@ -3,7 +3,9 @@
 #include "kernel/dev_kvm.h"
 
 #include <linux/major.h>
+#include <string.h>
 
+#include "kernel/port.h"
 #include "kernel/thread.h"
 #include "kernel/vfs.h"
 #include "kvm/kvm.h"
@@ -21,9 +23,12 @@ int dev_kvm_init(void)
 {
 	static const struct device dev = { "kvm", MISC_MAJOR, KVM_MINOR, 0666, open_kvm };
 	int error = kvm_init();
+	char value[4];
 
 	if (error)
 		return error;
+	if (boot_option("kvm.costs", value, sizeof(value)) && !strcmp(value, "on"))
+		kvm_measure_costs();
 	process_set_report(kvm_report, kvm_trace);
 	return dev_register(&dev);
 }

@@ -127,7 +127,7 @@ int debug_exit(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
 
-	v->exits.count[EXIT_debug]++;
+	exit_count(&v->exits, EXIT_debug);
 	v->exits.to_user_other++;
 	run->exit_reason = KVM_EXIT_DEBUG;
 	run->flags = KVM_DEBUG_ARCH_HSR_HIGH_VALID;

@@ -35,30 +35,30 @@ static int handle_wfx(struct vcpu *v)
 {
 	vcpu_skip(v);
 	if (v->cpu.esr & WFX_IS_WFE) {
-		v->exits.count[EXIT_wfe]++;
+		exit_count(&v->exits, EXIT_wfe);
 		sched_point();
 		return 1;
 	}
-	v->exits.count[EXIT_wfi]++;
+	exit_count(&v->exits, EXIT_wfi);
 	return vcpu_wait(v);
 }
 
 static int handle_undefined(struct vcpu *v)
 {
-	v->exits.count[EXIT_undefined]++;
+	exit_count(&v->exits, EXIT_undefined);
 	inject_undefined(v);
 	return 1;
 }
 
 static int handle_hvc(struct vcpu *v)
 {
-	v->exits.count[EXIT_hvc]++;
+	exit_count(&v->exits, EXIT_hvc);
 	return hypercall_handle(v);
 }
 
 static int handle_smc(struct vcpu *v)
 {
-	v->exits.count[EXIT_smc]++;
+	exit_count(&v->exits, EXIT_smc);
 	return smc_handle(v);
 }
 
@@ -67,22 +67,22 @@ static int handle_sysreg(struct vcpu *v)
 	struct cmo_op op;
 
 	if (cmo_decode(v->cpu.esr, &op)) {
-		v->exits.count[EXIT_cmo]++;
+		exit_count(&v->exits, EXIT_cmo);
 		return cmo_trap(v, &op);
 	}
-	v->exits.count[EXIT_sysreg]++;
+	exit_count(&v->exits, EXIT_sysreg);
 	return sysreg_trap(v);
 }
 
 static int handle_data_abort(struct vcpu *v)
 {
-	v->exits.count[EXIT_abort_data]++;
+	exit_count(&v->exits, EXIT_abort_data);
 	return abort_handle(v);
 }
 
 static int handle_fetch_abort(struct vcpu *v)
 {
-	v->exits.count[EXIT_abort_fetch]++;
+	exit_count(&v->exits, EXIT_abort_fetch);
 	return abort_handle(v);
 }
 

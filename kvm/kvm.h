@@ -7,6 +7,8 @@
 
 /* Once, in a thread or at boot, when all CPUs are up. 0 or an error: there is no /dev/kvm then. */
 int kvm_init(void);
+/* From now on the report tells where vCPUs' time went (kvm/costs.h). Before any runs. */
+void kvm_measure_costs(void);
 /* A new open file of /dev/kvm, or ERR_PTR. @flags are O_*. */
 struct file *kvm_dev_open(u32 flags);
 /*

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include "host/string.h"
+#include "kvm/costs.h"
 #include "kvm/kvm.h"
 #include "kvm/trace_log.h"
 #include "kvm/vcpu.h"
@@ -57,6 +58,8 @@ static void exits_add(struct exit_counters *to, const struct exit_counters *from
 {
 	for (unsigned int i = 0; i < EXIT_REASONS_COUNT; i++)
 		to->count[i] += from->count[i];
+	for (unsigned int i = 0; i < TIME_SPENT_COUNT; i++)
+		to->time[i] += from->time[i];
 	to->served_vgic += from->served_vgic;
 	to->to_user_mmio += from->to_user_mmio;
 	to->to_user_signal += from->to_user_signal;
@@ -216,6 +219,20 @@ static void print_stats(struct text *t, const struct totals *sum)
 	}
 }
 
+/* Nanoseconds, instructions under --icount. */
+static void print_costs(struct text *t, const struct exit_counters *e)
+{
+	static const char *const names[TIME_SPENT_COUNT] = {
+#define X(name) #name,
+		EXIT_REASONS(X) TIME_SPENT(X)
+#undef X
+	};
+	u64 ns = 1000000000UL / port_counter_hz();
+
+	for (unsigned int i = 0; costs_wanted && i < TIME_SPENT_COUNT; i++)
+		line(t, "time_ns.%s %lu\n", names[i], e->time[i] * ns);
+}
+
 static void print_exits(struct text *t, const struct exit_counters *e)
 {
 	static const char *const names[] = {
@@ -262,6 +279,7 @@ size_t kvm_report(char *buf, size_t size)
 	print_stats(&t, &sum);
 	line(&t, "dumped.tables %lu\n", sum.tables_dumped);
 	print_exits(&t, &sum.exits);
+	print_costs(&t, &sum.exits);
 	print_vmids(&t);
 	line(&t, "table_checks %lu\ntable_mismatches %lu\n", sum.checks, sum.mismatches);
 	mutex_unlock(&vms_lock);

@@ -3,8 +3,11 @@
  * KVM_RUN. The vCPU is loaded once and stays so across the exits the kernel serves; when its thread
  * is switched out, the switch hook puts it (design.md 4a).
  */
+#include "kvm/costs.h"
 #include "kvm/debug.h"
 #include "kvm/vcpu.h"
+
+bool costs_wanted;
 
 /* ---- load and put */
 
@@ -183,7 +186,9 @@ static int enter_once(struct vcpu *v, struct task *me)
 	sched_quiescent();
 	if (v->cpu.gic.present && !vgic_is_idle(&v->vgic))
 		vgic_enter(v);
+	costs_turn(&v->exits, TIME_guest);
 	why = port_guest_enter(&v->cpu);
+	costs_turn(&v->exits, TIME_run);
 	v->exits.all++;
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_RELAXED);
 	if (v->lrs.used)
@@ -193,13 +198,13 @@ static int enter_once(struct vcpu *v, struct task *me)
 	case GUEST_EXITED_SYNC: return exit_handle(v);
 	case GUEST_EXITED_IRQ:
 	case GUEST_EXITED_FIQ:
-		v->exits.count[EXIT_irq]++;
+		exit_count(&v->exits, EXIT_irq);
 		port_guest_irq();
 		return 1;
 	case GUEST_EXITED_SERROR: break;
 	}
 	/* An asynchronous abort while the guest ran is the guest's. */
-	v->exits.count[EXIT_serror]++;
+	exit_count(&v->exits, EXIT_serror);
 	port_guest_consume_serror();
 	inject_serror(v);
 	return 1;
@@ -279,6 +284,7 @@ static s64 run_masked(struct vcpu *v, struct task *me)
 s64 vcpu_run(struct vcpu *v)
 {
 	struct task *me = port_current();
+	s64 result;
 	int error;
 
 	if (!v->initialised)
@@ -286,6 +292,7 @@ s64 vcpu_run(struct vcpu *v)
 	error = v->ran ? 0 : first_run(v);
 	if (error)
 		return error;
+	costs_turn(&v->exits, TIME_run);
 	v->exits.runs++;
 	finish_exit(v);
 	if (__atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED))
@@ -293,5 +300,7 @@ s64 vcpu_run(struct vcpu *v)
 	debug_run_begin(v);
 	v->run->exit_reason = KVM_EXIT_UNKNOWN;
 	v->run->flags = 0;
-	return v->signal_mask_set ? run_masked(v, me) : run_loaded(v, me);
+	result = v->signal_mask_set ? run_masked(v, me) : run_loaded(v, me);
+	costs_turn(&v->exits, TIME_user);
+	return result;
 }

@@ -132,6 +132,7 @@ bool vgic_mmio(struct vcpu *v, const struct fault_outcome *o, u64 *data)
 	if (!v->cpu.gic.present || !vgic_find_frame(v->vm->vgic, o->ipa.v, o->len, &a))
 		return false;
 	v->exits.served_vgic++;
+	v->exits.doing = TIME_vgic;
 	if (o->is_write)
 		vgic_write(v->vm->vgic, &a, *data);
 	else
