@@ -51,6 +51,7 @@ struct exit_counters {
 	u64 runs;	 /* KVM_RUN calls */
 	u64 all;	 /* returns from the guest, of every kind */
 	u64 mmio_kernel; /* accesses without memory that the kernel served */
+	u64 served_ctr;	 /* of totals only: guest_cpu.ctr_reads */
 
 	/* With kvm.costs=on: ticks of the counter, by enum exit_reason or time_spent */
 	u64 time[TIME_SPENT_COUNT];

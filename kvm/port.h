@@ -117,7 +117,9 @@ struct guest_cpu {
 	u64 vtcr;
 	u64 vpidr;
 	u64 vmpidr;
-	u64 cntvoff; /* CNTVOFF_EL2 */
+	u64 cntvoff;   /* CNTVOFF_EL2 */
+	u64 ctr;       /* what the guest reads as CTR_EL0 */
+	u64 ctr_reads; /* that were answered, so far */
 	enum guest_debug_by debug_by;
 	struct guest_debug *debug; /* what is loaded; may be NULL if by nobody */
 	u64 reg[GR_COUNT];
@@ -148,7 +150,9 @@ void port_guest_put(struct guest_cpu *g);
 void port_guest_regs_save(struct guest_cpu *g);
 void port_guest_regs_restore(struct guest_cpu *g);
 /*
- * Runs the guest until it traps or an interrupt comes; interrupts masked, @g loaded. After a
+ * Runs the guest until it traps or an interrupt comes; interrupts masked, @g loaded. Reads of
+ * CTR_EL0, which trap with the registers of cache geometry and which Linux makes before each
+ * maintenance of a range, are answered on the way, unless the guest is stepped. After a
  * synchronous exit esr, far and hpfar are valid as the CPU gave them.
  */
 enum guest_exit port_guest_enter(struct guest_cpu *g);

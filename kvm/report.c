@@ -61,6 +61,7 @@ static void exits_add(struct exit_counters *to, const struct exit_counters *from
 	for (unsigned int i = 0; i < TIME_SPENT_COUNT; i++)
 		to->time[i] += from->time[i];
 	to->served_vgic += from->served_vgic;
+	to->served_ctr += from->served_ctr;
 	to->to_user_mmio += from->to_user_mmio;
 	to->to_user_signal += from->to_user_signal;
 	to->to_user_other += from->to_user_other;
@@ -160,8 +161,12 @@ static void vm_add(struct totals *to, struct vm *vm)
 	to->vms++;
 	stats_add(&to->stats, &stats);
 	for (unsigned int i = 0; i < VM_VCPUS_MAX; i++) {
-		if (vm->vcpus[i])
-			exits_add(&to->exits, &vm->vcpus[i]->exits);
+		const struct vcpu *v = vm->vcpus[i];
+
+		if (!v)
+			continue;
+		exits_add(&to->exits, &v->exits);
+		to->exits.served_ctr += v->cpu.ctr_reads;
 	}
 }
 
@@ -243,7 +248,7 @@ static void print_exits(struct text *t, const struct exit_counters *e)
 
 	for (unsigned int i = 0; i < EXIT_REASONS_COUNT; i++)
 		line(t, "exit.%s %lu\n", names[i], e->count[i]);
-	line(t, "served.vgic %lu\n", e->served_vgic);
+	line(t, "served.vgic %lu\nserved.ctr %lu\n", e->served_vgic, e->served_ctr);
 	line(t, "run.calls %lu\nrun.mmio %lu\nrun.signal %lu\nrun.other %lu\n", e->runs,
 	     e->to_user_mmio, e->to_user_signal, e->to_user_other);
 }

@@ -19,6 +19,7 @@ void vcpu_load(struct vcpu *v)
 	v->cpu.vttbr = guest_mem_enter(mem, v->id);
 	v->cpu.vtcr = mem->s2.vtcr;
 	v->cpu.cntvoff = v->vm->counter_offset;
+	v->cpu.ctr = v->vm->ctr;
 	port_guest_load(&v->cpu);
 	v->loaded = true;
 	v->timer_unmasked = ~0U; /* not what the CPU has: sync sets it */

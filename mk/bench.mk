@@ -2,7 +2,7 @@
 # Measurements beside Linux's. Those of the whole machine decide nothing; those of bench/engine are
 # exact, and `make check` accepts no more than bench/engine/*.tbl do.
 .PHONY: bench
-bench: $(O)/catwalk $(O)/catwalk.Image $(BENCH_PROGRAMS) bench-engine
+bench: $(O)/catwalk $(O)/catwalk.Image $(BENCH_PROGRAMS) $(VMM) $(GUEST) bench-engine
 	@echo
 	@tools/bench $(O)
 

@@ -194,9 +194,37 @@ void port_guest_put(struct guest_cpu *g)
 	this_percpu()->guest = NULL;
 }
 
+#define EC_MSR_MRS  0x18UL
+#define ESR_RT(esr) ((esr) >> 5 & 0x1f)
+/* Exception class and syndrome of MRS Xt, CTR_EL0, without t (Arm ARM D17.2.37). */
+#define ESR_READS_CTR (EC_MSR_MRS << 26 | BIT(25) | 3UL << 20 | 1UL << 17 | 3UL << 14 | 1UL)
+#define ESR_ANY_RT    (0x1fUL << 5)
+#define PSTATE_BTYPE  GENMASK(11, 10)
+#define PSTATE_SS     BIT(21)
+
+static bool reads_ctr(const struct guest_cpu *g)
+{
+	return (g->esr & ~ESR_ANY_RT) == ESR_READS_CTR && !(g->pstate & PSTATE_SS);
+}
+
+static void answer_ctr(struct guest_cpu *g)
+{
+	if (ESR_RT(g->esr) < ARRAY_SIZE(g->x))
+		g->x[ESR_RT(g->esr)] = g->ctr;
+	g->pc += 4;
+	g->pstate &= ~PSTATE_BTYPE;
+	g->ctr_reads++;
+}
+
+/* An interrupt that is pending ends the next stay at once, so that nobody waits for a guest that
+ * only reads CTR_EL0. */
 enum guest_exit port_guest_enter(struct guest_cpu *g)
 {
-	return (enum guest_exit)arm64_guest_switch(g);
+	enum guest_exit why;
+
+	while ((why = (enum guest_exit)arm64_guest_switch(g)) == GUEST_EXITED_SYNC && reads_ctr(g))
+		answer_ctr(g);
+	return why;
 }
 
 /* An address translation instruction in the guest's context; gives PAR_EL1. */
