@@ -66,6 +66,7 @@ $(CHECK)/plan-static: FORCE
 	$(call plan,static/format,60,$(MAKE) -s O=$(O) format-check)
 	$(call plan,static/layers,60,tools/check-layers)
 	$(call plan,static/layers-self-test,60,tools/check-layers --self-test)
+	$(call plan,static/mutants,60,tools/mutate --places)
 	$(call plan,static/statements,60,tools/check-statements)
 	$(call plan,static/statements-self-test,60,tools/check-statements --self-test)
 	$(foreach dir,$(TIDY_DIRS),$(call plan,static/tidy/$(dir),900,$(MAKE) -s -k O=$(O) tidy-$(dir)))
