@@ -5,17 +5,26 @@
  * program measures Catwalk and Linux. One vCPU, no vGIC, the guest's MMU off.
  */
 #define _GNU_SOURCE
-#include "tests/target/client.h"
+#include "bench/measure.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef KVM_PRE_FAULT_MEMORY /* kernel headers before 6.11 */
+struct kvm_pre_fault_memory {
+	uint64_t gpa, size, flags, padding[5];
+};
+#define KVM_PRE_FAULT_MEMORY _IOWR(KVMIO, 0xd5, struct kvm_pre_fault_memory)
+#endif
+
 enum {
-	ROUNDS = 5,
 	CALLS = 512,
 	PAGES = 4096,
 	BLOCKS = 16,
@@ -57,69 +66,19 @@ enum access { READ_ACCESS, WRITE_ACCESS };
 
 static struct vm vm;
 static struct vcpu vcpu;
-
-static uint64_t ticks(void)
-{
-	uint64_t count;
-
-	__asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(count)::"memory");
-	return count;
-}
-
-static double instructions(uint64_t elapsed)
-{
-	uint64_t frequency;
-
-	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(frequency));
-	return (double)elapsed * 1e9 / (double)frequency;
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "ops: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static void must(int result, const char *what)
-{
-	if (result >= 0)
-		return;
-	if (result != -1)
-		errno = -result;
-	die(what);
-}
+static char *code; /* the guests' */
 
 /* --- the guest ----------------------------------------------------------------------------- */
 
-/* KVM finishes an MMIO exit, and steps over its instruction, at the next KVM_RUN. */
-static void finish_mmio(void)
-{
-	vcpu.run->immediate_exit = 1;
-	if (vcpu_run(&vcpu) != -EINTR)
-		die("KVM_RUN with immediate_exit");
-	vcpu.run->immediate_exit = 0;
-}
-
 static void start_guest(enum guest guest)
 {
-	if (vcpu.run->exit_reason == KVM_EXIT_MMIO)
-		finish_mmio();
+	finish_mmio(&vcpu);
 	vcpu_start(&vcpu, GUEST_RAM + (uint64_t)guest * PAGE);
 }
 
-/* Runs to the next MMIO exit; the ticks it took. */
 static uint64_t run_once(void)
 {
-	uint64_t start = ticks();
-	int result = vcpu_run(&vcpu);
-	uint64_t elapsed = ticks() - start;
-
-	must(result, "KVM_RUN");
-	if (vcpu.run->exit_reason != KVM_EXIT_MMIO) {
-		fprintf(stderr, "ops: exit %s\n", exit_name(vcpu.run->exit_reason));
-		exit(1);
-	}
-	return elapsed;
+	return run_to_mmio(&vcpu);
 }
 
 static uint64_t touch(size_t count, size_t step, enum access access)
@@ -365,6 +324,105 @@ static double host_fault(void)
 	return instructions(ticks() - start) / PAGES;
 }
 
+/* Reserved huge pages of 2 MiB: none, and this is not here. */
+static double write_hugetlb(void)
+{
+	size_t size = BLOCKS * (size_t)BLOCK;
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	double cost;
+
+	if (memory == MAP_FAILED)
+		return NOT_HERE;
+	populate(memory, size, BLOCK);
+	set_slot(memory, size, 0);
+	cost = touch_cost(BLOCKS, BLOCK, WRITE_ACCESS);
+	set_slot(memory, 0, 0);
+	must(munmap(memory, size), "munmap");
+	return cost;
+}
+
+/* Of pages that the host has. */
+static double pre_fault(void)
+{
+	struct kvm_pre_fault_memory range = { .gpa = DATA_GPA, .size = PAGES * (uint64_t)PAGE };
+	void *memory = pages_memory();
+	uint64_t start, elapsed;
+	int result;
+
+	populate(memory, PAGES * (size_t)PAGE, PAGE);
+	set_slot(memory, PAGES * (size_t)PAGE, 0);
+	start = ticks();
+	do
+		result = ioctl(vcpu.fd, KVM_PRE_FAULT_MEMORY, &range);
+	while (!result && range.size);
+	elapsed = ticks() - start;
+	set_slot(memory, 0, 0);
+	return result ? NOT_HERE : instructions(elapsed) / PAGES;
+}
+
+/* --- userfaultfd: a thread serves each missing page by UFFDIO_COPY */
+
+static int uffd, stop; /* eventfd */
+
+static void *serve_pages(void *page)
+{
+	struct pollfd polls[] = { { .fd = uffd, .events = POLLIN },
+				  { .fd = stop, .events = POLLIN } };
+	struct uffd_msg msg;
+
+	while (poll(polls, 2, -1) > 0 && !polls[1].revents) {
+		struct uffdio_copy copy = { .src = (uintptr_t)page, .len = PAGE };
+
+		if (read(uffd, &msg, sizeof(msg)) != sizeof(msg))
+			continue;
+		copy.dst = msg.arg.pagefault.address & ~(PAGE - 1ULL);
+		must(ioctl(uffd, UFFDIO_COPY, &copy), "UFFDIO_COPY");
+	}
+	return NULL;
+}
+
+static int uffd_open(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0)
+		must(ioctl(fd, UFFDIO_API, &api), "UFFDIO_API");
+	return fd;
+}
+
+static double fault_served(void)
+{
+	static char page[PAGE];
+	size_t size = PAGES * (size_t)PAGE;
+	struct uffdio_register range = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	pthread_t server;
+	char *memory;
+	double cost;
+
+	uffd = uffd_open();
+	if (uffd < 0)
+		return NOT_HERE;
+	stop = eventfd(0, EFD_CLOEXEC);
+	must(stop, "eventfd");
+	memory = host_memory(size, BLOCK);
+	must(madvise(memory, size, MADV_NOHUGEPAGE), "MADV_NOHUGEPAGE");
+	range.range.start = (uintptr_t)memory;
+	range.range.len = size;
+	must(ioctl(uffd, UFFDIO_REGISTER, &range), "UFFDIO_REGISTER");
+	must(-pthread_create(&server, NULL, serve_pages, page), "pthread_create");
+	set_slot(memory, size, 0);
+	cost = touch_cost(PAGES, PAGE, WRITE_ACCESS);
+	set_slot(memory, 0, 0);
+	must(eventfd_write(stop, 1), "eventfd_write");
+	pthread_join(server, NULL);
+	close(stop);
+	close(uffd);
+	must(munmap(memory, size), "munmap");
+	return cost;
+}
+
 /* --- slots --------------------------------------------------------------------------------- */
 
 /* A slot of 64 MiB over memory that nobody touched. */
@@ -418,6 +476,65 @@ static double dontneed(void)
 	return instructions(elapsed) / PAGES;
 }
 
+/* A call for each page. */
+static double dontneed_by_page(void)
+{
+	char *memory = pages_memory();
+	uint64_t start, elapsed;
+
+	populate(memory, PAGES * (size_t)PAGE, PAGE);
+	set_slot(memory, PAGES * (size_t)PAGE, 0);
+	touch(PAGES, PAGE, WRITE_ACCESS);
+	start = ticks();
+	for (size_t i = 0; i < PAGES; i++)
+		depopulate(memory + i * PAGE, PAGE);
+	elapsed = ticks() - start;
+	set_slot(memory, 0, 0);
+	return instructions(elapsed) / PAGES;
+}
+
+static double dontneed_blocks(void)
+{
+	void *memory = blocks_memory();
+	uint64_t start, elapsed;
+
+	populate(memory, BLOCKS * (size_t)BLOCK, BLOCK);
+	set_slot(memory, BLOCKS * (size_t)BLOCK, 0);
+	touch(BLOCKS, BLOCK, WRITE_ACCESS);
+	start = ticks();
+	depopulate(memory, BLOCKS * (size_t)BLOCK);
+	elapsed = ticks() - start;
+	set_slot(memory, 0, 0);
+	return instructions(elapsed) / BLOCKS;
+}
+
+/* The close of a VM and its vCPU with all pages mapped. */
+static double close_mapped(void)
+{
+	void *memory = pages_memory();
+	struct vm other = vm;
+	struct vcpu small;
+	uint64_t start;
+
+	populate(memory, PAGES * (size_t)PAGE, PAGE);
+	other.fd = ioctl(vm.kvm, KVM_CREATE_VM, 0);
+	must(other.fd, "KVM_CREATE_VM");
+	must(vm_slot(&other, 0, 0, GUEST_RAM, BLOCK, code), "KVM_SET_USER_MEMORY_REGION");
+	must(vm_slot(&other, DATA_SLOT, 0, DATA_GPA, PAGES * (uint64_t)PAGE, memory),
+	     "KVM_SET_USER_MEMORY_REGION");
+	vcpu_create(&other, &small, 0, 0);
+	vcpu_start(&small, GUEST_RAM);
+	vcpu_set_x(&small, 20, DATA_GPA);
+	vcpu_set_x(&small, 21, PAGE);
+	vcpu_set_x(&small, 22, PAGES);
+	vcpu_set_x(&small, 23, 1);
+	run_to_mmio(&small);
+	start = ticks();
+	vcpu_destroy(&small);
+	close(other.fd);
+	return instructions(ticks() - start);
+}
+
 /* --- dirty log ----------------------------------------------------------------------------- */
 
 static void get_dirty_log(void)
@@ -449,6 +566,37 @@ static double log_fault(void)
 	return cost;
 }
 
+/* What it takes to begin logging, a page that is mapped. */
+static double log_begin(void)
+{
+	void *memory = pages_memory();
+	uint64_t start, elapsed;
+
+	populate(memory, PAGES * (size_t)PAGE, PAGE);
+	set_slot(memory, PAGES * (size_t)PAGE, 0);
+	touch(PAGES, PAGE, WRITE_ACCESS);
+	start = ticks();
+	set_slot(memory, PAGES * (size_t)PAGE, KVM_MEM_LOG_DIRTY_PAGES);
+	elapsed = ticks() - start;
+	set_slot(NULL, 0, 0);
+	return instructions(elapsed) / PAGES;
+}
+
+/* Writes to a page each of blocks that were mapped when logging began. */
+static double log_split(void)
+{
+	void *memory = blocks_memory();
+	double cost;
+
+	populate(memory, BLOCKS * (size_t)BLOCK, BLOCK);
+	set_slot(memory, BLOCKS * (size_t)BLOCK, 0);
+	touch(BLOCKS, BLOCK, WRITE_ACCESS);
+	set_slot(memory, BLOCKS * (size_t)BLOCK, KVM_MEM_LOG_DIRTY_PAGES);
+	cost = touch_cost(BLOCKS, BLOCK, WRITE_ACCESS);
+	set_slot(NULL, 0, 0);
+	return cost;
+}
+
 static double log_read(void)
 {
 	uint64_t start, elapsed;
@@ -474,12 +622,58 @@ static double log_read_clean(void)
 	return instructions(elapsed);
 }
 
+/* 64 MiB of which nothing was ever mapped. */
+static double log_read_empty(void)
+{
+	static uint64_t bitmap[LARGE / PAGE / 64];
+	struct kvm_dirty_log log = { .slot = DATA_SLOT, .dirty_bitmap = bitmap };
+	uint64_t start, elapsed;
+
+	set_slot(large_memory(), LARGE, KVM_MEM_LOG_DIRTY_PAGES);
+	start = ticks();
+	must(ioctl(vm.fd, KVM_GET_DIRTY_LOG, &log), "KVM_GET_DIRTY_LOG");
+	elapsed = ticks() - start;
+	set_slot(NULL, 0, 0);
+	return instructions(elapsed);
+}
+
+/* KVM_CLEAR_DIRTY_LOG of pages that are all dirty; in a VM of its own, since the capability stays.
+ */
+static double log_clear(void)
+{
+	static uint64_t bitmap[PAGES / 64];
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { 1 } };
+	struct kvm_dirty_log log = { .slot = DATA_SLOT, .dirty_bitmap = bitmap };
+	struct kvm_clear_dirty_log clear = { .slot = DATA_SLOT,
+					     .num_pages = PAGES,
+					     .dirty_bitmap = bitmap };
+	struct vm first = vm;
+	uint64_t start, elapsed;
+
+	vm.fd = ioctl(vm.kvm, KVM_CREATE_VM, 0);
+	must(vm.fd, "KVM_CREATE_VM");
+	must(ioctl(vm.fd, KVM_ENABLE_CAP, &cap), "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2");
+	must(vm_slot(&vm, 0, 0, GUEST_RAM, BLOCK, code), "KVM_SET_USER_MEMORY_REGION");
+	{
+		struct vcpu kept = vcpu;
+
+		vcpu_create(&vm, &vcpu, 0, 0);
+		start_logging();
+		must(ioctl(vm.fd, KVM_GET_DIRTY_LOG, &log), "KVM_GET_DIRTY_LOG");
+		start = ticks();
+		must(ioctl(vm.fd, KVM_CLEAR_DIRTY_LOG, &clear), "KVM_CLEAR_DIRTY_LOG");
+		elapsed = ticks() - start;
+		vcpu_destroy(&vcpu);
+		vcpu = kept;
+	}
+	close(vm.fd);
+	vm = first;
+	return instructions(elapsed) / PAGES;
+}
+
 /* --- the table ----------------------------------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	double (*measure)(void);
-} operations[] = {
+static const struct operation operations[] = {
 	{ "null-syscall", null_syscall },
 	{ "ioctl-api-version", api_version },
 	{ "create-vm", create_vm },
@@ -496,42 +690,34 @@ static const struct {
 	{ "host-fault-4k-write", host_fault },
 	{ "fault-2m-write-present", write_block_present },
 	{ "fault-2m-write-absent", write_block_absent },
+	{ "fault-2m-hugetlb", write_hugetlb },
+	{ "fault-4k-by-userfaultfd", fault_served },
+	{ "pre-fault-a-page", pre_fault },
 	{ "slot-create-64m", create_slot },
 	{ "slot-delete-64m-unmapped", delete_slot_unmapped },
 	{ "slot-delete-4096-mapped", delete_slot_mapped },
+	{ "close-vm-4096-mapped", close_mapped },
 	{ "dontneed-a-page", dontneed },
+	{ "dontneed-one-page", dontneed_by_page },
+	{ "dontneed-a-block", dontneed_blocks },
+	{ "dirty-log-begin-a-page", log_begin },
+	{ "dirty-log-fault-splits", log_split },
 	{ "dirty-log-fault", log_fault },
 	{ "dirty-log-get-a-page", log_read },
 	{ "dirty-log-get-clean-16m", log_read_clean },
+	{ "dirty-log-get-empty-64m", log_read_empty },
+	{ "dirty-log-clear-a-page", log_clear },
 };
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 int main(void)
 {
-	char *code;
-
 	vm_create(&vm, 0);
 	code = vm_ram(&vm, 0, GUEST_RAM, BLOCK);
 	LOAD(code + TOUCH_GUEST * PAGE, touch_guest);
 	LOAD(code + HVC_GUEST * PAGE, hvc_guest);
 	LOAD(code + MMIO_GUEST * PAGE, mmio_guest);
 	vcpu_create(&vm, &vcpu, 0, 0);
-	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
-		double cost[ROUNDS];
-
-		for (int round = 0; round < ROUNDS; round++)
-			cost[round] = operations[i].measure();
-		qsort(cost, ROUNDS, sizeof(cost[0]), compare);
-		printf("%s %.0f\n", operations[i].name, cost[ROUNDS / 2]);
-		fflush(stdout);
-	}
+	measure_all(operations, sizeof(operations) / sizeof(operations[0]));
 	vcpu_destroy(&vcpu);
 	vm_destroy(&vm);
 	return 0;

@@ -22,6 +22,7 @@ static struct file *open_kvm(const struct device *dev, u32 flags)
 int dev_kvm_init(void)
 {
 	static const struct device dev = { "kvm", MISC_MAJOR, KVM_MINOR, 0666, open_kvm };
+	static const struct last_words words = { kvm_want_report, kvm_report, kvm_trace };
 	int error = kvm_init();
 	char value[4];
 
@@ -29,6 +30,6 @@ int dev_kvm_init(void)
 		return error;
 	if (boot_option("kvm.costs", value, sizeof(value)) && !strcmp(value, "on"))
 		kvm_measure_costs();
-	process_set_report(kvm_report, kvm_trace);
+	process_set_last_words(&words);
 	return dev_register(&dev);
 }

@@ -36,18 +36,16 @@ struct run {
 
 static struct run run;
 static struct process *first;
-static report_fn *report;
-static trace_fn *trace;
+static const struct last_words *last_words; /* NULL: there is no /dev/kvm */
 
 struct process *first_process(void)
 {
 	return first;
 }
 
-void process_set_report(report_fn *the_report, trace_fn *the_trace)
+void process_set_last_words(const struct last_words *words)
 {
-	report = the_report;
-	trace = the_trace;
+	last_words = words;
 }
 
 /* ---- the end */
@@ -57,19 +55,19 @@ static void send_trace(char *buf)
 	u64 at = 0;
 	size_t n;
 
-	while ((n = trace(buf, REPORT_MAX, &at)) > 0)
+	while ((n = last_words->trace(buf, REPORT_MAX, &at)) > 0)
 		(void)channel_send(CATWALK_REC_TRACE, buf, n);
 }
 
 static void send_last_words(void)
 {
-	char *buf = kmalloc(REPORT_MAX);
+	char *buf = last_words ? kmalloc(REPORT_MAX) : NULL;
 
 	if (!buf)
 		return;
-	if (run.flags & CATWALK_RUN_REPORT && report)
-		(void)channel_send(CATWALK_REC_REPORT, buf, report(buf, REPORT_MAX));
-	if (run.flags & CATWALK_RUN_TRACE && trace)
+	if (run.flags & CATWALK_RUN_REPORT)
+		(void)channel_send(CATWALK_REC_REPORT, buf, last_words->report(buf, REPORT_MAX));
+	if (run.flags & CATWALK_RUN_TRACE)
 		send_trace(buf);
 	kfree(buf);
 }
@@ -244,6 +242,8 @@ void process_start_first(void)
 	struct thread *t;
 
 	read_run_file(&run);
+	if (last_words && run.flags & CATWALK_RUN_REPORT)
+		last_words->want_report();
 	first = process_alloc();
 	t = first ? thread_alloc(first, "first") : NULL;
 	if (!t)

@@ -191,11 +191,17 @@ struct process *process_find(s32 pid);
 u64 process_limit(struct process *p, unsigned int resource);
 /* CPU time of all its threads, ended ones too. */
 u64 process_runtime_ns(struct process *p);
-/* Writes the report of guest memory to @buf, at most @size bytes; its length. */
-typedef size_t report_fn(char *buf, size_t size);
-/* The same for the trace, in portions: @at is 0 for the first; 0: that was all. */
-typedef size_t trace_fn(char *buf, size_t size, u64 *at);
-/* Supplied by kvm/ at start; both are sent when the first process ends, if the launcher asked. */
-void process_set_report(report_fn *report, trace_fn *trace);
+/* What kvm/ has to say when the first process ends, for a launcher that asked. */
+struct last_words {
+	/* There will be a report: called before the first process runs. */
+	void (*want_report)(void);
+	/* Writes the report of guest memory to @buf, at most @size bytes; its length. */
+	size_t (*report)(char *buf, size_t size);
+	/* The same for the trace, in portions: @at is 0 for the first; 0: that was all. */
+	size_t (*trace)(char *buf, size_t size, u64 *at);
+};
+
+/* Once, at start; @words stays. */
+void process_set_last_words(const struct last_words *words);
 
 #endif

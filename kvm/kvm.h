@@ -11,6 +11,9 @@ int kvm_init(void);
 void kvm_measure_costs(void);
 /* A new open file of /dev/kvm, or ERR_PTR. @flags are O_*. */
 struct file *kvm_dev_open(u32 flags);
+/* The report will be asked for: VMs are checked when they end, which takes a walk of their tables.
+ */
+void kvm_want_report(void);
 /*
  * Writes the report of guest memory over all VMs there were, lines "name value\n", at most @size
  * bytes; its length. May sleep; takes only its own locks.

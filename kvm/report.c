@@ -26,6 +26,7 @@ struct totals {
 static LIST_HEAD(, vm) all_vms; /* guarded by vms_lock: none ends while they are walked */
 static struct mutex vms_lock;
 static u32 vms_made;	   /* guarded by vms_lock */
+static bool wanted;	   /* set before the first VM */
 static struct totals past; /* of VMs that have ended; guarded by past_lock */
 static struct spinlock past_lock;
 
@@ -149,6 +150,8 @@ void report_vm_check(struct vm *vm)
 	struct totals t = { 0 };
 	struct stats stats;
 
+	if (!wanted)
+		return;
 	check(&t, vm, &stats);
 	past_add(&t);
 }
@@ -178,9 +181,16 @@ void report_vm_remove(struct vm *vm)
 	mutex_lock(&vms_lock);
 	LIST_REMOVE(vm, link);
 	mutex_unlock(&vms_lock);
-	vm_add(&t, vm);
-	past_add(&t);
+	if (wanted) {
+		vm_add(&t, vm);
+		past_add(&t);
+	}
 	trace_log_vm(vm);
+}
+
+void kvm_want_report(void)
+{
+	wanted = true;
 }
 
 /* ---- text */

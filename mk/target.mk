@@ -29,7 +29,7 @@ $(O)/target/%.o: %.S | $(setup)
 
 $(TEST_PROGRAMS): $(call objects,$(call target_shared,tests/target))
 # The benchmarks use the tests' KVM client.
-$(BENCH_PROGRAMS): $(O)/target/tests/target/client.o
+$(BENCH_PROGRAMS): $(call objects,tests/target/client.c tests/target/vgic.c) $(call objects,$(call target_shared,bench))
 $(USER_PROGRAMS): $(call objects,$(call target_shared,user))
 $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS): %: %.o
 # The VMM writes device trees by libfdt, whose header is the native package's too.
