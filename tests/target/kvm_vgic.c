@@ -8,7 +8,9 @@
 #include "tests/target/check.h"
 #include "tests/target/vgic.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -515,10 +517,63 @@ static void check_cpu_interface(struct machine *m)
 	CHECK_EQ(attr_set(m->gic, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO, 32, &level), 0);
 }
 
+/* ---- creation beside a thread that guesses the descriptor */
+
+struct guesser {
+	int fd;
+	uint32_t group;
+	atomic_int stop;
+};
+
+static void *guess(void *arg)
+{
+	struct guesser *g = arg;
+	uint64_t value = 0;
+
+	/* A device that was not made has no attributes; nobody reaches into it either. */
+	while (!atomic_load(&g->stop)) {
+		int fd = dup(g->fd);
+
+		(void)attr_get(fd, g->group, KVM_VGIC_ITS_ADDR_TYPE, &value);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void create_in_vain(int kvm, uint32_t type, uint32_t group, int error)
+{
+	struct guesser g = { .group = group };
+	struct vm vm = { .kvm = kvm };
+	pthread_t thread;
+
+	vm.fd = ioctl(kvm, KVM_CREATE_VM, 0);
+	REQUIRE(vm.fd >= 0);
+	if (error == -EEXIST)
+		close(device_create(&vm, type, 0));
+	g.fd = dup(0); /* the lowest that is free */
+	close(g.fd);
+	REQUIRE(pthread_create(&thread, NULL, guess, &g) == 0);
+	for (int i = 0; i < 20000; i++)
+		CHECK_EQ(device_create(&vm, type, 0), error);
+	atomic_store(&g.stop, 1);
+	pthread_join(thread, NULL);
+	close(vm.fd);
+}
+
+static void check_creation_is_whole(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR);
+
+	create_in_vain(kvm, KVM_DEV_TYPE_ARM_VGIC_ITS, KVM_DEV_ARM_VGIC_GRP_ADDR, -ENODEV);
+	create_in_vain(kvm, KVM_DEV_TYPE_ARM_VGIC_V3, KVM_DEV_ARM_VGIC_GRP_ADDR, -EEXIST);
+	close(kvm);
+}
+
 int main(void)
 {
 	struct machine m;
 
+	check_creation_is_whole();
 	check_device();
 	machine_create(&m, 2);
 	check_timer_numbers(&m);

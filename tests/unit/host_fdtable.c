@@ -135,6 +135,39 @@ static void dup_shares_and_replace_closes(void **state)
 	fdtable_put(t);
 }
 
+/* Nobody sees what is still to come, and nobody else gets its number. */
+static void a_reserved_descriptor_names_nothing(void **state)
+{
+	struct fdtable *t = fdtable_new(), *copy;
+	struct file *f = counted_file();
+
+	(void)state;
+	assert_int_equal(fd_reserve(t, 0), 0);
+	assert_null(fd_get(t, 0));
+	assert_int_equal(fd_close(t, 0), -EBADF);
+	assert_int_equal(fd_flags_get(t, 0), -EBADF);
+	assert_int_equal(fd_replace(t, 0, f, 0), -EBUSY);
+	assert_int_equal(install(t, 0), 1);
+	fdtable_close_on_exec(t);
+	/* A copy has no such promise: the number is the lowest that is free there. */
+	copy = fdtable_copy(t);
+	assert_int_equal(install(copy, 0), 0);
+	fdtable_put(copy);
+	assert_int_equal(released, 1);
+	fd_fill(t, 0, f, FD_CLOEXEC);
+	assert_int_equal(fd_flags_get(t, 0), FD_CLOEXEC);
+	assert_int_equal(fd_close(t, 0), 0);
+	assert_int_equal(fd_reserve(t, 0), 0);
+	fd_unreserve(t, 0);
+	assert_int_equal(install(t, 0), 0);
+	assert_int_equal(fd_reserve(t, 100), 100); /* as the table grows, it stays */
+	assert_int_equal(install(t, 300), 300);
+	assert_int_equal(install(t, 100), 101);
+	fd_unreserve(t, 100);
+	fdtable_put(t);
+	assert_int_equal(released, 6);
+}
+
 static void copies_are_apart(void **state)
 {
 	struct fdtable *t = fdtable_new(), *copy;
@@ -333,6 +366,7 @@ int main(void)
 		TEST(lowest_free_descriptor_first),
 		TEST(what_is_not_open_is_ebadf),
 		TEST(the_limit_holds),
+		TEST(a_reserved_descriptor_names_nothing),
 		TEST(dup_shares_and_replace_closes),
 		TEST(copies_are_apart),
 		TEST(path_only_files_are_not_for_io),
