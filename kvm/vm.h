@@ -8,6 +8,8 @@
 #ifndef KVM_VM_H
 #define KVM_VM_H
 
+#include <bsd/sys/tree.h>
+
 #include "engine/dirty_ring.h"
 #include "kvm/counters.h"
 #include "kvm/idreg.h"
@@ -23,6 +25,19 @@ enum { SMCCC_FILTER_MAX = 32 };
 struct smccc_range {
 	u32 first, last;
 	u8 action;
+};
+
+/* kvm/irqfd.c */
+struct irqfd;
+RB_HEAD(irqfd_tree, irqfd);
+struct irqfds {
+	struct irqfd_tree all; /* by eventfd; guarded, with the count, by the VM's lock */
+	u32 count;
+	struct spinlock lock;	       /* the next two change under it and the VM's lock */
+	LIST_HEAD(, irqfd) resamplers; /* walked by vCPUs under the spin lock */
+	u32 resampler_count;	       /* also read without a lock, as a hint */
+	struct spinlock gone_lock;     /* taken under eventfds' queues' locks */
+	LIST_HEAD(, irqfd) gone;       /* of eventfds that were closed; to be freed */
 };
 
 struct vm {
@@ -66,9 +81,7 @@ struct vm {
 	struct irq_routes *routes; /* NULL: GSI n is SPI n; replaced under lock, freed after a grace
 				      period */
 	struct ioeventfds *ioeventfds; /* NULL: none; the same */
-	struct spinlock irqfd_lock;    /* changes of the list, with lock; and its walk by a vCPU */
-	LIST_HEAD(, irqfd) irqfds;
-	u32 resamplers; /* of these; read without a lock as a hint */
+	struct irqfds irqfds;
 
 	LIST_ENTRY(vm) link;	    /* all VMs, for the report */
 	struct exit_counters exits; /* of vCPUs that are gone */
