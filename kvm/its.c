@@ -52,6 +52,7 @@ static void event_free(struct its *t, struct its_device *d, struct its_event *e)
 	vgic_lpi_target(t->gic, e->intid, NULL);
 	t->event_count--;
 	kfree(e);
+	sched_point();
 }
 
 static void device_free(struct its *t, struct its_device *d)
@@ -67,7 +68,7 @@ static void device_free(struct its *t, struct its_device *d)
 	kfree(d);
 }
 
-/* Calls @fn for each event; it may not free it. */
+/* Calls @fn for each event; it may not free it. Gives way in between: there may be 65,536. */
 static void each_event(struct its *t, void (*fn)(struct its *t, struct its_event *e, void *arg),
 		       void *arg)
 {
@@ -75,8 +76,10 @@ static void each_event(struct its *t, void (*fn)(struct its *t, struct its_event
 	struct its_event *e;
 
 	RB_FOREACH (d, its_devices, &t->devices) {
-		RB_FOREACH (e, its_events, &d->events)
+		RB_FOREACH (e, its_events, &d->events) {
 			fn(t, e, arg);
+			sched_point();
+		}
 	}
 }
 
@@ -422,19 +425,24 @@ static u64 queue_size(const struct its *t)
 	return ((t->cbaser & 0xff) + 1) * PAGE_SIZE;
 }
 
-void its_process(struct its *t)
+/* A queue that cannot be read, and a command that is wrong, are passed over. */
+static void process_next(struct its *t)
+{
+	u64 c[CMD_SIZE / 8];
+
+	if (t->gic->ops->read(t->gic, (t->cbaser & CBASER_ADDRESS) + t->creadr, c, sizeof(c)) ==
+		    0 &&
+	    CMD_KIND(c) < ARRAY_SIZE(commands) && commands[CMD_KIND(c)])
+		(void)commands[CMD_KIND(c)](t, c);
+	t->creadr = (t->creadr + CMD_SIZE) % queue_size(t);
+}
+
+bool its_process(struct its *t)
 {
 	if (!t->enabled || !(t->cbaser & CBASER_VALID) || t->cwriter >= queue_size(t))
-		return;
-	while (t->creadr != t->cwriter) {
-		u64 c[CMD_SIZE / 8];
-
-		/* A queue that cannot be read, and a command that is wrong, are passed over. */
-		if (t->gic->ops->read(t->gic, (t->cbaser & CBASER_ADDRESS) + t->creadr, c,
-				      sizeof(c)) == 0 &&
-		    CMD_KIND(c) < ARRAY_SIZE(commands) && commands[CMD_KIND(c)])
-			(void)commands[CMD_KIND(c)](t, c);
-		t->creadr = (t->creadr + CMD_SIZE) % queue_size(t);
-		sched_point();
-	}
+		return false;
+	if (t->creadr == t->cwriter)
+		return false;
+	process_next(t);
+	return t->creadr != t->cwriter;
 }

@@ -5,6 +5,7 @@
  */
 #include "host/err.h"
 #include "host/sched.h"
+#include "host/task.h"
 #include "kvm/its.h"
 
 #define ENTRY_VALID	 BIT(63)
@@ -29,6 +30,13 @@ static int read_entry(struct its *t, u64 at, u64 *entry)
 static int write_entry(struct its *t, u64 at, u64 entry)
 {
 	return t->gic->ops->write(t->gic, at, &entry, sizeof(entry));
+}
+
+/* Between two entries, of which there may be 2^14 times 2^16: 0, or -EINTR. */
+static int may_go_on(void)
+{
+	sched_point();
+	return task_kill_pending(port_current()) ? -EINTR : 0;
 }
 
 /* A table of one level, or one whose entries are the pages of the second. */
@@ -73,6 +81,8 @@ static int save_events(struct its *t, struct its_device *d)
 		/* One whose collection was unmapped comes to nothing until it is mapped again. */
 		entry = e->collection ? entry | e->collection->id : 0;
 		error = write_entry(t, d->itt + (u64)e->id * ITS_ENTRY_SIZE, entry);
+		if (!error)
+			error = may_go_on();
 		if (error)
 			break;
 	}
@@ -109,6 +119,7 @@ static int save_collections(struct its *t)
 		if (write_entry(t, at, entry))
 			return -EFAULT;
 		at += ITS_ENTRY_SIZE;
+		sched_point();
 	}
 	return room ? write_entry(t, at, 0) : 0;
 }
@@ -120,6 +131,8 @@ int its_tables_save(struct its *t)
 
 	RB_FOREACH (d, its_devices, &t->devices) {
 		error = save_device(t, d);
+		if (!error)
+			error = may_go_on();
 		if (error)
 			return error;
 	}
@@ -155,6 +168,8 @@ static int restore_collections(struct its *t)
 		if (!cpu || its_collection_find(t, entry & ID_MASK))
 			return -EINVAL;
 		error = its_map_collection(t, entry & ID_MASK, cpu);
+		if (!error)
+			error = may_go_on();
 		if (error)
 			return error;
 	}
@@ -178,10 +193,11 @@ static int restore_events(struct its *t, struct its_device *d)
 		if (read_entry(t, d->itt + (u64)id * ITS_ENTRY_SIZE, &entry))
 			return -EFAULT;
 		error = restore_event(t, d, id, entry);
+		if (!error)
+			error = may_go_on();
 		if (error)
 			return error;
 		step = ITE_INTID(entry) ? (u32)(entry >> ITE_NEXT_SHIFT) : 1;
-		sched_point();
 	}
 	return 0;
 }
@@ -226,11 +242,12 @@ static int restore_devices(struct its *t)
 		step = 1;
 		if (entry & ENTRY_VALID) {
 			error = restore_device(t, id, entry);
-			if (error)
-				return error;
 			step = (u32)(entry >> DTE_NEXT_SHIFT) & DTE_NEXT_MAX;
 		}
-		sched_point();
+		if (!error)
+			error = may_go_on();
+		if (error)
+			return error;
 	}
 	return 0;
 }

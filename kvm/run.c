@@ -5,6 +5,7 @@
  */
 #include "kvm/costs.h"
 #include "kvm/debug.h"
+#include "kvm/irqchip.h"
 #include "kvm/vcpu.h"
 
 bool costs_wanted;
@@ -133,6 +134,8 @@ static int requests_handle(struct vcpu *v)
 		debug_run_begin(v);
 		vcpu_load(v);
 	}
+	if (requests & VCPU_REQ_ITS)
+		its_go_on(v);
 	if (requests & VCPU_REQ_SLEEP)
 		result = sleep_while_stopped(v);
 	if (result > 0 && (requests & VCPU_REQ_SUSPEND))

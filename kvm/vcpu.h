@@ -17,6 +17,7 @@ enum vcpu_request {
 	VCPU_REQ_RESET = 1 << 1,   /* take over the state of PSCI CPU_ON */
 	VCPU_REQ_SLEEP = 1 << 2,   /* it may be powered off now: do not enter */
 	VCPU_REQ_SUSPEND = 1 << 3, /* KVM_MP_STATE_SUSPENDED */
+	VCPU_REQ_ITS = 1 << 4,	   /* a signal ended its processing of an ITS's commands */
 };
 
 enum vcpu_mode { VCPU_OUTSIDE, VCPU_IN_GUEST };

@@ -238,7 +238,7 @@ void vgic_lpi_move_all(struct vgic *g, const struct vgic_cpu *from, struct vgic_
 /* GICR_CTLR.EnableLPIs of @c was set, or cleared. */
 void vgic_lpis_enable(struct vgic *g, struct vgic_cpu *c);
 void vgic_lpis_disable(struct vgic *g, struct vgic_cpu *c);
-/* Writes all pending bits to guest memory. 0 or -EFAULT. */
+/* Writes all pending bits to guest memory. 0, -EFAULT, -EINTR: the caller was killed. */
 int vgic_lpis_save(struct vgic *g);
 void vgic_lpis_destroy(struct vgic *g);
 

@@ -6,6 +6,8 @@
  */
 #include "host/err.h"
 #include "host/page.h"
+#include "host/sched.h"
+#include "host/task.h"
 #include "kvm/vgic.h"
 
 enum { CHUNK = 64, CHUNKS = ((1 << VGIC_LPI_BITS) - VGIC_LPI_FIRST) / CHUNK };
@@ -193,8 +195,10 @@ static int each_chunk(struct vgic *g, const struct vgic_cpu *c,
 	for (u32 i = 0; i < CHUNKS && !error; i++) {
 		struct vgic_irq *irqs = chunk_get(g, i);
 
-		if (irqs)
-			error = fn(g, c, irqs, i);
+		if (!irqs)
+			continue;
+		error = fn(g, c, irqs, i);
+		sched_point();
 	}
 	return error;
 }
@@ -323,8 +327,11 @@ int vgic_lpis_save(struct vgic *g)
 {
 	int error = 0;
 
-	for (u32 i = 0; i < g->cpu_count && !error; i++)
+	for (u32 i = 0; i < g->cpu_count && !error; i++) {
 		error = each_chunk(g, g->cpus[i], chunk_save);
+		if (!error && task_kill_pending(port_current()))
+			error = -EINTR;
+	}
 	return error;
 }
 
@@ -344,7 +351,9 @@ void vgic_lpi_move_all(struct vgic *g, const struct vgic_cpu *from, struct vgic_
 	for (u32 i = 0; i < CHUNKS; i++) {
 		struct vgic_irq *irqs = chunk_get(g, i);
 
-		if (irqs)
-			chunk_move(g, from, to, irqs);
+		if (!irqs)
+			continue;
+		chunk_move(g, from, to, irqs);
+		sched_point();
 	}
 }

@@ -12,6 +12,7 @@
 #include "host/err.h"
 #include "host/page.h"
 #include "host/string.h"
+#include "host/task.h"
 #include "kvm/its.h"
 
 enum {
@@ -72,6 +73,14 @@ static void redist_write(unsigned int cpu, u32 offset, u32 len, u64 value)
 	struct vgic_access a = { VGIC_FRAME_REDIST, &w.cpu[cpu], VGIC_BY_GUEST, offset, len };
 
 	vgic_write(&w.gic, &a, value);
+}
+
+/* As its owner does after a write. */
+static void register_write(u32 offset, u32 len, u64 value)
+{
+	its_write(&w.its, offset, len, value);
+	while (its_process(&w.its))
+		;
 }
 
 static void tables_valid(u64 indirect)
@@ -135,7 +144,7 @@ static void command(u64 a, u64 b, u64 c, u64 d)
 
 	memcpy(guest + QUEUE + w.writer, dw, sizeof(dw));
 	w.writer = (w.writer + 32) % 4096;
-	its_write(&w.its, 0x88, 8, w.writer);
+	register_write(0x88, 8, w.writer);
 	assert_int_equal(its_read(&w.its, 0x90, 8), w.writer); /* CREADR: done */
 }
 
@@ -266,8 +275,30 @@ static void wrong_commands_do_nothing(void **state)
 	its_write(&w.its, 0, 4, 0);
 	its_write(&w.its, 0x80, 8, BASER_VALID | GENMASK(40, 30));
 	its_write(&w.its, 0, 4, 1);
-	its_write(&w.its, 0x88, 8, 64);
+	register_write(0x88, 8, 64);
 	assert_int_equal(its_read(&w.its, 0x90, 8), 64);
+}
+
+/* Each call is one command, however many there are. */
+static void commands_are_done_one_by_one(void **state)
+{
+	(void)state;
+	for (u64 i = 0; i < 3; i++) {
+		const u64 dw[4] = { 9, 0, BIT(63) | i, 0 }; /* MAPC */
+
+		memcpy(guest + QUEUE + i * 32, dw, sizeof(dw));
+	}
+	its_write(&w.its, 0x88, 8, 96);
+	assert_int_equal(w.its.collection_count, 0);
+	assert_true(its_process(&w.its));
+	assert_int_equal(w.its.collection_count, 1);
+	assert_int_equal(its_read(&w.its, 0x90, 8), 32);
+	assert_int_equal(its_read(&w.its, 0, 4) & BIT(31), 0); /* not quiescent */
+	assert_true(its_process(&w.its));
+	assert_false(its_process(&w.its));
+	assert_false(its_process(&w.its));
+	assert_int_equal(w.its.collection_count, 3);
+	assert_int_equal(its_read(&w.its, 0x90, 8), 96);
 }
 
 static void lpis_need_to_be_enabled(void **state)
@@ -380,6 +411,23 @@ static void tables_of_two_levels_too(void **state)
 	assert_null(its_device_find(&w.its, 8192));
 }
 
+/* The longest work there is ends early. */
+static void a_killed_thread_neither_saves_nor_restores(void **state)
+{
+	(void)state;
+	fill_tables(6);
+	port_current()->kill_pending = 1;
+	assert_int_equal(its_tables_save(&w.its), -EINTR);
+	assert_int_equal(vgic_lpis_save(&w.gic), -EINTR);
+	port_current()->kill_pending = 0;
+	assert_int_equal(its_tables_save(&w.its), 0);
+	its_forget(&w.its, ITS_DEVICES);
+	its_forget(&w.its, ITS_COLLECTIONS);
+	port_current()->kill_pending = 1;
+	assert_int_equal(its_tables_restore(&w.its), -EINTR);
+	port_current()->kill_pending = 0;
+}
+
 /* Whatever stands in memory: an error, or tables that agree with it; never more than the limits. */
 static void any_tables_are_harmless(void **state)
 {
@@ -446,11 +494,18 @@ static void allocations_may_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ITS_TEST(a_message_becomes_an_lpi),	 ITS_TEST(commands_do_what_they_say),
-		ITS_TEST(a_collection_moves_its_events), ITS_TEST(wrong_commands_do_nothing),
-		ITS_TEST(lpis_need_to_be_enabled),	 ITS_TEST(registers_read_back),
-		ITS_TEST(tables_outlive_the_its),	 ITS_TEST(tables_of_two_levels_too),
-		ITS_TEST(any_tables_are_harmless),	 ITS_TEST(any_commands_are_harmless),
+		ITS_TEST(a_message_becomes_an_lpi),
+		ITS_TEST(commands_do_what_they_say),
+		ITS_TEST(a_collection_moves_its_events),
+		ITS_TEST(wrong_commands_do_nothing),
+		ITS_TEST(lpis_need_to_be_enabled),
+		ITS_TEST(registers_read_back),
+		ITS_TEST(commands_are_done_one_by_one),
+		ITS_TEST(a_killed_thread_neither_saves_nor_restores),
+		ITS_TEST(tables_outlive_the_its),
+		ITS_TEST(tables_of_two_levels_too),
+		ITS_TEST(any_tables_are_harmless),
+		ITS_TEST(any_commands_are_harmless),
 		ITS_TEST(allocations_may_fail),
 	};
 
