@@ -163,25 +163,46 @@ static void follow_collection(struct its *t, struct its_event *e, void *arg)
 		vgic_lpi_target(t->gic, e->intid, c->cpu);
 }
 
-int its_map_collection(struct its *t, u32 id, struct vgic_cpu *cpu)
+/* Without a vCPU if @cpu is NULL. NULL: out of memory, or there are too many. */
+static struct its_collection *collection_new(struct its *t, u32 id, struct vgic_cpu *cpu)
 {
-	struct its_collection *c = its_collection_find(t, id);
+	struct its_collection *c;
 
-	if (c) {
-		c->cpu = cpu;
-		each_event(t, follow_collection, c);
-		return 0;
-	}
 	if (t->collection_count == ITS_COLLECTIONS_MAX)
-		return -ENOMEM;
+		return NULL;
 	c = kzalloc(sizeof(*c));
 	if (!c)
-		return -ENOMEM;
+		return NULL;
 	c->id = id;
 	c->cpu = cpu;
 	RB_INSERT(its_collections, &t->collections, c);
 	t->collection_count++;
+	return c;
+}
+
+int its_map_collection(struct its *t, u32 id, struct vgic_cpu *cpu)
+{
+	struct its_collection *c = its_collection_find(t, id);
+
+	if (!c)
+		return collection_new(t, id, cpu) ? 0 : -ENOMEM;
+	c->cpu = cpu;
+	each_event(t, follow_collection, c);
 	return 0;
+}
+
+/* The collection of a new event, which may be mapped to a vCPU later only; or ERR_PTR. */
+static struct its_collection *collection_for_event(struct its *t, u32 id)
+{
+	struct its_collection *c = its_collection_find(t, id);
+	u64 at;
+
+	if (c)
+		return c;
+	if (its_entry_at(t, t->baser[1], id, &at))
+		return ERR_PTR(-EINVAL);
+	c = collection_new(t, id, NULL);
+	return c ? c : ERR_PTR(-ENOMEM);
 }
 
 /* Its configuration and what was pending when the guest's memory was saved. */
@@ -192,33 +213,45 @@ static void lpi_begin(struct its *t, u32 intid, struct vgic_cpu *c)
 	vgic_lpi_take_pending(t->gic, intid);
 }
 
-int its_map_event(struct its *t, struct its_device *d, u32 event, u32 intid, u32 collection)
+static int event_add(struct its *t, struct its_device *d, struct its_event *e, u32 collection)
 {
-	struct its_collection *c = its_collection_find(t, collection);
-	struct its_event *e;
-	int error;
+	struct its_collection *c;
+	int error = vgic_lpi_create(t->gic, e->intid);
 
-	if (!c || event >> d->event_bits)
-		return -EINVAL;
-	if (event_find(d, event))
-		return 0; /* it stays as it was mapped first */
-	if (t->event_count == ITS_EVENTS_MAX)
-		return -ENOMEM;
-	error = vgic_lpi_create(t->gic, intid);
 	if (error)
 		return error;
-	e = kzalloc(sizeof(*e));
-	if (!e)
-		return -ENOMEM;
-	e->id = event;
-	e->intid = intid;
+	c = collection_for_event(t, collection);
+	if (IS_ERR(c))
+		return (int)PTR_ERR(c);
 	e->collection = c;
 	spin_lock(&t->lock);
 	RB_INSERT(its_events, &d->events, e);
 	spin_unlock(&t->lock);
 	t->event_count++;
-	lpi_begin(t, intid, c->cpu);
+	lpi_begin(t, e->intid, c->cpu);
 	return 0;
+}
+
+int its_map_event(struct its *t, struct its_device *d, u32 event, u32 intid, u32 collection)
+{
+	struct its_event *e;
+	int error;
+
+	if (event >> d->event_bits)
+		return -EINVAL;
+	if (event_find(d, event))
+		return 0; /* it stays as it was mapped first */
+	if (t->event_count == ITS_EVENTS_MAX)
+		return -ENOMEM;
+	e = kzalloc(sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	e->id = event;
+	e->intid = intid;
+	error = event_add(t, d, e, collection);
+	if (error)
+		kfree(e);
+	return error;
 }
 
 /* ---- events */
@@ -331,12 +364,17 @@ static struct its_event *event_of(struct its *t, const u64 *c)
 	return event_find(its_device_find(t, CMD_DEVICE(c)), CMD_EVENT(c));
 }
 
+static bool is_mapped(const struct its_collection *c)
+{
+	return c && c->cpu;
+}
+
 static int do_movi(struct its *t, const u64 *c)
 {
 	struct its_collection *to = its_collection_find(t, CMD_COLLECTION(c));
 	struct its_event *e = event_of(t, c);
 
-	if (!e || !to)
+	if (!e || !is_mapped(e->collection) || !is_mapped(to))
 		return -EINVAL;
 	spin_lock(&t->lock);
 	e->collection = to;
@@ -384,7 +422,7 @@ static int do_invall(struct its *t, const u64 *c)
 {
 	const struct its_collection *of = its_collection_find(t, CMD_COLLECTION(c));
 
-	if (!of)
+	if (!is_mapped(of))
 		return -EINVAL;
 	vgic_lpi_configure_all(t->gic, of->cpu);
 	return 0;

@@ -30,7 +30,7 @@ enum {
 struct its_collection {
 	RB_ENTRY(its_collection) link;
 	u32 id;
-	struct vgic_cpu *cpu;
+	struct vgic_cpu *cpu; /* NULL: events were mapped to it, and no MAPC came yet */
 };
 RB_HEAD(its_collections, its_collection);
 
@@ -97,6 +97,7 @@ bool its_trigger(struct its *t, u32 device, u32 event);
 struct its_device *its_device_find(struct its *t, u32 id);
 struct its_collection *its_collection_find(struct its *t, u32 id);
 int its_map_device(struct its *t, u32 id, u8 event_bits, u64 itt);
+/* @c NULL: as if only events had been mapped to it. */
 int its_map_collection(struct its *t, u32 id, struct vgic_cpu *c);
 int its_map_event(struct its *t, struct its_device *d, u32 event, u32 intid, u32 collection);
 

@@ -14,6 +14,7 @@
 #define DTE_ITT(e)	 (((e) >> 5 & GENMASK(43, 0)) << 8)
 #define CTE_RDBASE(e)	 ((u32)((e) >> 16))
 #define CTE_RDBASE_SHIFT 16
+#define CTE_NOT_MAPPED	 (~0U) /* the RDbase of a collection that no vCPU has */
 #define ITE_NEXT_SHIFT	 48
 #define ITE_NEXT_MAX	 0xffffU
 #define ITE_INTID(e)	 ((u32)((e) >> 16))
@@ -112,7 +113,8 @@ static int save_collections(struct its *t)
 	if (!(t->baser[1] & BASER_VALID))
 		return 0;
 	RB_FOREACH (c, its_collections, &t->collections) {
-		u64 entry = ENTRY_VALID | (u64)c->cpu->id << CTE_RDBASE_SHIFT | c->id;
+		u64 rdbase = c->cpu ? c->cpu->id : CTE_NOT_MAPPED;
+		u64 entry = ENTRY_VALID | rdbase << CTE_RDBASE_SHIFT | c->id;
 
 		if (!room--)
 			return -EINVAL;
@@ -150,13 +152,22 @@ static struct vgic_cpu *cpu_by_id(struct its *t, u32 id)
 	return NULL;
 }
 
+static int restore_collection(struct its *t, u64 entry)
+{
+	u32 rdbase = CTE_RDBASE(entry);
+	struct vgic_cpu *cpu = cpu_by_id(t, rdbase);
+
+	if ((!cpu && rdbase != CTE_NOT_MAPPED) || its_collection_find(t, entry & ID_MASK))
+		return -EINVAL;
+	return its_map_collection(t, entry & ID_MASK, cpu);
+}
+
 static int restore_collections(struct its *t)
 {
 	u64 at = t->baser[1] & BASER_ADDRESS;
 	u64 room = (u64)BASER_PAGES(t->baser[1]) * ENTRIES_PER_PAGE;
 
 	for (; t->baser[1] & BASER_VALID && room; room--, at += ITS_ENTRY_SIZE) {
-		struct vgic_cpu *cpu;
 		u64 entry;
 		int error;
 
@@ -164,10 +175,7 @@ static int restore_collections(struct its *t)
 			return -EFAULT;
 		if (!(entry & ENTRY_VALID))
 			return 0;
-		cpu = cpu_by_id(t, CTE_RDBASE(entry & GENMASK(51, 16)));
-		if (!cpu || its_collection_find(t, entry & ID_MASK))
-			return -EINVAL;
-		error = its_map_collection(t, entry & ID_MASK, cpu);
+		error = restore_collection(t, entry);
 		if (!error)
 			error = may_go_on();
 		if (error)
@@ -176,9 +184,14 @@ static int restore_collections(struct its *t)
 	return 0;
 }
 
+/* All collections are there already. */
 static int restore_event(struct its *t, struct its_device *d, u32 id, u64 entry)
 {
-	return ITE_INTID(entry) ? its_map_event(t, d, id, ITE_INTID(entry), entry & ID_MASK) : 0;
+	if (!ITE_INTID(entry))
+		return 0;
+	if (!its_collection_find(t, entry & ID_MASK))
+		return -EINVAL;
+	return its_map_event(t, d, id, ITE_INTID(entry), entry & ID_MASK);
 }
 
 /* From an entry that is not valid the search goes on with the next. */

@@ -251,6 +251,36 @@ static void a_collection_moves_its_events(void **state)
 	assert_false(its_trigger(&w.its, 0, 1));
 }
 
+/* As Linux has it: the events wait for the MAPC. */
+static void events_may_be_mapped_before_their_collection(void **state)
+{
+	(void)state;
+	mapd(0, 4);
+	mapti(0, 1, FIRST + 9, 5);
+	assert_int_equal(w.its.event_count, 1);
+	assert_false(its_trigger(&w.its, 0, 1));
+	command(0xd, 0, 5, 0); /* INVALL of nobody's */
+	mapc(6, 0);
+	command(1, 1, 6, 0); /* MOVI from it: not yet */
+	assert_false(its_trigger(&w.its, 0, 1));
+	mapc(5, 1);
+	assert_true(its_trigger(&w.its, 0, 1));
+	assert_true(pends(1, FIRST + 9));
+	mapti(0, 2, FIRST + 10, 7);
+	command(1, 1, 7, 0); /* MOVI to such a one */
+	assert_true(pends(1, FIRST + 9));
+	/* Saved and restored it still waits. */
+	assert_int_equal(its_tables_save(&w.its), 0);
+	its_forget(&w.its, ITS_DEVICES);
+	its_forget(&w.its, ITS_COLLECTIONS);
+	assert_int_equal(its_tables_restore(&w.its), 0);
+	assert_int_equal(w.its.event_count, 2);
+	assert_false(its_trigger(&w.its, 0, 2));
+	mapc(7, 0);
+	assert_true(its_trigger(&w.its, 0, 2));
+	assert_true(pends(0, FIRST + 10));
+}
+
 /* What is wrong is passed over, and the next is done. */
 static void wrong_commands_do_nothing(void **state)
 {
@@ -265,7 +295,7 @@ static void wrong_commands_do_nothing(void **state)
 	mapd(3, 4);
 	mapti(3, 0, FIRST - 1, 0);
 	mapti(3, 0, 1 << 16, 0);
-	mapti(3, 0, FIRST, 77);
+	mapti(3, 0, FIRST, 9000); /* beyond the table of collections */
 	mapti(3, 16, FIRST, 0);
 	assert_int_equal(w.its.event_count, 0);
 	command(0x55, 0, 0, 0);
@@ -500,6 +530,7 @@ int main(void)
 		ITS_TEST(wrong_commands_do_nothing),
 		ITS_TEST(lpis_need_to_be_enabled),
 		ITS_TEST(registers_read_back),
+		ITS_TEST(events_may_be_mapped_before_their_collection),
 		ITS_TEST(commands_are_done_one_by_one),
 		ITS_TEST(a_killed_thread_neither_saves_nor_restores),
 		ITS_TEST(tables_outlive_the_its),
