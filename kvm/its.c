@@ -312,14 +312,16 @@ static int do_mapd(struct its *t, const u64 *c)
 	u32 id = CMD_DEVICE(c);
 	struct its_device *d;
 	u64 at;
+	int error = its_entry_at(t, t->baser[0], id, &at);
 
 	if (!CMD_VALID(c)) {
 		d = its_device_find(t, id);
 		if (d)
 			device_free(t, d);
-		return 0;
+		/* What was saved there would come back when tables are restored. */
+		return error ? error : its_entry_clear(t, at);
 	}
-	if (CMD_SIZE_FIELD(c) >= ITS_EVENT_BITS || its_entry_at(t, t->baser[0], id, &at))
+	if (CMD_SIZE_FIELD(c) >= ITS_EVENT_BITS || error)
 		return -EINVAL;
 	return its_map_device(t, id, (u8)(CMD_SIZE_FIELD(c) + 1), CMD_ITT(c));
 }
@@ -385,12 +387,13 @@ static int do_movi(struct its *t, const u64 *c)
 
 static int do_discard(struct its *t, const u64 *c)
 {
-	struct its_event *e = event_of(t, c);
+	struct its_device *d = its_device_find(t, CMD_DEVICE(c));
+	struct its_event *e = event_find(d, CMD_EVENT(c));
 
 	if (!e)
 		return -EINVAL;
-	event_free(t, its_device_find(t, CMD_DEVICE(c)), e);
-	return 0;
+	event_free(t, d, e);
+	return its_entry_clear(t, d->itt + (u64)CMD_EVENT(c) * ITS_ENTRY_SIZE);
 }
 
 static int do_int(struct its *t, const u64 *c)

@@ -105,6 +105,8 @@ int its_map_event(struct its *t, struct its_device *d, u32 event, u32 intid, u32
  * -ENOMEM, -EINTR: the calling thread was killed meanwhile. */
 /* Where the entry @id of a table lies. -EINVAL: beyond it; -EFAULT. */
 int its_entry_at(struct its *t, u64 baser, u32 id, u64 *at);
+/* The entry at @at of a device or an event is not valid any more. */
+int its_entry_clear(struct its *t, u64 at);
 int its_tables_save(struct its *t);
 int its_tables_restore(struct its *t);
 

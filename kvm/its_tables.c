@@ -61,6 +61,11 @@ int its_entry_at(struct its *t, u64 baser, u32 id, u64 *at)
 	return 0;
 }
 
+int its_entry_clear(struct its *t, u64 at)
+{
+	return write_entry(t, at, 0);
+}
+
 /* ---- saving */
 
 static u64 next_field(u32 id, u32 next, u32 most)

@@ -441,6 +441,23 @@ static void tables_of_two_levels_too(void **state)
 	assert_null(its_device_find(&w.its, 8192));
 }
 
+/* What was unmapped after it had been saved does not come back. */
+static void what_was_unmapped_stays_so(void **state)
+{
+	(void)state;
+	fill_tables(3);
+	assert_int_equal(its_tables_save(&w.its), 0);
+	command(0xf | 5UL << 32, 1, 0, 0); /* DISCARD the first event of a device */
+	command(8 | 10UL << 32, 0, 0, 0);  /* MAPD, not valid: the last device */
+	its_forget(&w.its, ITS_DEVICES);
+	its_forget(&w.its, ITS_COLLECTIONS);
+	assert_int_equal(its_tables_restore(&w.its), 0);
+	assert_false(its_trigger(&w.its, 5, 1));
+	assert_true(its_trigger(&w.its, 5, 8));
+	assert_null(its_device_find(&w.its, 10));
+	assert_int_equal(w.its.event_count, 6 + 5);
+}
+
 /* The longest work there is ends early. */
 static void a_killed_thread_neither_saves_nor_restores(void **state)
 {
@@ -530,6 +547,7 @@ int main(void)
 		ITS_TEST(wrong_commands_do_nothing),
 		ITS_TEST(lpis_need_to_be_enabled),
 		ITS_TEST(registers_read_back),
+		ITS_TEST(what_was_unmapped_stays_so),
 		ITS_TEST(events_may_be_mapped_before_their_collection),
 		ITS_TEST(commands_are_done_one_by_one),
 		ITS_TEST(a_killed_thread_neither_saves_nor_restores),
