@@ -35,7 +35,8 @@ void irq_routes_destroy(struct vm *vm);
 void irq_route_signal(struct vm *vm, u32 gsi, enum gsi_event event);
 bool irq_route_is_spi(const struct vm *vm, u32 gsi, u32 intid);
 
-/* KVM_SIGNAL_MSI: 1 an interrupt is pending, 0 the guest takes none, or an error. */
+/* KVM_SIGNAL_MSI: 1 an interrupt is pending, 0 the guest has mapped none, or an error: -EBUSY: the
+ * guest has disabled the ITS, or LPIs. */
 int msi_ioctl(struct vm *vm, hva_t arg);
 
 /* ---- kvm/its_device.c */

@@ -256,15 +256,16 @@ int its_map_event(struct its *t, struct its_device *d, u32 event, u32 intid, u32
 
 /* ---- events */
 
-bool its_trigger(struct its *t, u32 device, u32 event)
+int its_trigger(struct its *t, u32 device, u32 event)
 {
 	struct its_event *e;
-	bool taken = false;
+	int taken = -EBUSY;
 
 	spin_lock(&t->lock);
-	e = t->enabled ? event_find(its_device_find(t, device), event) : NULL;
-	if (e && e->collection)
-		taken = vgic_lpi_pend(t->gic, e->intid);
+	if (t->enabled) {
+		e = event_find(its_device_find(t, device), event);
+		taken = e && e->collection ? vgic_lpi_pend(t->gic, e->intid) : 0;
+	}
 	spin_unlock(&t->lock);
 	return taken;
 }
@@ -398,7 +399,7 @@ static int do_discard(struct its *t, const u64 *c)
 
 static int do_int(struct its *t, const u64 *c)
 {
-	return its_trigger(t, CMD_DEVICE(c), CMD_EVENT(c)) ? 0 : -EINVAL;
+	return its_trigger(t, CMD_DEVICE(c), CMD_EVENT(c)) > 0 ? 0 : -EINVAL;
 }
 
 static int do_clear(struct its *t, const u64 *c)

@@ -90,8 +90,9 @@ void its_forget(struct its *t, enum its_table table);
  * to stop, after each. May sleep.
  */
 bool its_process(struct its *t);
-/* An event happens. True: an LPI is pending. Any context. */
-bool its_trigger(struct its *t, u32 device, u32 event);
+/* An event happens. 1: an LPI is pending; 0: nothing is mapped; -EBUSY: the ITS is disabled, or the
+ * LPIs of the vCPU are. Any context. */
+int its_trigger(struct its *t, u32 device, u32 event);
 
 /* What the commands do; also when tables are restored. 0, -EINVAL, -ENOMEM. */
 struct its_device *its_device_find(struct its *t, u32 id);

@@ -225,8 +225,9 @@ bool vgic_is_lpi(const struct vgic *g, u32 intid);
 int vgic_lpi_create(struct vgic *g, u32 intid);
 /* Whom it interrupts; NULL: nobody, and it is not pending any more. */
 void vgic_lpi_target(struct vgic *g, u32 intid, struct vgic_cpu *c);
-/* It becomes pending; false: nobody takes it. Any context. */
-bool vgic_lpi_pend(struct vgic *g, u32 intid);
+/* It becomes pending: 1; 0: it interrupts nobody, -EBUSY: one whose LPIs are disabled. Any context.
+ */
+int vgic_lpi_pend(struct vgic *g, u32 intid);
 void vgic_lpi_clear(struct vgic *g, u32 intid);
 /* Takes its priority and enable bit over from guest memory: of one, or of all of @c's. */
 void vgic_lpi_configure(struct vgic *g, u32 intid);

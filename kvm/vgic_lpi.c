@@ -129,18 +129,20 @@ void vgic_lpi_target(struct vgic *g, u32 intid, struct vgic_cpu *c)
 	spin_unlock(&g->lock);
 }
 
-bool vgic_lpi_pend(struct vgic *g, u32 intid)
+int vgic_lpi_pend(struct vgic *g, u32 intid)
 {
 	struct vgic_irq *irq = find(g, intid);
-	bool taken = false;
+	int taken = 0;
 
 	if (!irq)
-		return false;
+		return 0;
 	spin_lock(&g->lock);
-	if (irq->target && irq->target->has_lpis) {
+	if (irq->target && !irq->target->has_lpis) {
+		taken = -EBUSY;
+	} else if (irq->target) {
 		irq->latch = true;
 		vgic_irq_changed(g, irq);
-		taken = true;
+		taken = 1;
 	}
 	spin_unlock(&g->lock);
 	return taken;

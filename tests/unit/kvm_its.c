@@ -184,9 +184,9 @@ static void a_message_becomes_an_lpi(void **state)
 	mapc(0, 0);
 	mapc(1, 1);
 	mapti(3, 7, FIRST + 100, 1);
-	assert_false(its_trigger(&w.its, 3, 8));
-	assert_false(its_trigger(&w.its, 4, 7));
-	assert_true(its_trigger(&w.its, 3, 7));
+	assert_int_equal(its_trigger(&w.its, 3, 8), 0);
+	assert_int_equal(its_trigger(&w.its, 4, 7), 0);
+	assert_int_equal(its_trigger(&w.its, 3, 7), 1);
 	assert_true(pends(1, FIRST + 100));
 	assert_true(vgic_is_idle(&w.cpu[0]));
 	vgic_fill(&w.gic, &w.cpu[1], 0, 4, &lrs);
@@ -208,7 +208,7 @@ static void commands_do_what_they_say(void **state)
 	assert_int_equal(w.its.event_count, 0);
 	mapd(3, 14);
 	command(0xb | 3UL << 32, FIRST + 1, 0, 0); /* MAPI: the event is the LPI */
-	assert_true(its_trigger(&w.its, 3, FIRST + 1));
+	assert_int_equal(its_trigger(&w.its, 3, FIRST + 1), 1);
 	assert_true(pends(0, FIRST + 1));
 	command(1 | 3UL << 32, FIRST + 1, 1, 0); /* MOVI */
 	assert_true(pends(1, FIRST + 1));
@@ -227,9 +227,9 @@ static void commands_do_what_they_say(void **state)
 	assert_true(pends(0, FIRST + 1));
 	command(0xf | 3UL << 32, FIRST + 1, 0, 0); /* DISCARD */
 	assert_true(vgic_is_idle(&w.cpu[0]));
-	assert_false(its_trigger(&w.its, 3, FIRST + 1));
+	assert_int_equal(its_trigger(&w.its, 3, FIRST + 1), 0);
 	mapti(3, 0, FIRST, 0);
-	assert_true(its_trigger(&w.its, 3, 0));
+	assert_int_equal(its_trigger(&w.its, 3, 0), 1);
 	command(8 | 3UL << 32, 0, 0, 0); /* MAPD, not valid */
 	assert_true(vgic_is_idle(&w.cpu[0]));
 	assert_int_equal(w.its.event_count, 0);
@@ -242,13 +242,13 @@ static void a_collection_moves_its_events(void **state)
 	mapd(0, 4);
 	mapc(5, 0);
 	mapti(0, 1, FIRST + 9, 5);
-	assert_true(its_trigger(&w.its, 0, 1));
+	assert_int_equal(its_trigger(&w.its, 0, 1), 1);
 	mapc(5, 1);
 	assert_true(pends(1, FIRST + 9));
 	assert_true(vgic_is_idle(&w.cpu[0]));
 	command(9, 0, 5, 0); /* not valid */
 	assert_true(vgic_is_idle(&w.cpu[1]));
-	assert_false(its_trigger(&w.its, 0, 1));
+	assert_int_equal(its_trigger(&w.its, 0, 1), 0);
 }
 
 /* As Linux has it: the events wait for the MAPC. */
@@ -258,13 +258,13 @@ static void events_may_be_mapped_before_their_collection(void **state)
 	mapd(0, 4);
 	mapti(0, 1, FIRST + 9, 5);
 	assert_int_equal(w.its.event_count, 1);
-	assert_false(its_trigger(&w.its, 0, 1));
+	assert_int_equal(its_trigger(&w.its, 0, 1), 0);
 	command(0xd, 0, 5, 0); /* INVALL of nobody's */
 	mapc(6, 0);
 	command(1, 1, 6, 0); /* MOVI from it: not yet */
-	assert_false(its_trigger(&w.its, 0, 1));
+	assert_int_equal(its_trigger(&w.its, 0, 1), 0);
 	mapc(5, 1);
-	assert_true(its_trigger(&w.its, 0, 1));
+	assert_int_equal(its_trigger(&w.its, 0, 1), 1);
 	assert_true(pends(1, FIRST + 9));
 	mapti(0, 2, FIRST + 10, 7);
 	command(1, 1, 7, 0); /* MOVI to such a one */
@@ -275,9 +275,9 @@ static void events_may_be_mapped_before_their_collection(void **state)
 	its_forget(&w.its, ITS_COLLECTIONS);
 	assert_int_equal(its_tables_restore(&w.its), 0);
 	assert_int_equal(w.its.event_count, 2);
-	assert_false(its_trigger(&w.its, 0, 2));
+	assert_int_equal(its_trigger(&w.its, 0, 2), 0);
 	mapc(7, 0);
-	assert_true(its_trigger(&w.its, 0, 2));
+	assert_int_equal(its_trigger(&w.its, 0, 2), 1);
 	assert_true(pends(0, FIRST + 10));
 }
 
@@ -337,10 +337,14 @@ static void lpis_need_to_be_enabled(void **state)
 	mapd(3, 5);
 	mapc(0, 0);
 	mapti(3, 7, FIRST + 100, 0);
-	assert_true(its_trigger(&w.its, 3, 7));
+	assert_int_equal(its_trigger(&w.its, 3, 7), 1);
 	redist_write(0, 0, 4, 0);
 	assert_true(vgic_is_idle(&w.cpu[0]));
-	assert_false(its_trigger(&w.its, 3, 7));
+	assert_int_equal(its_trigger(&w.its, 3, 7), -EBUSY);
+	its_write(&w.its, 0, 4, 0);
+	assert_int_equal(its_trigger(&w.its, 3, 8), -EBUSY);
+	its_write(&w.its, 0, 4, 1);
+	assert_int_equal(its_trigger(&w.its, 3, 8), 0);
 	/* What memory says is pending becomes so. */
 	guest[PENDING + (FIRST + 100) / 8] = 1 << (FIRST + 100) % 8;
 	redist_write(0, 0, 4, 1);
@@ -401,7 +405,7 @@ static void save_and_restore(u64 indirect)
 	u64 regs[4];
 
 	fill_tables(6);
-	assert_true(its_trigger(&w.its, 15, 8));
+	assert_int_equal(its_trigger(&w.its, 15, 8), 1);
 	assert_int_equal(its_tables_save(&w.its), 0);
 	assert_int_equal(vgic_lpis_save(&w.gic), 0);
 	machine_off();
@@ -415,10 +419,10 @@ static void save_and_restore(u64 indirect)
 	assert_int_equal(w.its.collection_count, 2);
 	assert_int_equal(w.its.event_count, 6 * 6);
 	assert_true(pends(0, FIRST + 3 * 64 + 8)); /* it was pending */
-	assert_true(its_trigger(&w.its, 25, 36));
-	assert_true(its_trigger(&w.its, 25, 29));
+	assert_int_equal(its_trigger(&w.its, 25, 36), 1);
+	assert_int_equal(its_trigger(&w.its, 25, 29), 1);
 	assert_true(pends(1, FIRST + 5 * 64 + 29));
-	assert_false(its_trigger(&w.its, 25, 30));
+	assert_int_equal(its_trigger(&w.its, 25, 30), 0);
 	(void)regs;
 }
 
@@ -452,8 +456,8 @@ static void what_was_unmapped_stays_so(void **state)
 	its_forget(&w.its, ITS_DEVICES);
 	its_forget(&w.its, ITS_COLLECTIONS);
 	assert_int_equal(its_tables_restore(&w.its), 0);
-	assert_false(its_trigger(&w.its, 5, 1));
-	assert_true(its_trigger(&w.its, 5, 8));
+	assert_int_equal(its_trigger(&w.its, 5, 1), 0);
+	assert_int_equal(its_trigger(&w.its, 5, 8), 1);
 	assert_null(its_device_find(&w.its, 10));
 	assert_int_equal(w.its.event_count, 6 + 5);
 }
