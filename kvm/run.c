@@ -19,7 +19,8 @@ void vcpu_load(struct vcpu *v)
 	__atomic_store_n(&v->on_cpu, port_cpu(), __ATOMIC_RELAXED);
 	v->cpu.vttbr = guest_mem_enter(mem, v->id);
 	v->cpu.vtcr = mem->s2.vtcr;
-	v->cpu.cntvoff = v->vm->counter_offset;
+	v->cpu.cntvoff = v->vm->counter_offset[GUEST_TIMER_VIRTUAL];
+	v->cpu.cntpoff = v->vm->counter_offset[GUEST_TIMER_PHYSICAL];
 	v->cpu.ctr = v->vm->ctr;
 	port_guest_load(&v->cpu);
 	v->loaded = true;

@@ -211,6 +211,10 @@ u64 timer_next_ns(const struct vcpu *v);
 int timer_reg_get(struct vcpu *v, u64 id, u64 *value);
 int timer_reg_set(struct vcpu *v, u64 id, u64 value);
 extern const u64 timer_regs[6];
+/* The guest's accesses while its physical counter has an offset (kvm/port.h). Loaded. */
+enum timer_reg { PTIMER_COUNT, PTIMER_TVAL, PTIMER_CTL, PTIMER_CVAL };
+u64 timer_trapped_read(struct vcpu *v, enum timer_reg reg);
+void timer_trapped_write(struct vcpu *v, enum timer_reg reg, u64 value);
 int timer_set_counter_offset(struct vm *vm, hva_t arg);
 void guest_timers_init(struct vm *vm);
 /* KVM_ARM_VCPU_TIMER_CTRL: the interrupt of timer @n (enum guest_timer). -EINVAL: no PPI, no vGIC;

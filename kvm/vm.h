@@ -62,9 +62,10 @@ struct vm {
 	u32 its_count;
 	bool nisv_to_user;
 	bool system_suspend;
-	bool counter_offset_set;
-	u64 counter_offset;   /* CNTVOFF; guarded by lock until ran */
-	u64 id_regs[ID_REGS]; /* guarded by lock until ran, then constant */
+	bool counter_offset_set; /* for good, by KVM_ARM_SET_COUNTER_OFFSET */
+	u64 counter_offset[2]; /* what the virtual and the physical counter lack; written under lock
+				*/
+	u64 id_regs[ID_REGS];  /* guarded by lock until ran, then constant */
 	u64 ctr;
 	u32 psci_version;  /* as PSCI_VERSION returns it */
 	u64 hyp_bitmap[3]; /* KVM_REG_ARM_{STD,STD_HYP,VENDOR_HYP}_BMAP */
