@@ -163,14 +163,15 @@ static inline bool vgic_is_idle(const struct vgic_cpu *c)
 {
 	return !__atomic_load_n(&c->listed, __ATOMIC_SEQ_CST);
 }
-/* Before an entry: chooses what goes into the list registers. @vmcr decides how ends are seen.
- * Takes the lock. */
-void vgic_fill(struct vgic *g, struct vgic_cpu *c, u64 vmcr, u32 lrs, struct vgic_lrs *out);
+/* Before an entry: chooses what goes into the list registers. Takes the lock. */
+void vgic_fill(struct vgic *g, struct vgic_cpu *c, u32 lrs, struct vgic_lrs *out);
 /*
- * After an exit: takes over what the guest did to @in. Gives, in @ended, the numbers of
- * level-triggered SPIs that it deactivated, at most VGIC_LRS_MAX; how many. Takes the lock.
+ * After an exit: takes over what the guest did to @in; @vmcr is its ICH_VMCR_EL2 now. Gives, in
+ * @ended, the numbers of level-triggered SPIs that it deactivated, at most VGIC_ENDED_MAX; how
+ * many. Takes the lock.
  */
-u32 vgic_fold(struct vgic *g, struct vgic_cpu *c, const struct vgic_lrs *in, u32 *ended);
+enum { VGIC_EOICOUNT_MAX = 31, VGIC_ENDED_MAX = VGIC_EOICOUNT_MAX + VGIC_LRS_MAX };
+u32 vgic_fold(struct vgic *g, struct vgic_cpu *c, u64 vmcr, const struct vgic_lrs *in, u32 *ended);
 /* Would @c be interrupted, with this ICH_VMCR_EL2? It has exited. Takes the lock. */
 bool vgic_has_pending(struct vgic *g, struct vgic_cpu *c, u64 vmcr);
 /* ICC_DIR_EL1, trapped: @intid is deactivated. Takes the lock. True: it is a level-triggered SPI.

@@ -117,18 +117,18 @@ static u64 lr_take(const struct vgic *g, struct vgic_irq *irq)
 	return lr;
 }
 
-static u64 hcr_for(const struct choice *ch, u64 vmcr)
+static u64 hcr_for(const struct choice *ch)
 {
 	u64 hcr = HCR_EN;
 
 	if (ch->left_pending)
 		hcr |= HCR_NPIE;
 	if (ch->left_active)
-		hcr |= HCR_LRENPIE | (vmcr & VMCR_EOIM ? HCR_TDIR : 0);
+		hcr |= HCR_LRENPIE | HCR_TDIR; /* the guest may change EOImode meanwhile */
 	return hcr;
 }
 
-void vgic_fill(struct vgic *g, struct vgic_cpu *c, u64 vmcr, u32 lrs, struct vgic_lrs *out)
+void vgic_fill(struct vgic *g, struct vgic_cpu *c, u32 lrs, struct vgic_lrs *out)
 {
 	struct choice ch = { .room = min(lrs, (u32)VGIC_LRS_MAX) };
 	struct vgic_irq *irq;
@@ -144,7 +144,7 @@ void vgic_fill(struct vgic *g, struct vgic_cpu *c, u64 vmcr, u32 lrs, struct vgi
 		out->lr[i] = lr_take(g, ch.irq[i]);
 	}
 	out->used = ch.count;
-	out->hcr = hcr_for(&ch, vmcr);
+	out->hcr = hcr_for(&ch);
 	spin_unlock(&g->lock);
 }
 
@@ -165,8 +165,10 @@ static bool lr_fold(struct vgic *g, struct vgic_irq *irq, u64 lr)
 		irq->latch |= irq->lr_latch;
 	irq->lr_latch = false;
 	irq->in_lr = false;
+	/* An LPI has no active state (Arm IHI 0069, 4.1.2), whatever a list register says: its end
+	 * would not be counted if it had to stay outside. */
 	if (!irq->active_written)
-		irq->active = lr & LR_ACTIVE;
+		irq->active = (lr & LR_ACTIVE) && irq->intid < VGIC_LPI_FIRST;
 	vgic_irq_changed(g, irq);
 	return gone && is_ended_level(irq);
 }
@@ -190,23 +192,33 @@ static struct vgic_irq *end_counted(struct vgic *g, struct vgic_cpu *c)
 	return ended;
 }
 
-u32 vgic_fold(struct vgic *g, struct vgic_cpu *c, const struct vgic_lrs *in, u32 *ended)
+/*
+ * With EOImode 1 an end drops the priority only, ICC_DIR_EL1 deactivates; some CPUs (QEMU's) count
+ * it all the same.
+ */
+static u32 ends_counted(const struct vgic_lrs *in, u64 vmcr)
 {
-	u32 ends = in->hcr & HCR_LRENPIE ? (u32)(in->hcr >> HCR_EOICOUNT_SHIFT) & 0x1f : 0;
-	u32 count = 0;
+	if (!(in->hcr & HCR_LRENPIE) || (vmcr & VMCR_EOIM))
+		return 0;
+	return (u32)(in->hcr >> HCR_EOICOUNT_SHIFT) & VGIC_EOICOUNT_MAX;
+}
+
+u32 vgic_fold(struct vgic *g, struct vgic_cpu *c, u64 vmcr, const struct vgic_lrs *in, u32 *ended)
+{
+	u32 ends = ends_counted(in, vmcr), count = 0;
 
 	spin_lock(&g->lock);
 	/* First those outside: what lies in the list registers has not become inactive by that. */
 	while (ends--) {
 		struct vgic_irq *irq = end_counted(g, c);
 
-		if (irq && is_ended_level(irq) && count < VGIC_LRS_MAX)
+		if (irq && is_ended_level(irq))
 			ended[count++] = irq->intid;
 	}
 	for (u32 i = 0; i < in->used; i++) {
 		struct vgic_irq *irq = c->lr[i];
 
-		if (lr_fold(g, irq, in->lr[i]) && count < VGIC_LRS_MAX)
+		if (lr_fold(g, irq, in->lr[i]))
 			ended[count++] = irq->intid;
 	}
 	spin_unlock(&g->lock);

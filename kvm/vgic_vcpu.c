@@ -72,17 +72,17 @@ void vgic_vcpu_adopt(struct vcpu *v, struct vgic *g)
 
 void vgic_enter(struct vcpu *v)
 {
-	vgic_fill(v->vm->vgic, &v->vgic, port_guest_gic_vmcr(), port_gic()->lrs, &v->lrs);
+	vgic_fill(v->vm->vgic, &v->vgic, port_gic()->lrs, &v->lrs);
 	if (v->lrs.used)
 		port_guest_gic_give(&v->lrs);
 }
 
 void vgic_leave(struct vcpu *v)
 {
-	u32 ended[VGIC_LRS_MAX], count;
+	u32 ended[VGIC_ENDED_MAX], count;
 
 	port_guest_gic_take(&v->lrs);
-	count = vgic_fold(v->vm->vgic, &v->vgic, &v->lrs, ended);
+	count = vgic_fold(v->vm->vgic, &v->vgic, port_guest_gic_vmcr(), &v->lrs, ended);
 	__atomic_store_n(&v->lrs.used, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->folds, v->folds + 1, __ATOMIC_RELEASE);
 	for (u32 i = 0; i < count; i++)
@@ -147,6 +147,9 @@ void vgic_vcpu_sgi(struct vcpu *v, u64 value, unsigned int group)
 
 void vgic_vcpu_deactivate(struct vcpu *v, u32 intid)
 {
+	/* With EOImode 0 ends have done it already. */
+	if (!(port_guest_gic_vmcr() & VMCR_EOIM))
+		return;
 	if (vgic_deactivate(v->vm->vgic, &v->vgic, intid))
 		irqchip_ended(v->vm, intid);
 }

@@ -49,15 +49,20 @@ static void kick(struct vgic_cpu *c)
 	w.kicks[index_of(c)]++;
 }
 
-static u32 ended[VGIC_LRS_MAX];
+static u32 ended[VGIC_ENDED_MAX];
+
+static u32 leave_with(unsigned int cpu, u64 vmcr)
+{
+	u32 count = vgic_fold(&w.gic, &w.cpu[cpu], vmcr, &w.lrs[cpu], ended);
+
+	w.lrs[cpu].used = 0;
+	return count;
+}
 
 /* The vCPU leaves its guest; what was in the list registers is folded. */
 static u32 leave(unsigned int cpu)
 {
-	u32 count = vgic_fold(&w.gic, &w.cpu[cpu], &w.lrs[cpu], ended);
-
-	w.lrs[cpu].used = 0;
-	return count;
+	return leave_with(cpu, VMCR_ALL);
 }
 
 static unsigned int recalls;
@@ -72,12 +77,7 @@ static const struct vgic_ops ops = { .kick = kick, .recall = recall };
 
 static void enter(unsigned int cpu)
 {
-	vgic_fill(&w.gic, &w.cpu[cpu], VMCR_ALL, LRS, &w.lrs[cpu]);
-}
-
-static void enter_split(unsigned int cpu)
-{
-	vgic_fill(&w.gic, &w.cpu[cpu], VMCR_ALL | VMCR_EOIM, LRS, &w.lrs[cpu]);
+	vgic_fill(&w.gic, &w.cpu[cpu], LRS, &w.lrs[cpu]);
 }
 
 static u64 *lr_of(unsigned int cpu, u32 intid)
@@ -367,18 +367,35 @@ static void deactivation_is_exact_when_it_traps(void **state)
 	for (u32 i = 0; i < 6; i++) {
 		enable(40 + i, VGIC_EDGE, 0x80);
 		raise(40 + i);
-		enter_split(0);
+		enter(0);
 		assert_int_equal(acknowledge(0), 40 + i); /* one always has a place */
-		leave(0);
+		leave_with(0, VMCR_ALL | VMCR_EOIM);
 	}
-	enter_split(0);
+	enter(0);
 	assert_true(w.lrs[0].hcr & HCR_TDIR);
-	leave(0);
+	/* A drop of priority deactivates nothing, though the CPU has counted it. */
+	w.lrs[0].hcr += 3UL << 27;
+	leave_with(0, VMCR_ALL | VMCR_EOIM);
+	assert_int_equal(dist_read(0x304, 4), 0x3f00);
 	assert_false(vgic_deactivate(&w.gic, &w.cpu[0], 42));
 	assert_int_equal(dist_read(0x304, 4), 0x3b00);
 	assert_false(vgic_deactivate(&w.gic, &w.cpu[0], 99999)); /* none */
 	assert_false(vgic_deactivate(&w.gic, &w.cpu[1], 43));	 /* not its own */
 	assert_int_equal(dist_read(0x304, 4), 0x3b00);
+}
+
+/* Who asked to hear of the end of each hears of all. */
+static void every_end_is_reported(void **state)
+{
+	(void)state;
+	for (u32 i = 32; i < 64; i++)
+		enable(i, VGIC_LEVEL, 0x80);
+	dist_write(0x304, 4, ~0U);
+	enter(0);
+	for (u32 i = 32; i < 63; i++)
+		end(0, i);
+	assert_int_equal(leave(0), 31);
+	assert_int_equal(__builtin_popcount((u32)dist_read(0x304, 4)), 1);
 }
 
 /* ---- masks */
@@ -406,6 +423,18 @@ static void masked_ones_are_not_delivered(void **state)
 	assert_true(vgic_is_idle(&w.cpu[0]));
 	dist_write(0x104, 4, 1 << 8);
 	assert_false(vgic_is_idle(&w.cpu[0]));
+}
+
+/* A write of its priority may make it more urgent than the mask of one that sleeps. */
+static void a_priority_that_rises_is_told(void **state)
+{
+	(void)state;
+	enable(40, VGIC_EDGE, 0xf0);
+	raise(40);
+	w.kicks[0] = 0;
+	dist_write(0x428, 1, 0x20);
+	assert_int_equal(w.kicks[0], 1);
+	assert_true(vgic_has_pending(&w.gic, &w.cpu[0], VMCR_ENG1 | 0x80UL << VMCR_PMR_SHIFT));
 }
 
 /* Disabled while it is in a running vCPU's list register: not delivered from the next entry on. */
@@ -675,7 +704,9 @@ int main(void)
 		VGIC_TEST(active_ones_outside_are_ended),
 		VGIC_TEST(counted_ends_go_by_urgency),
 		VGIC_TEST(deactivation_is_exact_when_it_traps),
+		VGIC_TEST(every_end_is_reported),
 		VGIC_TEST(masked_ones_are_not_delivered),
+		VGIC_TEST(a_priority_that_rises_is_told),
 		VGIC_TEST(disabling_reaches_a_running_vcpu),
 		VGIC_TEST(clearing_reaches_a_running_vcpu),
 		VGIC_TEST(sgis_reach_their_targets),
