@@ -72,7 +72,7 @@ void vgic_vcpu_adopt(struct vcpu *v, struct vgic *g)
 
 void vgic_enter(struct vcpu *v)
 {
-	vgic_fill(v->vm->vgic, &v->vgic, port_gic()->lrs, &v->lrs);
+	vgic_fill(v->vm->vgic, &v->vgic, port_guest_gic_vmcr(), port_gic()->lrs, &v->lrs);
 	if (v->lrs.used)
 		port_guest_gic_give(&v->lrs);
 }

@@ -167,9 +167,11 @@ static bool pends(unsigned int cpu, u32 intid)
 {
 	struct vgic_irq *irq;
 
-	TAILQ_FOREACH (irq, &w.cpu[cpu].list, link) {
-		if (irq->intid == intid)
-			return vgic_irq_is_wanted(irq);
+	for (u32 urgency = 0; urgency < VGIC_URGENCIES; urgency++) {
+		TAILQ_FOREACH (irq, &w.cpu[cpu].lists[VGIC_PENDING_1][urgency], link) {
+			if (irq->intid == intid)
+				return vgic_irq_is_wanted(irq);
+		}
 	}
 	return false;
 }
@@ -189,7 +191,7 @@ static void a_message_becomes_an_lpi(void **state)
 	assert_int_equal(its_trigger(&w.its, 3, 7), 1);
 	assert_true(pends(1, FIRST + 100));
 	assert_true(vgic_is_idle(&w.cpu[0]));
-	vgic_fill(&w.gic, &w.cpu[1], 4, &lrs);
+	vgic_fill(&w.gic, &w.cpu[1], VMCR_ENG1, 4, &lrs);
 	assert_int_equal(lrs.used, 1);
 	assert_int_equal((u32)lrs.lr[0], FIRST + 100);
 	assert_int_equal(lrs.lr[0] >> 48 & 0xff, 0xa0);
@@ -198,12 +200,12 @@ static void a_message_becomes_an_lpi(void **state)
 	assert_true(vgic_is_idle(&w.cpu[1]));
 	/* It is never active, also where a list register has it so: its end may not be counted. */
 	assert_int_equal(its_trigger(&w.its, 3, 7), 1);
-	vgic_fill(&w.gic, &w.cpu[1], 4, &lrs);
+	vgic_fill(&w.gic, &w.cpu[1], VMCR_ENG1, 4, &lrs);
 	lrs.lr[0] ^= BIT(62) | BIT(63);
 	assert_int_equal(vgic_fold(&w.gic, &w.cpu[1], 0, &lrs, ended), 0);
 	assert_true(vgic_is_idle(&w.cpu[1]));
 	assert_int_equal(its_trigger(&w.its, 3, 7), 1);
-	vgic_fill(&w.gic, &w.cpu[1], 4, &lrs);
+	vgic_fill(&w.gic, &w.cpu[1], VMCR_ENG1, 4, &lrs);
 	assert_int_equal(lrs.lr[0] >> 62, 1);
 }
 

@@ -24,9 +24,11 @@ enum { CPUS = 3, LRS = 4, RAM = 8 << 20 };
 #define LR_ACTIVE   BIT(63)
 #define LR_INTID(l) ((u32)(l))
 
-#define HCR_LRENPIE BIT(2)
-#define HCR_NPIE    BIT(3)
-#define HCR_TDIR    BIT(14)
+#define HCR_LRENPIE  BIT(2)
+#define HCR_NPIE     BIT(3)
+#define HCR_VGRP0EIE BIT(4)
+#define HCR_VGRP1EIE BIT(6)
+#define HCR_TDIR     BIT(14)
 
 /* Every group and priority is let through. */
 #define VMCR_ALL (VMCR_ENG0 | VMCR_ENG1 | 0xffUL << VMCR_PMR_SHIFT)
@@ -75,9 +77,14 @@ static void recall(struct vgic_cpu *c)
 
 static const struct vgic_ops ops = { .kick = kick, .recall = recall };
 
+static void enter_with(unsigned int cpu, u64 vmcr)
+{
+	vgic_fill(&w.gic, &w.cpu[cpu], vmcr, LRS, &w.lrs[cpu]);
+}
+
 static void enter(unsigned int cpu)
 {
-	vgic_fill(&w.gic, &w.cpu[cpu], LRS, &w.lrs[cpu]);
+	enter_with(cpu, VMCR_ALL);
 }
 
 static u64 *lr_of(unsigned int cpu, u32 intid)
@@ -425,6 +432,58 @@ static void masked_ones_are_not_delivered(void **state)
 	assert_false(vgic_is_idle(&w.cpu[0]));
 }
 
+/* Those of a group that the guest has disabled leave the list registers to the others. */
+static void a_disabled_group_comes_last(void **state)
+{
+	const u64 group_1 = VMCR_ALL & ~VMCR_ENG0;
+
+	(void)state;
+	for (u32 i = 40; i < 50; i++) {
+		enable(i, VGIC_EDGE, i < 46 ? 0x10 : 0x80);
+		vgic_find(&w.gic, NULL, i)->group = i >= 46;
+		raise(i);
+	}
+	enter_with(0, group_1);
+	for (u32 i = 46; i < 50; i++)
+		assert_non_null(lr_of(0, i));
+	/* None of the others is asked for until the guest enables their group. */
+	assert_int_equal(w.lrs[0].hcr & (HCR_NPIE | HCR_VGRP0EIE | HCR_VGRP1EIE), HCR_VGRP0EIE);
+	assert_true(acknowledge(0) >= 46);
+	end(0, 46);
+	leave_with(0, group_1);
+	/* With room they are there: enabling is not seen otherwise. */
+	enter_with(0, group_1);
+	assert_int_equal(w.lrs[0].used, LRS);
+	leave_with(0, group_1);
+	enter(0);
+	assert_int_equal(acknowledge(0), 40);
+	assert_true(w.lrs[0].hcr & HCR_NPIE);
+	assert_false(w.lrs[0].hcr & (HCR_VGRP0EIE | HCR_VGRP1EIE));
+	leave(0);
+}
+
+/* However many wait: an entry looks at few of them. */
+static void an_entry_looks_at_few(void **state)
+{
+	struct vgic_irq *irq;
+	u32 touched = 0;
+
+	(void)state;
+	for (u32 i = 32; i < 64; i++) {
+		enable(i, VGIC_EDGE, i < 60 ? 0x80 : 0x40);
+		raise(i);
+	}
+	/* The last of the list is not looked at: it may be nonsense. */
+	irq = TAILQ_LAST(&w.cpu[0].lists[VGIC_PENDING_1][0x10], vgic_list);
+	irq->priority = 0;
+	enter(0);
+	for (u32 i = 60; i < 64; i++)
+		touched += lr_of(0, i) != NULL;
+	assert_int_equal(touched, 4);
+	irq->priority = 0x80;
+	leave(0);
+}
+
 /* A write of its priority may make it more urgent than the mask of one that sleeps. */
 static void a_priority_that_rises_is_told(void **state)
 {
@@ -604,21 +663,34 @@ static void any_access_is_harmless(void **state)
 	}
 }
 
+static u32 check_list(struct vgic_cpu *c, u8 kind, u8 urgency)
+{
+	struct vgic_irq *irq;
+	u32 n = 0;
+
+	TAILQ_FOREACH (irq, &c->lists[kind][urgency], link) {
+		assert_true(irq->on == c);
+		assert_int_equal(irq->priority >> 3, urgency);
+		assert_true(irq->active || (irq->enabled && vgic_irq_is_pending(irq)));
+		assert_int_equal(irq->active ? VGIC_ACTIVE : VGIC_PENDING_0 + irq->group, kind);
+		n++;
+	}
+	assert_int_equal(!!(c->filled[kind] >> urgency & 1), n > 0);
+	return n;
+}
+
 /* Each list holds what belongs to it and nothing else, however that came about. */
 static void lists_hold_what_belongs_to_them(void **state)
 {
 	any_access_is_harmless(state);
 	for (u32 c = 0; c < CPUS; c++) {
-		struct vgic_irq *irq;
 		u32 n = 0;
 
 		enter(c);
 		leave(c);
-		TAILQ_FOREACH (irq, &w.cpu[c].list, link) {
-			assert_true(irq->on == &w.cpu[c]);
-			assert_true(irq->active || (irq->enabled && vgic_irq_is_pending(irq)));
-			n++;
-		}
+		for (u32 i = 0; i < VGIC_LIST_KINDS * VGIC_URGENCIES; i++)
+			n += check_list(&w.cpu[c], (u8)(i / VGIC_URGENCIES),
+					(u8)(i % VGIC_URGENCIES));
 		assert_int_equal(n, w.cpu[c].listed);
 	}
 	for (u32 i = 32; i < 64; i++) {
@@ -707,6 +779,8 @@ int main(void)
 		VGIC_TEST(every_end_is_reported),
 		VGIC_TEST(masked_ones_are_not_delivered),
 		VGIC_TEST(a_priority_that_rises_is_told),
+		VGIC_TEST(a_disabled_group_comes_last),
+		VGIC_TEST(an_entry_looks_at_few),
 		VGIC_TEST(disabling_reaches_a_running_vcpu),
 		VGIC_TEST(clearing_reaches_a_running_vcpu),
 		VGIC_TEST(sgis_reach_their_targets),
