@@ -78,14 +78,6 @@ static bool irq_is_pending(struct vcpu *v)
 	return __atomic_load_n(&v->irq_lines, __ATOMIC_ACQUIRE) != 0 || vgic_vcpu_is_pending(v);
 }
 
-/* Which timers' lines are asserted, and the vGIC's knowledge of that. */
-static void timers_settle(struct vcpu *v)
-{
-	timer_sync(v);
-	if (v->cpu.gic.present)
-		timer_drive_vgic(v);
-}
-
 int vcpu_wait(struct vcpu *v)
 {
 	u64 deadline;
@@ -131,7 +123,6 @@ static int requests_handle(struct vcpu *v)
 		/* What the CPU holds of the old state is dropped. */
 		vcpu_put(v);
 		vcpu_take_reset(v);
-		vgic_vcpu_reset(v);
 		debug_run_begin(v);
 		vcpu_load(v);
 	}

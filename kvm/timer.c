@@ -41,7 +41,7 @@ static u32 level_now(const struct vcpu *v)
 	return ~v->timer_unmasked & (BIT(GUEST_TIMERS) - 1);
 }
 
-void timer_drive_vgic(struct vcpu *v)
+static void drive_vgic(struct vcpu *v)
 {
 	u32 level = level_now(v), changed = level ^ v->timer_level;
 
@@ -54,6 +54,13 @@ void timer_drive_vgic(struct vcpu *v)
 		if (changed & BIT(n))
 			(void)vgic_line(v->vm->vgic, &v->vgic, v->vm->timer_ppi[n], level & BIT(n));
 	}
+}
+
+void timers_settle(struct vcpu *v)
+{
+	timer_sync(v);
+	if (v->cpu.gic.present)
+		drive_vgic(v);
 }
 
 /* KVM_ARM_DEV_EL1_VTIMER and PTIMER are bits 0 and 1, as our timers. */

@@ -106,7 +106,7 @@ int vcpu_wait(struct vcpu *v);
 int vcpu_init(struct vcpu *v, hva_t arg);
 /* Registers as after a warm reset. */
 void vcpu_reset(struct vcpu *v);
-/* VCPU_REQ_RESET was set. */
+/* VCPU_REQ_RESET was set. The vCPU is put. */
 void vcpu_take_reset(struct vcpu *v);
 
 /* ---- kvm/exit.c: after a synchronous exit. 1: enter again; 0: to user space; negative: an error.
@@ -197,8 +197,8 @@ int regs_list(struct vcpu *v, hva_t arg);
 /* ---- kvm/timer.c */
 /* After load, and before every entry: learns which lines are asserted. */
 void timer_sync(struct vcpu *v);
-/* With a vGIC: the timers' interrupts have the lines' levels. After timer_sync(). */
-void timer_drive_vgic(struct vcpu *v);
+/* The same, and with a vGIC the timers' interrupts have the lines' levels. */
+void timers_settle(struct vcpu *v);
 /* The vGIC may have other levels than were told: tell it both. */
 enum { TIMER_LEVEL_UNKNOWN = 1 << 31 };
 /* Must user space be told of a line that changed (KVM_CAP_ARM_USER_IRQ)? */

@@ -49,17 +49,28 @@ void vgic_cpu_init(struct vgic *g, struct vgic_cpu *c, u32 id, const u64 *mpidr)
 	spin_unlock(&g->lock);
 }
 
+/* Where an SPI goes until the guest says otherwise: IROUTER is unknown after a reset, 0.0.0.0 here,
+ * which vCPU 0 has. Its MPIDR_EL1 may not be set yet. */
+static struct vgic_cpu *first_target(struct vgic *g)
+{
+	for (u32 i = 0; i < g->cpu_count; i++) {
+		if (g->cpus[i]->id == 0)
+			return g->cpus[i];
+	}
+	return vgic_cpu_of(g, 0);
+}
+
 int vgic_start(struct vgic *g, u32 count)
 {
 	u32 spis = count ? count : VGIC_IRQS_DEFAULT - VGIC_PRIVATE;
 	struct vgic_irq *irqs = kzalloc(spis * sizeof(*irqs));
+	struct vgic_cpu *target = first_target(g);
 
 	if (!irqs)
 		return -ENOMEM;
 	for (u32 i = 0; i < spis; i++) {
 		irq_init(&irqs[i], VGIC_PRIVATE + i);
-		/* IROUTER is unknown after a reset; 0.0.0.0 here. */
-		irqs[i].target = vgic_cpu_of(g, 0);
+		irqs[i].target = target;
 	}
 	g->spis = irqs;
 	g->spi_count = spis;

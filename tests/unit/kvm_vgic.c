@@ -629,6 +629,21 @@ static void a_written_active_state_wins(void **state)
 	leave(0);
 }
 
+/* vCPUs created in another order, none of which has its MPIDR_EL1 yet. */
+static void spis_go_to_vcpu_0_first(void **state)
+{
+	static const u32 ids[CPUS] = { 2, 0, 1 };
+
+	(void)state;
+	vgic_destroy(&w.gic);
+	memset(&w, 0, sizeof(w));
+	vgic_init(&w.gic, &ops, NULL);
+	for (u32 i = 0; i < CPUS; i++)
+		vgic_cpu_init(&w.gic, &w.cpu[i], ids[i], &w.mpidr[i]);
+	assert_int_equal(vgic_start(&w.gic, 32), 0);
+	assert_ptr_equal(vgic_find(&w.gic, NULL, 40)->target, &w.cpu[1]);
+}
+
 /* ---- registers */
 
 static void any_access_is_harmless(void **state)
@@ -788,6 +803,7 @@ int main(void)
 		VGIC_TEST(a_route_changes_while_it_runs),
 		VGIC_TEST(active_state_of_a_running_vcpu_is_recalled),
 		VGIC_TEST(a_written_active_state_wins),
+		VGIC_TEST(spis_go_to_vcpu_0_first),
 		VGIC_TEST(any_access_is_harmless),
 		VGIC_TEST(lists_hold_what_belongs_to_them),
 		VGIC_TEST(registers_that_are_not_there),
