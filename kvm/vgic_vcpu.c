@@ -134,7 +134,7 @@ bool vgic_mmio(struct vcpu *v, const struct fault_outcome *o, u64 *data)
 	v->exits.served_vgic++;
 	v->exits.doing = TIME_vgic;
 	/* What the guest did to its timers before is seen in their interrupts. */
-	if (a.cpu == &v->vgic)
+	if (a.frame == VGIC_FRAME_REDIST && a.cpu == &v->vgic)
 		timers_settle(v);
 	if (o->is_write)
 		vgic_write(v->vm->vgic, &a, *data);
