@@ -14,6 +14,7 @@
 #define EVENTFD_MAX (UINT64_MAX - 1)
 
 struct eventfd {
+	u32 refs;	      /* atomic: the file's, and those of who is tied to it */
 	struct spinlock lock; /* guards count */
 	u64 count;
 	enum eventfd_kind kind;
@@ -35,7 +36,7 @@ static bool try_add(struct eventfd *e, u64 n)
 	return fits;
 }
 
-static bool take(struct eventfd *e, u64 *count)
+bool eventfd_take_in_waiter(struct eventfd *e, u64 *count)
 {
 	bool any;
 
@@ -47,9 +48,9 @@ static bool take(struct eventfd *e, u64 *count)
 	return any;
 }
 
-static bool try_take(struct eventfd *e, u64 *count)
+bool eventfd_take(struct eventfd *e, u64 *count)
 {
-	bool any = take(e, count);
+	bool any = eventfd_take_in_waiter(e, count);
 
 	if (any)
 		waitq_wake(&e->wq, WAKE_ALL, POLLOUT | POLLWRNORM);
@@ -64,7 +65,7 @@ static s64 eventfd_read(struct file *f, struct iobuf *to, u64 *pos)
 	(void)pos;
 	if (to->left < sizeof(count))
 		return -EINVAL;
-	while (!try_take(e, &count)) {
+	while (!eventfd_take(e, &count)) {
 		if (f->flags & O_NONBLOCK)
 			return -EAGAIN;
 		if (wait_event_interruptible(&e->wq, __atomic_load_n(&e->count, __ATOMIC_RELAXED)))
@@ -112,9 +113,13 @@ static u32 eventfd_poll(struct file *f, struct waitq **wq)
 	return events;
 }
 
+/* No descriptor is left: nobody signals it any more. */
 static void eventfd_release(struct file *f)
 {
-	kfree(f->priv);
+	struct eventfd *e = f->priv;
+
+	waitq_wake(&e->wq, WAKE_ALL, POLLHUP);
+	eventfd_put(e);
 }
 
 static const struct file_ops eventfd_ops = {
@@ -132,6 +137,7 @@ struct file *eventfd_new(u32 count, enum eventfd_kind kind, u32 flags)
 
 	if (!e)
 		return NULL;
+	e->refs = 1;
 	spin_init(&e->lock);
 	waitq_init(&e->wq);
 	e->count = count;
@@ -142,32 +148,31 @@ struct file *eventfd_new(u32 count, enum eventfd_kind kind, u32 flags)
 	return f;
 }
 
-bool file_is_eventfd(const struct file *f)
-{
-	return f->ops == &eventfd_ops;
-}
-
-void eventfd_signal(struct file *f, u64 n)
+struct eventfd *eventfd_get(struct file *f)
 {
 	struct eventfd *e = f->priv;
 
+	if (f->ops != &eventfd_ops)
+		return NULL;
+	__atomic_fetch_add(&e->refs, 1, __ATOMIC_RELAXED);
+	return e;
+}
+
+void eventfd_put(struct eventfd *e)
+{
+	if (__atomic_sub_fetch(&e->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		kfree(e);
+}
+
+void eventfd_signal(struct eventfd *e, u64 n)
+{
 	spin_lock(&e->lock);
 	e->count = n < UINT64_MAX - e->count ? e->count + n : UINT64_MAX;
 	spin_unlock(&e->lock);
 	waitq_wake(&e->wq, WAKE_ALL, POLLIN | POLLRDNORM);
 }
 
-bool eventfd_take(struct file *f, u64 *count)
+struct waitq *eventfd_waitq(struct eventfd *e)
 {
-	return try_take(f->priv, count);
-}
-
-bool eventfd_take_in_waiter(struct file *f, u64 *count)
-{
-	return take(f->priv, count);
-}
-
-struct waitq *eventfd_waitq(struct file *f)
-{
-	return &((struct eventfd *)f->priv)->wq;
+	return &e->wq;
 }

@@ -17,7 +17,7 @@ enum {
 };
 
 struct fd_slot {
-	struct file *file; /* counted, or NULL */
+	struct file *file; /* counted, or NULL: free, or reserved if its bit is set */
 	u32 flags;	   /* FD_CLOEXEC or 0 */
 };
 
@@ -122,6 +122,12 @@ static int fdtable_grow(struct fdtable *t, unsigned int fd)
 	return 0;
 }
 
+/* Under the lock: is @fd, inside the table, promised to a file that is still to come? */
+static bool slot_is_reserved(const struct fdtable *t, unsigned int fd)
+{
+	return !t->slots[fd].file && t->open[fd / WORD_BITS] >> fd % WORD_BITS & 1;
+}
+
 /* Under the lock: @fd, inside the table, names @file (NULL: nothing) from now on. */
 static void slot_set(struct fdtable *t, unsigned int fd, struct file *file, u32 flags)
 {
@@ -132,6 +138,13 @@ static void slot_set(struct fdtable *t, unsigned int fd, struct file *file, u32 
 		t->open[fd / WORD_BITS] |= bit;
 	else
 		t->open[fd / WORD_BITS] &= ~bit;
+}
+
+/* Under the lock: @fd, inside the table, is free for others. */
+static void slot_free(struct fdtable *t, unsigned int fd)
+{
+	slot_set(t, fd, NULL, 0);
+	t->lowest = min(t->lowest, fd);
 }
 
 enum slot_state { SLOT_OPEN, SLOT_FREE };
@@ -164,7 +177,7 @@ static bool fdtable_copy_slots(struct fdtable *copy, struct fdtable *t)
 	for (unsigned int fd = 0; fits && fd < t->size; fd++)
 		if (t->slots[fd].file)
 			slot_set(copy, fd, file_get(t->slots[fd].file), t->slots[fd].flags);
-	copy->lowest = t->lowest;
+	copy->lowest = 0; /* what is reserved in @t is free in the copy */
 	copy->limit = t->limit;
 	spin_unlock(&t->lock);
 	return fits;
@@ -189,8 +202,8 @@ static struct file *fd_take(struct fdtable *t, int fd)
 	spin_lock(&t->lock);
 	if (fd >= 0 && (unsigned int)fd < t->size) {
 		f = t->slots[fd].file;
-		slot_set(t, (unsigned int)fd, NULL, 0);
-		t->lowest = min(t->lowest, (unsigned int)fd);
+		if (f)
+			slot_free(t, (unsigned int)fd);
 	}
 	spin_unlock(&t->lock);
 	return f;
@@ -208,9 +221,9 @@ void fdtable_close_on_exec(struct fdtable *t)
 			fd_close(t, fd);
 }
 
-/* Under the lock: as fd_install, but -EAGAIN with *@grow_to when the table must grow first. */
-static int fd_try_install(struct fdtable *t, struct file *f, unsigned int min_fd, u32 fd_flags,
-			  unsigned int *grow_to)
+/* Under the lock: the lowest free descriptor >= @min_fd, now reserved; -EMFILE, or -EAGAIN with
+ * *@grow_to when the table must grow first. */
+static int fd_try_reserve(struct fdtable *t, unsigned int min_fd, unsigned int *grow_to)
 {
 	unsigned int from = max(min_fd, t->lowest), fd = slot_find(t, from, SLOT_FREE);
 
@@ -221,20 +234,23 @@ static int fd_try_install(struct fdtable *t, struct file *f, unsigned int min_fd
 		*grow_to = fd;
 		return -EAGAIN;
 	}
-	slot_set(t, fd, f, fd_flags);
+	t->open[fd / WORD_BITS] |= 1UL << fd % WORD_BITS;
 	if (min_fd <= t->lowest)
 		t->lowest = fd + 1;
 	return (int)fd;
 }
 
-int fd_install(struct fdtable *t, struct file *f, int min, u32 fd_flags)
+/* fd_install(), or, if @f is NULL, fd_reserve(). */
+static int fd_allot(struct fdtable *t, struct file *f, int min, u32 fd_flags)
 {
 	for (;;) {
 		unsigned int grow_to = 0;
 		int fd;
 
 		spin_lock(&t->lock);
-		fd = fd_try_install(t, f, (unsigned int)min, fd_flags, &grow_to);
+		fd = fd_try_reserve(t, (unsigned int)min, &grow_to);
+		if (fd >= 0 && f)
+			slot_set(t, (unsigned int)fd, f, fd_flags);
 		spin_unlock(&t->lock);
 		if (fd != -EAGAIN)
 			return fd;
@@ -243,21 +259,49 @@ int fd_install(struct fdtable *t, struct file *f, int min, u32 fd_flags)
 	}
 }
 
+int fd_install(struct fdtable *t, struct file *f, int min, u32 fd_flags)
+{
+	return fd_allot(t, f, min, fd_flags);
+}
+
+int fd_reserve(struct fdtable *t, int min)
+{
+	return fd_allot(t, NULL, min, 0);
+}
+
+void fd_fill(struct fdtable *t, int fd, struct file *f, u32 fd_flags)
+{
+	spin_lock(&t->lock);
+	slot_set(t, (unsigned int)fd, f, fd_flags);
+	spin_unlock(&t->lock);
+}
+
+void fd_unreserve(struct fdtable *t, int fd)
+{
+	spin_lock(&t->lock);
+	slot_free(t, (unsigned int)fd);
+	spin_unlock(&t->lock);
+}
+
 int fd_replace(struct fdtable *t, int fd, struct file *f, u32 fd_flags)
 {
-	struct file *old;
+	struct file *old = NULL;
+	bool reserved;
 
 	if (fd < 0 || (unsigned int)fd >= fd_limit_get(t))
 		return -EBADF;
 	if ((unsigned int)fd >= fdtable_size(t) && fdtable_grow(t, (unsigned int)fd))
 		return -ENOMEM;
 	spin_lock(&t->lock);
-	old = t->slots[fd].file;
-	slot_set(t, (unsigned int)fd, f, fd_flags);
+	reserved = slot_is_reserved(t, (unsigned int)fd);
+	if (!reserved) {
+		old = t->slots[fd].file;
+		slot_set(t, (unsigned int)fd, f, fd_flags);
+	}
 	spin_unlock(&t->lock);
 	if (old)
 		file_put(old);
-	return fd;
+	return reserved ? -EBUSY : fd;
 }
 
 struct file *fd_get_raw(struct fdtable *t, int fd)

@@ -125,7 +125,15 @@ void fdtable_close_on_exec(struct fdtable *t);
  * FD_CLOEXEC or 0. -EMFILE beyond RLIMIT_NOFILE, -ENOMEM: then the reference stays the caller's.
  */
 int fd_install(struct fdtable *t, struct file *f, int min, u32 fd_flags);
-/* Makes @fd name @f, closing what it named (dup3). */
+/*
+ * The same in two steps, for what must not be seen by other threads before it is whole, and cannot
+ * be taken back: the lowest free descriptor >= @min names nothing, but is nobody else's until it is
+ * filled with @f, whose reference is taken over, or given up. Neither fails.
+ */
+int fd_reserve(struct fdtable *t, int min);
+void fd_fill(struct fdtable *t, int fd, struct file *f, u32 fd_flags);
+void fd_unreserve(struct fdtable *t, int fd);
+/* Makes @fd name @f, closing what it named (dup3). -EBUSY: it is reserved. */
 int fd_replace(struct fdtable *t, int fd, struct file *f, u32 fd_flags);
 /* A counted reference to what @fd names, or NULL (EBADF): also for an O_PATH file, which names
  * only.

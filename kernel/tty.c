@@ -169,29 +169,36 @@ static int wait_patiently(const struct patience *p)
 	return err ? err : wait_between_bytes(p);
 }
 
-/* Takes what there is for one read; -EAGAIN: that is no line, or less than @want bytes. */
-static s64 take_input(struct iobuf *to, u32 want)
+/* Takes what there is for one read of up to @n bytes; -EAGAIN: that is no line, or less than @want
+ * bytes. */
+static s64 take_bytes(char *bytes, u32 n, u32 want)
 {
-	char chunk[256];
-	bool end = false;
-	s64 done = 0;
+	s64 taken = -EAGAIN;
+	bool end;
 
 	mutex_lock(&tty.lock);
-	if (!tty_line_ready(&tty.line, want))
-		done = -EAGAIN;
-	while (done >= 0 && !end && to->left) {
-		u32 n = tty_line_take(&tty.line, chunk, (u32)min(to->left, sizeof(chunk)), &end);
-		s64 put = n ? iobuf_put(to, chunk, n) : 0;
-
-		if (put < 0 && !done)
-			done = put;
-		if (put <= 0)
-			break;
-		done += put;
-	}
+	if (tty_line_ready(&tty.line, want))
+		taken = tty_line_take(&tty.line, bytes, n, &end);
 	mutex_unlock(&tty.lock);
 	waitq_wake(&tty.wq, WAKE_ALL, 0);
-	return done;
+	return taken;
+}
+
+/* The same into the program's buffer, which is touched without a lock: it may have to be waited
+ * for. */
+static s64 take_input(struct iobuf *to, u32 want)
+{
+	u32 n = (u32)min(to->left, (size_t)TTY_QUEUE);
+	char *bytes = kmalloc(n);
+	s64 taken;
+
+	if (!bytes)
+		return -ENOMEM;
+	taken = take_bytes(bytes, n, want);
+	if (taken > 0)
+		taken = iobuf_put(to, bytes, (size_t)taken);
+	kfree(bytes);
+	return taken;
 }
 
 /* What a read returns that waited in vain, or was not to wait. */
@@ -232,10 +239,10 @@ static s64 tty_read(struct file *f, struct iobuf *to, u64 *pos)
 /* ---- writing */
 
 /* Sends a piece of output; bytes used, or an error. */
-static s64 write_piece(struct iobuf *from, char *raw, char *cooked)
+static s64 write_piece(const char *raw, s64 n, char *cooked)
 {
 	struct tty_text text = { cooked, TEXT_SIZE, 0 };
-	s64 n = iobuf_get(from, raw, OUTPUT_CHUNK), used = 0;
+	s64 used = 0;
 	int err = 0;
 
 	while (!err && used < n) {
@@ -248,17 +255,20 @@ static s64 write_piece(struct iobuf *from, char *raw, char *cooked)
 	return err ? err : n;
 }
 
+/* The program's buffer is touched first, without a lock: it may have to be waited for. */
 static s64 write_in_order(struct iobuf *from, char *raw, char *cooked)
 {
-	s64 n;
+	s64 n = iobuf_get(from, raw, OUTPUT_CHUNK);
 
+	if (n <= 0)
+		return n;
 	if (wait_event_interruptible(&tty.wq, tty.hung_up || !tty.line.output_stopped))
 		return -EINTR;
 	if (tty.hung_up)
 		return -EIO;
 	if (mutex_lock_interruptible(&tty.order))
 		return -EINTR;
-	n = write_piece(from, raw, cooked);
+	n = write_piece(raw, n, cooked);
 	mutex_unlock(&tty.order);
 	return n;
 }

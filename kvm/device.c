@@ -71,27 +71,33 @@ static struct file *device_file(struct vm *vm, const struct device_type *type)
 	return f;
 }
 
-/* Everything that may fail but the device itself comes before it: a device cannot be taken back. */
+/*
+ * Everything that may fail but the device itself comes before it: a device cannot be taken back.
+ * Other threads reach it when it is whole: only then the descriptor names it.
+ */
 static int create(struct vm *vm, const struct device_type *type)
 {
+	struct fdtable *files = port_current()->files;
 	struct file *f = device_file(vm, type);
 	int fd, error;
 
 	if (!f)
 		return -ENOMEM;
-	fd = fd_install(port_current()->files, file_get(f), 0, FD_CLOEXEC);
+	fd = fd_reserve(files, 0);
 	if (fd < 0) {
-		file_put(f);
 		file_put(f);
 		return fd;
 	}
 	mutex_lock(&vm->lock);
 	error = type->create(f->priv);
 	mutex_unlock(&vm->lock);
-	if (error)
-		(void)fd_close(port_current()->files, fd);
-	file_put(f);
-	return error ? error : fd;
+	if (error) {
+		fd_unreserve(files, fd);
+		file_put(f);
+		return error;
+	}
+	fd_fill(files, fd, f, FD_CLOEXEC);
+	return fd;
 }
 
 /* ---- no vCPU runs */

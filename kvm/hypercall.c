@@ -137,8 +137,8 @@ static int ptp_call(struct vcpu *v)
 	if (!has(v, BITMAP_VENDOR_HYP, VENDOR_PTP))
 		return answer(v, SMCCC_NOT_SUPPORTED);
 	switch ((u32)v->cpu.x[1]) {
-	case PTP_VIRTUAL: offset = v->vm->counter_offset; break;
-	case PTP_PHYSICAL: offset = 0; break;
+	case PTP_VIRTUAL: offset = v->vm->counter_offset[GUEST_TIMER_VIRTUAL]; break;
+	case PTP_PHYSICAL: offset = v->vm->counter_offset[GUEST_TIMER_PHYSICAL]; break;
 	default: return answer(v, SMCCC_NOT_SUPPORTED);
 	}
 	real_ns = port_time_ns() + time_realtime_offset_ns();

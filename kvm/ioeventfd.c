@@ -15,16 +15,16 @@ enum { IOEVENTFDS_MAX = 1000 };
 
 struct ioeventfd {
 	u64 addr;
-	u64 data;	   /* if @matches */
-	struct file *file; /* counted */
-	u8 len;		   /* 0: any */
+	u64 data;	       /* if @matches */
+	struct eventfd *event; /* counted */
+	u8 len;		       /* 0: any */
 	bool matches;
 	bool pio; /* never hit: guests have no port I/O */
 };
 
 struct ioeventfds {
 	struct grace_work work;
-	struct file *gone; /* what the next table has no more; dropped with this one */
+	struct eventfd *gone; /* what the next table has no more; dropped with this one */
 	u32 count;
 	struct ioeventfd at[];
 };
@@ -34,7 +34,7 @@ static void free_table(struct grace_work *work)
 	struct ioeventfds *t = container_of(work, struct ioeventfds, work);
 
 	if (t->gone)
-		file_put(t->gone);
+		eventfd_put(t->gone);
 	kfree(t);
 }
 
@@ -67,7 +67,7 @@ bool ioeventfd_write(struct vm *vm, u64 addr, u32 len, u64 data)
 		return false;
 	for (u32 i = lower_bound(t, addr); i < t->count && t->at[i].addr == addr; i++) {
 		if (is_hit(&t->at[i], len, data)) {
-			eventfd_signal(t->at[i].file, 1);
+			eventfd_signal(t->at[i].event, 1);
 			return true;
 		}
 	}
@@ -88,7 +88,7 @@ static bool collide(const struct ioeventfd *a, const struct ioeventfd *b)
 
 static bool is_same(const struct ioeventfd *a, const struct ioeventfd *b)
 {
-	return a->file == b->file && a->addr == b->addr && a->len == b->len && a->pio == b->pio &&
+	return a->event == b->event && a->addr == b->addr && a->len == b->len && a->pio == b->pio &&
 	       a->matches == b->matches && (!a->matches || a->data == b->data);
 }
 
@@ -101,7 +101,8 @@ static struct ioeventfds *table_new(u32 count)
 	return t;
 }
 
-static void replace(struct vm *vm, struct ioeventfds *old, struct ioeventfds *t, struct file *gone)
+static void replace(struct vm *vm, struct ioeventfds *old, struct ioeventfds *t,
+		    struct eventfd *gone)
 {
 	__atomic_store_n(&vm->ioeventfds, t, __ATOMIC_RELEASE);
 	if (!old)
@@ -147,7 +148,7 @@ static int take_out(struct vm *vm, const struct ioeventfd *e)
 		return -ENOMEM;
 	memcpy(t->at, old->at, at * sizeof(*e));
 	memcpy(&t->at[at], &old->at[at + 1], (count - 1 - at) * sizeof(*e));
-	replace(vm, old, t, old->at[at].file);
+	replace(vm, old, t, old->at[at].event);
 	return 0;
 }
 
@@ -180,20 +181,16 @@ int ioeventfd_ioctl(struct vm *vm, hva_t arg)
 		.len = (u8)a.len,
 		.matches = a.flags & KVM_IOEVENTFD_FLAG_DATAMATCH,
 		.pio = a.flags & KVM_IOEVENTFD_FLAG_PIO,
-		.file = fd_get(port_current()->files, a.fd),
+		.event = eventfd_of(a.fd),
 	};
-	if (!e.file)
-		return -EBADF;
-	if (!file_is_eventfd(e.file)) {
-		file_put(e.file);
-		return -EINVAL;
-	}
+	if (IS_ERR(e.event))
+		return (int)PTR_ERR(e.event);
 	mutex_lock(&vm->lock);
 	error = a.flags & KVM_IOEVENTFD_FLAG_DEASSIGN ? take_out(vm, &e) : add(vm, &e);
 	mutex_unlock(&vm->lock);
 	/* What was added keeps the reference. */
 	if (error || (a.flags & KVM_IOEVENTFD_FLAG_DEASSIGN))
-		file_put(e.file);
+		eventfd_put(e.event);
 	return error;
 }
 
@@ -202,6 +199,6 @@ void ioeventfd_destroy(struct vm *vm)
 	struct ioeventfds *t = vm->ioeventfds;
 
 	for (u32 i = 0; t && i < t->count; i++)
-		file_put(t->at[i].file);
+		eventfd_put(t->at[i].event);
 	kfree(t);
 }

@@ -35,7 +35,8 @@ void irq_routes_destroy(struct vm *vm);
 void irq_route_signal(struct vm *vm, u32 gsi, enum gsi_event event);
 bool irq_route_is_spi(const struct vm *vm, u32 gsi, u32 intid);
 
-/* KVM_SIGNAL_MSI: 1 an interrupt is pending, 0 the guest takes none, or an error. */
+/* KVM_SIGNAL_MSI: 1 an interrupt is pending, 0 the guest has mapped none, or an error: -EBUSY: the
+ * guest has disabled the ITS, or LPIs. */
 int msi_ioctl(struct vm *vm, hva_t arg);
 
 /* ---- kvm/its_device.c */
@@ -46,10 +47,19 @@ void its_devices_destroy(struct vm *vm);
 /* The MMIO access @o, if it is to an ITS; a read gives *@data. May sleep. */
 struct vcpu;
 bool its_mmio(struct vcpu *v, const struct fault_outcome *o, u64 *data);
+/* VCPU_REQ_ITS was set. May sleep. */
+void its_go_on(struct vcpu *v);
 
 /* ---- kvm/irqfd.c */
+enum {
+	IRQFDS_MAX = IRQ_ROUTES_MAX, /* of one VM */
+	RESAMPLERS_MAX = 1024,	     /* of these: a vCPU walks them under a spin lock */
+};
+void irqfds_init(struct irqfds *fds);
 /* KVM_IRQFD. */
 int irqfd_ioctl(struct vm *vm, hva_t arg);
+/* The counter of the eventfd that @fd of the caller names, counted; or ERR_PTR: -EBADF, -EINVAL. */
+struct eventfd *eventfd_of(s32 fd);
 /* irqchip_ended() for those with RESAMPLE. */
 void irqfd_ended(struct vm *vm, u32 intid);
 /* No vCPU is left. May sleep. */

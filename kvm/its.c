@@ -52,6 +52,7 @@ static void event_free(struct its *t, struct its_device *d, struct its_event *e)
 	vgic_lpi_target(t->gic, e->intid, NULL);
 	t->event_count--;
 	kfree(e);
+	sched_point();
 }
 
 static void device_free(struct its *t, struct its_device *d)
@@ -67,7 +68,7 @@ static void device_free(struct its *t, struct its_device *d)
 	kfree(d);
 }
 
-/* Calls @fn for each event; it may not free it. */
+/* Calls @fn for each event; it may not free it. Gives way in between: there may be 65,536. */
 static void each_event(struct its *t, void (*fn)(struct its *t, struct its_event *e, void *arg),
 		       void *arg)
 {
@@ -75,8 +76,10 @@ static void each_event(struct its *t, void (*fn)(struct its *t, struct its_event
 	struct its_event *e;
 
 	RB_FOREACH (d, its_devices, &t->devices) {
-		RB_FOREACH (e, its_events, &d->events)
+		RB_FOREACH (e, its_events, &d->events) {
 			fn(t, e, arg);
+			sched_point();
+		}
 	}
 }
 
@@ -160,25 +163,46 @@ static void follow_collection(struct its *t, struct its_event *e, void *arg)
 		vgic_lpi_target(t->gic, e->intid, c->cpu);
 }
 
-int its_map_collection(struct its *t, u32 id, struct vgic_cpu *cpu)
+/* Without a vCPU if @cpu is NULL. NULL: out of memory, or there are too many. */
+static struct its_collection *collection_new(struct its *t, u32 id, struct vgic_cpu *cpu)
 {
-	struct its_collection *c = its_collection_find(t, id);
+	struct its_collection *c;
 
-	if (c) {
-		c->cpu = cpu;
-		each_event(t, follow_collection, c);
-		return 0;
-	}
 	if (t->collection_count == ITS_COLLECTIONS_MAX)
-		return -ENOMEM;
+		return NULL;
 	c = kzalloc(sizeof(*c));
 	if (!c)
-		return -ENOMEM;
+		return NULL;
 	c->id = id;
 	c->cpu = cpu;
 	RB_INSERT(its_collections, &t->collections, c);
 	t->collection_count++;
+	return c;
+}
+
+int its_map_collection(struct its *t, u32 id, struct vgic_cpu *cpu)
+{
+	struct its_collection *c = its_collection_find(t, id);
+
+	if (!c)
+		return collection_new(t, id, cpu) ? 0 : -ENOMEM;
+	c->cpu = cpu;
+	each_event(t, follow_collection, c);
 	return 0;
+}
+
+/* The collection of a new event, which may be mapped to a vCPU later only; or ERR_PTR. */
+static struct its_collection *collection_for_event(struct its *t, u32 id)
+{
+	struct its_collection *c = its_collection_find(t, id);
+	u64 at;
+
+	if (c)
+		return c;
+	if (its_entry_at(t, t->baser[1], id, &at))
+		return ERR_PTR(-EINVAL);
+	c = collection_new(t, id, NULL);
+	return c ? c : ERR_PTR(-ENOMEM);
 }
 
 /* Its configuration and what was pending when the guest's memory was saved. */
@@ -189,46 +213,59 @@ static void lpi_begin(struct its *t, u32 intid, struct vgic_cpu *c)
 	vgic_lpi_take_pending(t->gic, intid);
 }
 
-int its_map_event(struct its *t, struct its_device *d, u32 event, u32 intid, u32 collection)
+static int event_add(struct its *t, struct its_device *d, struct its_event *e, u32 collection)
 {
-	struct its_collection *c = its_collection_find(t, collection);
-	struct its_event *e;
-	int error;
+	struct its_collection *c;
+	int error = vgic_lpi_create(t->gic, e->intid);
 
-	if (!c || event >> d->event_bits)
-		return -EINVAL;
-	if (event_find(d, event))
-		return 0; /* it stays as it was mapped first */
-	if (t->event_count == ITS_EVENTS_MAX)
-		return -ENOMEM;
-	error = vgic_lpi_create(t->gic, intid);
 	if (error)
 		return error;
-	e = kzalloc(sizeof(*e));
-	if (!e)
-		return -ENOMEM;
-	e->id = event;
-	e->intid = intid;
+	c = collection_for_event(t, collection);
+	if (IS_ERR(c))
+		return (int)PTR_ERR(c);
 	e->collection = c;
 	spin_lock(&t->lock);
 	RB_INSERT(its_events, &d->events, e);
 	spin_unlock(&t->lock);
 	t->event_count++;
-	lpi_begin(t, intid, c->cpu);
+	lpi_begin(t, e->intid, c->cpu);
 	return 0;
+}
+
+int its_map_event(struct its *t, struct its_device *d, u32 event, u32 intid, u32 collection)
+{
+	struct its_event *e;
+	int error;
+
+	if (event >> d->event_bits)
+		return -EINVAL;
+	if (event_find(d, event))
+		return 0; /* it stays as it was mapped first */
+	if (t->event_count == ITS_EVENTS_MAX)
+		return -ENOMEM;
+	e = kzalloc(sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	e->id = event;
+	e->intid = intid;
+	error = event_add(t, d, e, collection);
+	if (error)
+		kfree(e);
+	return error;
 }
 
 /* ---- events */
 
-bool its_trigger(struct its *t, u32 device, u32 event)
+int its_trigger(struct its *t, u32 device, u32 event)
 {
 	struct its_event *e;
-	bool taken = false;
+	int taken = -EBUSY;
 
 	spin_lock(&t->lock);
-	e = t->enabled ? event_find(its_device_find(t, device), event) : NULL;
-	if (e && e->collection)
-		taken = vgic_lpi_pend(t->gic, e->intid);
+	if (t->enabled) {
+		e = event_find(its_device_find(t, device), event);
+		taken = e && e->collection ? vgic_lpi_pend(t->gic, e->intid) : 0;
+	}
 	spin_unlock(&t->lock);
 	return taken;
 }
@@ -276,14 +313,16 @@ static int do_mapd(struct its *t, const u64 *c)
 	u32 id = CMD_DEVICE(c);
 	struct its_device *d;
 	u64 at;
+	int error = its_entry_at(t, t->baser[0], id, &at);
 
 	if (!CMD_VALID(c)) {
 		d = its_device_find(t, id);
 		if (d)
 			device_free(t, d);
-		return 0;
+		/* What was saved there would come back when tables are restored. */
+		return error ? error : its_entry_clear(t, at);
 	}
-	if (CMD_SIZE_FIELD(c) >= ITS_EVENT_BITS || its_entry_at(t, t->baser[0], id, &at))
+	if (CMD_SIZE_FIELD(c) >= ITS_EVENT_BITS || error)
 		return -EINVAL;
 	return its_map_device(t, id, (u8)(CMD_SIZE_FIELD(c) + 1), CMD_ITT(c));
 }
@@ -328,12 +367,17 @@ static struct its_event *event_of(struct its *t, const u64 *c)
 	return event_find(its_device_find(t, CMD_DEVICE(c)), CMD_EVENT(c));
 }
 
+static bool is_mapped(const struct its_collection *c)
+{
+	return c && c->cpu;
+}
+
 static int do_movi(struct its *t, const u64 *c)
 {
 	struct its_collection *to = its_collection_find(t, CMD_COLLECTION(c));
 	struct its_event *e = event_of(t, c);
 
-	if (!e || !to)
+	if (!e || !is_mapped(e->collection) || !is_mapped(to))
 		return -EINVAL;
 	spin_lock(&t->lock);
 	e->collection = to;
@@ -344,17 +388,18 @@ static int do_movi(struct its *t, const u64 *c)
 
 static int do_discard(struct its *t, const u64 *c)
 {
-	struct its_event *e = event_of(t, c);
+	struct its_device *d = its_device_find(t, CMD_DEVICE(c));
+	struct its_event *e = event_find(d, CMD_EVENT(c));
 
 	if (!e)
 		return -EINVAL;
-	event_free(t, its_device_find(t, CMD_DEVICE(c)), e);
-	return 0;
+	event_free(t, d, e);
+	return its_entry_clear(t, d->itt + (u64)CMD_EVENT(c) * ITS_ENTRY_SIZE);
 }
 
 static int do_int(struct its *t, const u64 *c)
 {
-	return its_trigger(t, CMD_DEVICE(c), CMD_EVENT(c)) ? 0 : -EINVAL;
+	return its_trigger(t, CMD_DEVICE(c), CMD_EVENT(c)) > 0 ? 0 : -EINVAL;
 }
 
 static int do_clear(struct its *t, const u64 *c)
@@ -381,7 +426,7 @@ static int do_invall(struct its *t, const u64 *c)
 {
 	const struct its_collection *of = its_collection_find(t, CMD_COLLECTION(c));
 
-	if (!of)
+	if (!is_mapped(of))
 		return -EINVAL;
 	vgic_lpi_configure_all(t->gic, of->cpu);
 	return 0;
@@ -422,19 +467,24 @@ static u64 queue_size(const struct its *t)
 	return ((t->cbaser & 0xff) + 1) * PAGE_SIZE;
 }
 
-void its_process(struct its *t)
+/* A queue that cannot be read, and a command that is wrong, are passed over. */
+static void process_next(struct its *t)
+{
+	u64 c[CMD_SIZE / 8];
+
+	if (t->gic->ops->read(t->gic, (t->cbaser & CBASER_ADDRESS) + t->creadr, c, sizeof(c)) ==
+		    0 &&
+	    CMD_KIND(c) < ARRAY_SIZE(commands) && commands[CMD_KIND(c)])
+		(void)commands[CMD_KIND(c)](t, c);
+	t->creadr = (t->creadr + CMD_SIZE) % queue_size(t);
+}
+
+bool its_process(struct its *t)
 {
 	if (!t->enabled || !(t->cbaser & CBASER_VALID) || t->cwriter >= queue_size(t))
-		return;
-	while (t->creadr != t->cwriter) {
-		u64 c[CMD_SIZE / 8];
-
-		/* A queue that cannot be read, and a command that is wrong, are passed over. */
-		if (t->gic->ops->read(t->gic, (t->cbaser & CBASER_ADDRESS) + t->creadr, c,
-				      sizeof(c)) == 0 &&
-		    CMD_KIND(c) < ARRAY_SIZE(commands) && commands[CMD_KIND(c)])
-			(void)commands[CMD_KIND(c)](t, c);
-		t->creadr = (t->creadr + CMD_SIZE) % queue_size(t);
-		sched_point();
-	}
+		return false;
+	if (t->creadr == t->cwriter)
+		return false;
+	process_next(t);
+	return t->creadr != t->cwriter;
 }

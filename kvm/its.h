@@ -30,7 +30,7 @@ enum {
 struct its_collection {
 	RB_ENTRY(its_collection) link;
 	u32 id;
-	struct vgic_cpu *cpu;
+	struct vgic_cpu *cpu; /* NULL: events were mapped to it, and no MAPC came yet */
 };
 RB_HEAD(its_collections, its_collection);
 
@@ -72,7 +72,7 @@ void its_reset(struct its *t);
 void its_destroy(struct its *t);
 
 /* ---- kvm/its_mmio.c: the control frame. What is not there, or not of that size, reads 0 and
- * ignores writes. A write may process commands, which may sleep. */
+ * ignores writes. After a write there may be commands to process. */
 u64 its_read(struct its *t, u32 offset, u32 len);
 void its_write(struct its *t, u32 offset, u32 len, u64 value);
 /* A register as user space has it, whole. -ENXIO: none; -EINVAL: not aligned. */
@@ -84,22 +84,30 @@ int its_reg_has(u32 offset);
 /* A table is no longer valid: what was mapped by it is unmapped. */
 enum its_table { ITS_DEVICES, ITS_COLLECTIONS };
 void its_forget(struct its *t, enum its_table table);
-/* Processes the queue from CREADR to CWRITER. */
-void its_process(struct its *t);
-/* An event happens. True: an LPI is pending. Any context. */
-bool its_trigger(struct its *t, u32 device, u32 event);
+/*
+ * Processes the command at CREADR, if there is one. True: there is another. A queue may hold 32,768
+ * and one of them may have to do with 65,536 events: the owner gives way, and looks whether it is
+ * to stop, after each. May sleep.
+ */
+bool its_process(struct its *t);
+/* An event happens. 1: an LPI is pending; 0: nothing is mapped; -EBUSY: the ITS is disabled, or the
+ * LPIs of the vCPU are. Any context. */
+int its_trigger(struct its *t, u32 device, u32 event);
 
 /* What the commands do; also when tables are restored. 0, -EINVAL, -ENOMEM. */
 struct its_device *its_device_find(struct its *t, u32 id);
 struct its_collection *its_collection_find(struct its *t, u32 id);
 int its_map_device(struct its *t, u32 id, u8 event_bits, u64 itt);
+/* @c NULL: as if only events had been mapped to it. */
 int its_map_collection(struct its *t, u32 id, struct vgic_cpu *c);
 int its_map_event(struct its *t, struct its_device *d, u32 event, u32 intid, u32 collection);
 
 /* ---- kvm/its_tables.c: the tables in guest memory (KVM's ABI, revision 0). 0, -EFAULT, -EINVAL,
- * -ENOMEM. */
+ * -ENOMEM, -EINTR: the calling thread was killed meanwhile. */
 /* Where the entry @id of a table lies. -EINVAL: beyond it; -EFAULT. */
 int its_entry_at(struct its *t, u64 baser, u32 id, u64 *at);
+/* The entry at @at of a device or an event is not valid any more. */
+int its_entry_clear(struct its *t, u64 at);
 int its_tables_save(struct its *t);
 int its_tables_restore(struct its *t);
 

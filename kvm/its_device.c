@@ -2,6 +2,7 @@
 /* KVM_DEV_TYPE_ARM_VGIC_ITS: its creation, attributes and frame, and messages that go to it. */
 #include "host/err.h"
 #include "host/page.h"
+#include "host/task.h"
 #include "kvm/irqchip.h"
 #include "kvm/its.h"
 #include "kvm/vcpu.h"
@@ -63,6 +64,28 @@ static struct vm_its *its_at(const struct vm *vm, u64 address, u64 size)
 	return NULL;
 }
 
+/* Until a signal waits: then the vCPU goes on with it before its next entry. Another that accesses
+ * the ITS meanwhile waits for one command at most. */
+static void process(struct vm_its *i, struct vcpu *v)
+{
+	bool more;
+
+	do {
+		mutex_lock(&i->mutex);
+		more = its_process(&i->its);
+		mutex_unlock(&i->mutex);
+		sched_point();
+	} while (more && !task_signal_pending(port_current()));
+	if (more)
+		vcpu_request(v, VCPU_REQ_ITS);
+}
+
+void its_go_on(struct vcpu *v)
+{
+	for (u32 n = 0; n < v->vm->its_count; n++)
+		process(v->vm->its[n], v);
+}
+
 bool its_mmio(struct vcpu *v, const struct fault_outcome *o, u64 *data)
 {
 	struct vm_its *i = its_at(v->vm, o->ipa.v, ITS_SIZE);
@@ -77,6 +100,8 @@ bool its_mmio(struct vcpu *v, const struct fault_outcome *o, u64 *data)
 	else
 		*data = its_read(&i->its, offset, o->len);
 	mutex_unlock(&i->mutex);
+	if (o->is_write)
+		process(i, v);
 	return true;
 }
 
@@ -132,6 +157,15 @@ static int address_get(struct device *d, const struct device_attr *a)
 /* What is done with all vCPUs stopped. */
 enum its_action { ACT_SAVE, ACT_RESTORE, ACT_RESET, ACT_GET, ACT_SET };
 
+static int set_register(struct its *t, u32 offset, u64 value)
+{
+	int error = its_reg_set(t, offset, value);
+
+	while (!error && its_process(t) && !task_kill_pending(port_current()))
+		sched_point();
+	return error;
+}
+
 static int act_locked(struct its *t, enum its_action action, u32 offset, u64 *value)
 {
 	switch (action) {
@@ -139,7 +173,7 @@ static int act_locked(struct its *t, enum its_action action, u32 offset, u64 *va
 	case ACT_RESTORE: return its_tables_restore(t);
 	case ACT_RESET: its_reset(t); return 0;
 	case ACT_GET: return its_reg_get(t, offset, value);
-	case ACT_SET: return its_reg_set(t, offset, *value);
+	case ACT_SET: return set_register(t, offset, *value);
 	}
 	return -ENXIO;
 }

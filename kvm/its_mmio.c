@@ -43,7 +43,6 @@ static void ctlr_write(struct its *t, u32 n, u64 value)
 
 	(void)n;
 	t->enabled = (value & CTLR_ENABLED) && (t->enabled || complete);
-	its_process(t);
 }
 
 static u64 iidr_read(const struct its *t, u32 n)
@@ -86,7 +85,6 @@ static void cwriter_write(struct its *t, u32 n, u64 value)
 	if ((value & CWRITER_BITS) >= ((t->cbaser & 0xff) + 1) * PAGE_SIZE)
 		return;
 	t->cwriter = value & CWRITER_BITS;
-	its_process(t);
 }
 
 static u64 creadr_read(const struct its *t, u32 n)

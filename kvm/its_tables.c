@@ -5,6 +5,7 @@
  */
 #include "host/err.h"
 #include "host/sched.h"
+#include "host/task.h"
 #include "kvm/its.h"
 
 #define ENTRY_VALID	 BIT(63)
@@ -13,6 +14,7 @@
 #define DTE_ITT(e)	 (((e) >> 5 & GENMASK(43, 0)) << 8)
 #define CTE_RDBASE(e)	 ((u32)((e) >> 16))
 #define CTE_RDBASE_SHIFT 16
+#define CTE_NOT_MAPPED	 (~0U) /* the RDbase of a collection that no vCPU has */
 #define ITE_NEXT_SHIFT	 48
 #define ITE_NEXT_MAX	 0xffffU
 #define ITE_INTID(e)	 ((u32)((e) >> 16))
@@ -29,6 +31,13 @@ static int read_entry(struct its *t, u64 at, u64 *entry)
 static int write_entry(struct its *t, u64 at, u64 entry)
 {
 	return t->gic->ops->write(t->gic, at, &entry, sizeof(entry));
+}
+
+/* Between two entries, of which there may be 2^14 times 2^16: 0, or -EINTR. */
+static int may_go_on(void)
+{
+	sched_point();
+	return task_kill_pending(port_current()) ? -EINTR : 0;
 }
 
 /* A table of one level, or one whose entries are the pages of the second. */
@@ -52,6 +61,11 @@ int its_entry_at(struct its *t, u64 baser, u32 id, u64 *at)
 	return 0;
 }
 
+int its_entry_clear(struct its *t, u64 at)
+{
+	return write_entry(t, at, 0);
+}
+
 /* ---- saving */
 
 static u64 next_field(u32 id, u32 next, u32 most)
@@ -73,6 +87,8 @@ static int save_events(struct its *t, struct its_device *d)
 		/* One whose collection was unmapped comes to nothing until it is mapped again. */
 		entry = e->collection ? entry | e->collection->id : 0;
 		error = write_entry(t, d->itt + (u64)e->id * ITS_ENTRY_SIZE, entry);
+		if (!error)
+			error = may_go_on();
 		if (error)
 			break;
 	}
@@ -102,13 +118,15 @@ static int save_collections(struct its *t)
 	if (!(t->baser[1] & BASER_VALID))
 		return 0;
 	RB_FOREACH (c, its_collections, &t->collections) {
-		u64 entry = ENTRY_VALID | (u64)c->cpu->id << CTE_RDBASE_SHIFT | c->id;
+		u64 rdbase = c->cpu ? c->cpu->id : CTE_NOT_MAPPED;
+		u64 entry = ENTRY_VALID | rdbase << CTE_RDBASE_SHIFT | c->id;
 
 		if (!room--)
 			return -EINVAL;
 		if (write_entry(t, at, entry))
 			return -EFAULT;
 		at += ITS_ENTRY_SIZE;
+		sched_point();
 	}
 	return room ? write_entry(t, at, 0) : 0;
 }
@@ -120,6 +138,8 @@ int its_tables_save(struct its *t)
 
 	RB_FOREACH (d, its_devices, &t->devices) {
 		error = save_device(t, d);
+		if (!error)
+			error = may_go_on();
 		if (error)
 			return error;
 	}
@@ -137,13 +157,22 @@ static struct vgic_cpu *cpu_by_id(struct its *t, u32 id)
 	return NULL;
 }
 
+static int restore_collection(struct its *t, u64 entry)
+{
+	u32 rdbase = CTE_RDBASE(entry);
+	struct vgic_cpu *cpu = cpu_by_id(t, rdbase);
+
+	if ((!cpu && rdbase != CTE_NOT_MAPPED) || its_collection_find(t, entry & ID_MASK))
+		return -EINVAL;
+	return its_map_collection(t, entry & ID_MASK, cpu);
+}
+
 static int restore_collections(struct its *t)
 {
 	u64 at = t->baser[1] & BASER_ADDRESS;
 	u64 room = (u64)BASER_PAGES(t->baser[1]) * ENTRIES_PER_PAGE;
 
 	for (; t->baser[1] & BASER_VALID && room; room--, at += ITS_ENTRY_SIZE) {
-		struct vgic_cpu *cpu;
 		u64 entry;
 		int error;
 
@@ -151,19 +180,23 @@ static int restore_collections(struct its *t)
 			return -EFAULT;
 		if (!(entry & ENTRY_VALID))
 			return 0;
-		cpu = cpu_by_id(t, CTE_RDBASE(entry & GENMASK(51, 16)));
-		if (!cpu || its_collection_find(t, entry & ID_MASK))
-			return -EINVAL;
-		error = its_map_collection(t, entry & ID_MASK, cpu);
+		error = restore_collection(t, entry);
+		if (!error)
+			error = may_go_on();
 		if (error)
 			return error;
 	}
 	return 0;
 }
 
+/* All collections are there already. */
 static int restore_event(struct its *t, struct its_device *d, u32 id, u64 entry)
 {
-	return ITE_INTID(entry) ? its_map_event(t, d, id, ITE_INTID(entry), entry & ID_MASK) : 0;
+	if (!ITE_INTID(entry))
+		return 0;
+	if (!its_collection_find(t, entry & ID_MASK))
+		return -EINVAL;
+	return its_map_event(t, d, id, ITE_INTID(entry), entry & ID_MASK);
 }
 
 /* From an entry that is not valid the search goes on with the next. */
@@ -178,10 +211,11 @@ static int restore_events(struct its *t, struct its_device *d)
 		if (read_entry(t, d->itt + (u64)id * ITS_ENTRY_SIZE, &entry))
 			return -EFAULT;
 		error = restore_event(t, d, id, entry);
+		if (!error)
+			error = may_go_on();
 		if (error)
 			return error;
 		step = ITE_INTID(entry) ? (u32)(entry >> ITE_NEXT_SHIFT) : 1;
-		sched_point();
 	}
 	return 0;
 }
@@ -226,11 +260,12 @@ static int restore_devices(struct its *t)
 		step = 1;
 		if (entry & ENTRY_VALID) {
 			error = restore_device(t, id, entry);
-			if (error)
-				return error;
 			step = (u32)(entry >> DTE_NEXT_SHIFT) & DTE_NEXT_MAX;
 		}
-		sched_point();
+		if (!error)
+			error = may_go_on();
+		if (error)
+			return error;
 	}
 	return 0;
 }

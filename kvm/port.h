@@ -120,6 +120,12 @@ struct guest_cpu {
 	u64 cntvoff;   /* CNTVOFF_EL2 */
 	u64 ctr;       /* what the guest reads as CTR_EL0 */
 	u64 ctr_reads; /* that were answered, so far */
+	/*
+	 * What the guest's physical counter lacks. If it is not 0, every access to that counter and
+	 * its timer traps, and port_guest_regs_save() leaves GR_CNTP_CVAL_EL0 as it is: the CPU
+	 * holds the moment by its own counter.
+	 */
+	u64 cntpoff;
 	enum guest_debug_by debug_by;
 	struct guest_debug *debug; /* what is loaded; may be NULL if by nobody */
 	u64 reg[GR_COUNT];

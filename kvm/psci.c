@@ -24,11 +24,14 @@ static void set_result(struct vcpu *v, s64 result)
 	v->cpu.x[0] = (u64)result;
 }
 
+#define AFFINITY 0xff00ffffffUL
+
 static u64 mpidr_affinity(const struct vcpu *v)
 {
-	return v->cpu.reg[GR_MPIDR_EL1] & 0xff00ffffffUL;
+	return v->cpu.reg[GR_MPIDR_EL1] & AFFINITY;
 }
 
+/* NULL as well if bits are set that no affinity has (DEN 0022, 5.1.4). */
 static struct vcpu *vcpu_by_affinity(struct vm *vm, u64 affinity)
 {
 	for (unsigned int i = 0; i < VM_VCPUS_MAX; i++) {
@@ -62,7 +65,7 @@ static bool runs_big_endian(void)
 
 static s64 cpu_on(struct vcpu *v, u32 function)
 {
-	struct vcpu *target = vcpu_by_affinity(v->vm, argument(v, function, 1) & 0xff00ffffffUL);
+	struct vcpu *target = vcpu_by_affinity(v->vm, argument(v, function, 1));
 	s64 result = PSCI_RET_SUCCESS;
 
 	if (!target)
@@ -92,12 +95,13 @@ static s64 affinity_info(struct vcpu *v, u32 function)
 	u64 affinity = argument(v, function, 1), level = argument(v, function, 2);
 	bool found = false;
 
-	if (level >= ARRAY_SIZE(masks))
+	if (level >= ARRAY_SIZE(masks) || affinity & ~AFFINITY)
 		return PSCI_RET_INVALID_PARAMS;
 	for (unsigned int i = 0; i < VM_VCPUS_MAX; i++) {
 		struct vcpu *other = vm_vcpu(v->vm, i);
 
-		if (!other || (mpidr_affinity(other) & masks[level]) != (affinity & masks[level]))
+		if (!other || !other->initialised ||
+		    (mpidr_affinity(other) & masks[level]) != (affinity & masks[level]))
 			continue;
 		found = true;
 		if (__atomic_load_n(&other->mp_state, __ATOMIC_ACQUIRE) != KVM_MP_STATE_STOPPED)

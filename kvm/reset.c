@@ -40,6 +40,7 @@ void vcpu_take_reset(struct vcpu *v)
 	be = v->reset_be;
 	spin_unlock(&v->reset_lock);
 	vcpu_reset(v);
+	vgic_vcpu_reset(v);
 	v->cpu.pc = pc; /* misaligned: the guest's own fault, at its EL1 */
 	v->cpu.x[0] = x0;
 	if (be)

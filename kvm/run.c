@@ -5,6 +5,7 @@
  */
 #include "kvm/costs.h"
 #include "kvm/debug.h"
+#include "kvm/irqchip.h"
 #include "kvm/vcpu.h"
 
 bool costs_wanted;
@@ -18,7 +19,8 @@ void vcpu_load(struct vcpu *v)
 	__atomic_store_n(&v->on_cpu, port_cpu(), __ATOMIC_RELAXED);
 	v->cpu.vttbr = guest_mem_enter(mem, v->id);
 	v->cpu.vtcr = mem->s2.vtcr;
-	v->cpu.cntvoff = v->vm->counter_offset;
+	v->cpu.cntvoff = v->vm->counter_offset[GUEST_TIMER_VIRTUAL];
+	v->cpu.cntpoff = v->vm->counter_offset[GUEST_TIMER_PHYSICAL];
 	v->cpu.ctr = v->vm->ctr;
 	port_guest_load(&v->cpu);
 	v->loaded = true;
@@ -76,14 +78,6 @@ static bool irq_is_pending(struct vcpu *v)
 	return __atomic_load_n(&v->irq_lines, __ATOMIC_ACQUIRE) != 0 || vgic_vcpu_is_pending(v);
 }
 
-/* Which timers' lines are asserted, and the vGIC's knowledge of that. */
-static void timers_settle(struct vcpu *v)
-{
-	timer_sync(v);
-	if (v->cpu.gic.present)
-		timer_drive_vgic(v);
-}
-
 int vcpu_wait(struct vcpu *v)
 {
 	u64 deadline;
@@ -129,10 +123,11 @@ static int requests_handle(struct vcpu *v)
 		/* What the CPU holds of the old state is dropped. */
 		vcpu_put(v);
 		vcpu_take_reset(v);
-		vgic_vcpu_reset(v);
 		debug_run_begin(v);
 		vcpu_load(v);
 	}
+	if (requests & VCPU_REQ_ITS)
+		its_go_on(v);
 	if (requests & VCPU_REQ_SLEEP)
 		result = sleep_while_stopped(v);
 	if (result > 0 && (requests & VCPU_REQ_SUSPEND))

@@ -28,6 +28,7 @@ enum sr_kind {
 	SR_GIC_SGI, /* raises SGIs; reg is the group */
 	SR_GIC_SRE, /* ICC_SRE_EL1: system registers, for good */
 	SR_GIC_DIR, /* traps at times only (kvm/vgic_lr.c) */
+	SR_PTIMER,  /* the same (kvm/port.h, cntpoff); reg is an enum timer_reg */
 };
 
 struct sr_row {
@@ -89,6 +90,11 @@ static const struct sr_row rows[] = {
 	{ SR(3, 3, 0, 0, 1), SR_CTR, 0, 0 },
 	{ SR(3, 3, 13, 0, 2), SR_LIVE, GR_TPIDR_EL0, 0 },
 	{ SR(3, 3, 13, 0, 3), SR_LIVE, GR_TPIDRRO_EL0, 0 },
+	{ SR(3, 3, 14, 0, 1), SR_PTIMER, PTIMER_COUNT, 0 },
+	{ SR(3, 3, 14, 0, 5), SR_PTIMER, PTIMER_COUNT, 0 }, /* CNTPCTSS_EL0 */
+	{ SR(3, 3, 14, 2, 0), SR_PTIMER, PTIMER_TVAL, 0 },
+	{ SR(3, 3, 14, 2, 1), SR_PTIMER, PTIMER_CTL, 0 },
+	{ SR(3, 3, 14, 2, 2), SR_PTIMER, PTIMER_CVAL, 0 },
 	{ SR(3, 4, 3, 0, 0), SR_MEMORY, GR_DACR32_EL2, 0 },
 	{ SR(3, 4, 5, 0, 1), SR_MEMORY, GR_IFSR32_EL2, 0 },
 	{ SR(3, 4, 5, 3, 0), SR_MEMORY, GR_FPEXC32_EL2, 0x700 },
@@ -273,6 +279,18 @@ static int gic_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 	return done(v);
 }
 
+static int ptimer_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
+{
+	enum timer_reg reg = (enum timer_reg)row->reg;
+
+	if (a->is_read)
+		return read_as(v, a, timer_trapped_read(v, reg));
+	if (reg == PTIMER_COUNT)
+		return undefined(v);
+	timer_trapped_write(v, reg, vcpu_x(v, a->rt));
+	return done(v);
+}
+
 static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
 {
 	switch ((enum sr_kind)row->kind) {
@@ -297,6 +315,7 @@ static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 	case SR_GIC_SGI:
 	case SR_GIC_SRE:
 	case SR_GIC_DIR: return gic_trap(v, row, a);
+	case SR_PTIMER: return ptimer_trap(v, row, a);
 	case SR_LIVE:
 		if (a->is_read)
 			return undefined(v);
@@ -388,7 +407,8 @@ static bool in_user_list(const struct sr_row *row)
 	case SR_SET_WAY:
 	case SR_GIC_SGI:
 	case SR_GIC_SRE:
-	case SR_GIC_DIR: break;
+	case SR_GIC_DIR:
+	case SR_PTIMER: break;
 	}
 	return false;
 }

@@ -22,7 +22,7 @@ static const struct {
 /* The counter as timer @n of the guest sees it. */
 static u64 counter_of(const struct vcpu *v, unsigned int n)
 {
-	return port_counter() - (n == GUEST_TIMER_VIRTUAL ? v->vm->counter_offset : 0);
+	return port_counter() - v->vm->counter_offset[n];
 }
 
 /* An asserted line is known; until it falls its interrupt would only be in the way. */
@@ -41,7 +41,7 @@ static u32 level_now(const struct vcpu *v)
 	return ~v->timer_unmasked & (BIT(GUEST_TIMERS) - 1);
 }
 
-void timer_drive_vgic(struct vcpu *v)
+static void drive_vgic(struct vcpu *v)
 {
 	u32 level = level_now(v), changed = level ^ v->timer_level;
 
@@ -54,6 +54,13 @@ void timer_drive_vgic(struct vcpu *v)
 		if (changed & BIT(n))
 			(void)vgic_line(v->vm->vgic, &v->vgic, v->vm->timer_ppi[n], level & BIT(n));
 	}
+}
+
+void timers_settle(struct vcpu *v)
+{
+	timer_sync(v);
+	if (v->cpu.gic.present)
+		drive_vgic(v);
 }
 
 /* KVM_ARM_DEV_EL1_VTIMER and PTIMER are bits 0 and 1, as our timers. */
@@ -133,14 +140,15 @@ int timer_reg_get(struct vcpu *v, u64 id, u64 *value)
 	return -ENOENT;
 }
 
-/* Writing the count moves the VM's offset, unless KVM_ARM_SET_COUNTER_OFFSET fixed it. */
-static void count_set(struct vcpu *v, u64 value)
+/* Writing a count moves the VM's offset of that counter, unless KVM_ARM_SET_COUNTER_OFFSET fixed
+ * it. */
+static void count_set(struct vcpu *v, unsigned int n, u64 value)
 {
 	struct vm *vm = v->vm;
 
 	mutex_lock(&vm->lock);
 	if (!vm->counter_offset_set)
-		vm->counter_offset = port_counter() - value;
+		vm->counter_offset[n] = port_counter() - value;
 	mutex_unlock(&vm->lock);
 }
 
@@ -148,13 +156,48 @@ int timer_reg_set(struct vcpu *v, u64 id, u64 value)
 {
 	switch (id) {
 	case KVM_REG_ARM_TIMER_CTL: v->cpu.reg[GR_CNTV_CTL_EL0] = value & ~CTL_ISTATUS; return 0;
-	case KVM_REG_ARM_TIMER_CNT: count_set(v, value); return 0;
+	case KVM_REG_ARM_TIMER_CNT: count_set(v, GUEST_TIMER_VIRTUAL, value); return 0;
 	case KVM_REG_ARM_TIMER_CVAL: v->cpu.reg[GR_CNTV_CVAL_EL0] = value; return 0;
 	case KVM_REG_ARM_PTIMER_CTL: v->cpu.reg[GR_CNTP_CTL_EL0] = value & ~CTL_ISTATUS; return 0;
-	case KVM_REG_ARM_PTIMER_CNT: return 0; /* the physical counter cannot be moved */
+	case KVM_REG_ARM_PTIMER_CNT: count_set(v, GUEST_TIMER_PHYSICAL, value); return 0;
 	case KVM_REG_ARM_PTIMER_CVAL: v->cpu.reg[GR_CNTP_CVAL_EL0] = value; return 0;
 	}
 	return -ENOENT;
+}
+
+/* ---- trapped accesses to the physical counter and timer */
+
+static u64 physical_count(const struct vcpu *v)
+{
+	return port_counter() - v->cpu.cntpoff;
+}
+
+u64 timer_trapped_read(struct vcpu *v, enum timer_reg reg)
+{
+	const u64 *r = v->cpu.reg;
+
+	port_guest_regs_save(&v->cpu);
+	switch (reg) {
+	case PTIMER_COUNT: return physical_count(v);
+	case PTIMER_TVAL: return (u32)(r[GR_CNTP_CVAL_EL0] - physical_count(v));
+	case PTIMER_CTL: return r[GR_CNTP_CTL_EL0];
+	case PTIMER_CVAL: return r[GR_CNTP_CVAL_EL0];
+	}
+	return 0;
+}
+
+void timer_trapped_write(struct vcpu *v, enum timer_reg reg, u64 value)
+{
+	u64 *r = v->cpu.reg;
+
+	port_guest_regs_save(&v->cpu);
+	switch (reg) {
+	case PTIMER_COUNT: break; /* read only */
+	case PTIMER_TVAL: r[GR_CNTP_CVAL_EL0] = physical_count(v) + (u64)(s32)value; break;
+	case PTIMER_CTL: r[GR_CNTP_CTL_EL0] = value & (CTL_ENABLE | CTL_IMASK); break;
+	case PTIMER_CVAL: r[GR_CNTP_CVAL_EL0] = value; break;
+	}
+	port_guest_regs_restore(&v->cpu);
 }
 
 _Static_assert(KVM_ARM_VCPU_TIMER_IRQ_VTIMER == GUEST_TIMER_VIRTUAL, "timers by attribute");
@@ -173,7 +216,8 @@ int timer_set_counter_offset(struct vm *vm, hva_t arg)
 	if (vm->ran) {
 		error = -EBUSY;
 	} else {
-		vm->counter_offset = o.counter_offset;
+		for (unsigned int n = 0; n < GUEST_TIMERS; n++)
+			vm->counter_offset[n] = o.counter_offset;
 		vm->counter_offset_set = true;
 	}
 	mutex_unlock(&vm->lock);

@@ -17,6 +17,7 @@ enum vcpu_request {
 	VCPU_REQ_RESET = 1 << 1,   /* take over the state of PSCI CPU_ON */
 	VCPU_REQ_SLEEP = 1 << 2,   /* it may be powered off now: do not enter */
 	VCPU_REQ_SUSPEND = 1 << 3, /* KVM_MP_STATE_SUSPENDED */
+	VCPU_REQ_ITS = 1 << 4,	   /* a signal ended its processing of an ITS's commands */
 };
 
 enum vcpu_mode { VCPU_OUTSIDE, VCPU_IN_GUEST };
@@ -105,7 +106,7 @@ int vcpu_wait(struct vcpu *v);
 int vcpu_init(struct vcpu *v, hva_t arg);
 /* Registers as after a warm reset. */
 void vcpu_reset(struct vcpu *v);
-/* VCPU_REQ_RESET was set. */
+/* VCPU_REQ_RESET was set. The vCPU is put. */
 void vcpu_take_reset(struct vcpu *v);
 
 /* ---- kvm/exit.c: after a synchronous exit. 1: enter again; 0: to user space; negative: an error.
@@ -196,8 +197,8 @@ int regs_list(struct vcpu *v, hva_t arg);
 /* ---- kvm/timer.c */
 /* After load, and before every entry: learns which lines are asserted. */
 void timer_sync(struct vcpu *v);
-/* With a vGIC: the timers' interrupts have the lines' levels. After timer_sync(). */
-void timer_drive_vgic(struct vcpu *v);
+/* The same, and with a vGIC the timers' interrupts have the lines' levels. */
+void timers_settle(struct vcpu *v);
 /* The vGIC may have other levels than were told: tell it both. */
 enum { TIMER_LEVEL_UNKNOWN = 1 << 31 };
 /* Must user space be told of a line that changed (KVM_CAP_ARM_USER_IRQ)? */
@@ -210,6 +211,10 @@ u64 timer_next_ns(const struct vcpu *v);
 int timer_reg_get(struct vcpu *v, u64 id, u64 *value);
 int timer_reg_set(struct vcpu *v, u64 id, u64 value);
 extern const u64 timer_regs[6];
+/* The guest's accesses while its physical counter has an offset (kvm/port.h). Loaded. */
+enum timer_reg { PTIMER_COUNT, PTIMER_TVAL, PTIMER_CTL, PTIMER_CVAL };
+u64 timer_trapped_read(struct vcpu *v, enum timer_reg reg);
+void timer_trapped_write(struct vcpu *v, enum timer_reg reg, u64 value);
 int timer_set_counter_offset(struct vm *vm, hva_t arg);
 void guest_timers_init(struct vm *vm);
 /* KVM_ARM_VCPU_TIMER_CTRL: the interrupt of timer @n (enum guest_timer). -EINVAL: no PPI, no vGIC;

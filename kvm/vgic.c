@@ -22,13 +22,21 @@ void vgic_init(struct vgic *g, const struct vgic_ops *ops, void *owner)
 	TAILQ_INIT(&g->regions);
 }
 
+static void lists_init(struct vgic_cpu *c)
+{
+	for (u32 kind = 0; kind < VGIC_LIST_KINDS; kind++) {
+		for (u32 urgency = 0; urgency < VGIC_URGENCIES; urgency++)
+			TAILQ_INIT(&c->lists[kind][urgency]);
+	}
+}
+
 void vgic_cpu_init(struct vgic *g, struct vgic_cpu *c, u32 id, const u64 *mpidr)
 {
 	c->gic = g;
 	c->id = id;
 	c->mpidr = mpidr;
 	c->asleep = true;
-	TAILQ_INIT(&c->list);
+	lists_init(c);
 	for (u32 i = 0; i < VGIC_PRIVATE; i++) {
 		irq_init(&c->private[i], i);
 		c->private[i].target = c;
@@ -41,17 +49,28 @@ void vgic_cpu_init(struct vgic *g, struct vgic_cpu *c, u32 id, const u64 *mpidr)
 	spin_unlock(&g->lock);
 }
 
+/* Where an SPI goes until the guest says otherwise: IROUTER is unknown after a reset, 0.0.0.0 here,
+ * which vCPU 0 has. Its MPIDR_EL1 may not be set yet. */
+static struct vgic_cpu *first_target(struct vgic *g)
+{
+	for (u32 i = 0; i < g->cpu_count; i++) {
+		if (g->cpus[i]->id == 0)
+			return g->cpus[i];
+	}
+	return vgic_cpu_of(g, 0);
+}
+
 int vgic_start(struct vgic *g, u32 count)
 {
 	u32 spis = count ? count : VGIC_IRQS_DEFAULT - VGIC_PRIVATE;
 	struct vgic_irq *irqs = kzalloc(spis * sizeof(*irqs));
+	struct vgic_cpu *target = first_target(g);
 
 	if (!irqs)
 		return -ENOMEM;
 	for (u32 i = 0; i < spis; i++) {
 		irq_init(&irqs[i], VGIC_PRIVATE + i);
-		/* IROUTER is unknown after a reset; 0.0.0.0 here. */
-		irqs[i].target = vgic_cpu_of(g, 0);
+		irqs[i].target = target;
 	}
 	g->spis = irqs;
 	g->spi_count = spis;
@@ -101,15 +120,33 @@ struct vgic_cpu *vgic_cpu_of(struct vgic *g, u64 affinity)
 static void list_remove(struct vgic_irq *irq)
 {
 	struct vgic_cpu *c = irq->on;
+	struct vgic_list *list = &c->lists[irq->list_kind][irq->list_urgency];
 
-	TAILQ_REMOVE(&c->list, irq, link);
+	TAILQ_REMOVE(list, irq, link);
+	if (TAILQ_EMPTY(list))
+		c->filled[irq->list_kind] &= ~(1U << irq->list_urgency);
 	__atomic_store_n(&c->listed, c->listed - 1, __ATOMIC_SEQ_CST);
 	irq->on = NULL;
 }
 
+static enum vgic_list_kind kind_of(const struct vgic_irq *irq)
+{
+	if (irq->active)
+		return VGIC_ACTIVE;
+	return irq->group ? VGIC_PENDING_1 : VGIC_PENDING_0;
+}
+
+static u8 urgency_of(const struct vgic_irq *irq)
+{
+	return irq->priority >> VGIC_URGENCY_SHIFT;
+}
+
 static void list_add(struct vgic_irq *irq, struct vgic_cpu *c)
 {
-	TAILQ_INSERT_TAIL(&c->list, irq, link);
+	irq->list_kind = (u8)kind_of(irq);
+	irq->list_urgency = urgency_of(irq);
+	TAILQ_INSERT_TAIL(&c->lists[irq->list_kind][irq->list_urgency], irq, link);
+	c->filled[irq->list_kind] |= 1U << irq->list_urgency;
 	__atomic_store_n(&c->listed, c->listed + 1, __ATOMIC_SEQ_CST);
 	irq->on = c;
 }
@@ -122,6 +159,13 @@ static struct vgic_cpu *belongs_to(const struct vgic_irq *irq)
 	return vgic_irq_is_wanted(irq) ? irq->target : NULL;
 }
 
+static bool is_listed_right(const struct vgic_irq *irq, const struct vgic_cpu *c)
+{
+	if (!c || irq->on != c)
+		return irq->on == c;
+	return irq->list_kind == kind_of(irq) && irq->list_urgency == urgency_of(irq);
+}
+
 void vgic_irq_changed(struct vgic *g, struct vgic_irq *irq)
 {
 	struct vgic_cpu *c;
@@ -132,7 +176,7 @@ void vgic_irq_changed(struct vgic *g, struct vgic_irq *irq)
 		return;
 	}
 	c = belongs_to(irq);
-	if (c != irq->on) {
+	if (!is_listed_right(irq, c)) {
 		if (irq->on)
 			list_remove(irq);
 		if (c)

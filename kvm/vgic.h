@@ -5,11 +5,12 @@
  *
  * While a vCPU runs, some of its interrupts are in list registers of the CPU; from an exit until
  * the next entry everything is in memory (kvm/vgic_lr.c). Interrupts that a vCPU has to look at,
- * pending and enabled or active, are on its list; all others are found by number only, and cost
- * nothing.
+ * pending and enabled or active, are on its lists; all others are found by number only, and cost
+ * nothing. An entry looks at no more of those pending than there are list registers.
  *
  * One spin lock per VM guards everything below unless a member says otherwise; it is held for at
- * most 64 interrupts of one register, or one list. Order: docs/invariants.md.
+ * most 64 interrupts of one register, or those that are active (LPIs never are). Order:
+ * docs/invariants.md.
  */
 #ifndef KVM_VGIC_H
 #define KVM_VGIC_H
@@ -44,6 +45,15 @@ enum vgic_trigger { VGIC_LEVEL, VGIC_EDGE };
 
 struct vgic_cpu;
 
+/* The lists of a vCPU, each kind by urgency: the five bits of a priority there are. */
+enum vgic_list_kind {
+	VGIC_PENDING_0, /* pending, enabled and not active, of group 0 */
+	VGIC_PENDING_1,
+	VGIC_ACTIVE,
+	VGIC_LIST_KINDS,
+};
+enum { VGIC_URGENCIES = 32, VGIC_URGENCY_SHIFT = 3 };
+
 struct vgic_irq {
 	u32 intid;
 	u8 priority;
@@ -59,9 +69,12 @@ struct vgic_irq {
 	bool active_written;	 /* @active was written since: the list register's is out of date */
 	struct vgic_cpu *target; /* whom it interrupts; NULL: no such vCPU */
 	struct vgic_cpu *on;	 /* on whose list; NULL: on none */
-	u64 route;		 /* GICD_IROUTER, of an SPI */
+	u8 list_kind, list_urgency; /* on which of @on's */
+	u64 route;		    /* GICD_IROUTER, of an SPI */
 	TAILQ_ENTRY(vgic_irq) link;
 };
+
+TAILQ_HEAD(vgic_list, vgic_irq);
 
 /* What a vCPU's CPU interface holds; live in the CPU while the vCPU is loaded (kvm/port.h). */
 struct vgic_cpu {
@@ -73,8 +86,9 @@ struct vgic_cpu {
 	u64 pendbaser; /* GICR_PENDBASER */
 	bool has_lpis; /* GICR_CTLR.EnableLPIs */
 	bool asleep;   /* GICR_WAKER.ProcessorSleep */
-	TAILQ_HEAD(vgic_list, vgic_irq) list;
-	u32 listed; /* on the list; also read without the lock, as a hint */
+	struct vgic_list lists[VGIC_LIST_KINDS][VGIC_URGENCIES];
+	u32 filled[VGIC_LIST_KINDS]; /* bit n: the list of urgency n is not empty */
+	u32 listed;		     /* on all of them; also read without the lock, as a hint */
 	struct vgic_irq *lr[VGIC_LRS_MAX];
 	struct vgic_irq private[VGIC_PRIVATE];
 };
@@ -163,14 +177,16 @@ static inline bool vgic_is_idle(const struct vgic_cpu *c)
 {
 	return !__atomic_load_n(&c->listed, __ATOMIC_SEQ_CST);
 }
-/* Before an entry: chooses what goes into the list registers. @vmcr decides how ends are seen.
- * Takes the lock. */
+/* Before an entry: chooses what goes into the list registers. @vmcr tells which groups the guest
+ * has enabled. Takes the lock. */
 void vgic_fill(struct vgic *g, struct vgic_cpu *c, u64 vmcr, u32 lrs, struct vgic_lrs *out);
 /*
- * After an exit: takes over what the guest did to @in. Gives, in @ended, the numbers of
- * level-triggered SPIs that it deactivated, at most VGIC_LRS_MAX; how many. Takes the lock.
+ * After an exit: takes over what the guest did to @in; @vmcr is its ICH_VMCR_EL2 now. Gives, in
+ * @ended, the numbers of level-triggered SPIs that it deactivated, at most VGIC_ENDED_MAX; how
+ * many. Takes the lock.
  */
-u32 vgic_fold(struct vgic *g, struct vgic_cpu *c, const struct vgic_lrs *in, u32 *ended);
+enum { VGIC_EOICOUNT_MAX = 31, VGIC_ENDED_MAX = VGIC_EOICOUNT_MAX + VGIC_LRS_MAX };
+u32 vgic_fold(struct vgic *g, struct vgic_cpu *c, u64 vmcr, const struct vgic_lrs *in, u32 *ended);
 /* Would @c be interrupted, with this ICH_VMCR_EL2? It has exited. Takes the lock. */
 bool vgic_has_pending(struct vgic *g, struct vgic_cpu *c, u64 vmcr);
 /* ICC_DIR_EL1, trapped: @intid is deactivated. Takes the lock. True: it is a level-triggered SPI.
@@ -225,8 +241,9 @@ bool vgic_is_lpi(const struct vgic *g, u32 intid);
 int vgic_lpi_create(struct vgic *g, u32 intid);
 /* Whom it interrupts; NULL: nobody, and it is not pending any more. */
 void vgic_lpi_target(struct vgic *g, u32 intid, struct vgic_cpu *c);
-/* It becomes pending; false: nobody takes it. Any context. */
-bool vgic_lpi_pend(struct vgic *g, u32 intid);
+/* It becomes pending: 1; 0: it interrupts nobody, -EBUSY: one whose LPIs are disabled. Any context.
+ */
+int vgic_lpi_pend(struct vgic *g, u32 intid);
 void vgic_lpi_clear(struct vgic *g, u32 intid);
 /* Takes its priority and enable bit over from guest memory: of one, or of all of @c's. */
 void vgic_lpi_configure(struct vgic *g, u32 intid);
@@ -238,7 +255,7 @@ void vgic_lpi_move_all(struct vgic *g, const struct vgic_cpu *from, struct vgic_
 /* GICR_CTLR.EnableLPIs of @c was set, or cleared. */
 void vgic_lpis_enable(struct vgic *g, struct vgic_cpu *c);
 void vgic_lpis_disable(struct vgic *g, struct vgic_cpu *c);
-/* Writes all pending bits to guest memory. 0 or -EFAULT. */
+/* Writes all pending bits to guest memory. 0, -EFAULT, -EINTR: the caller was killed. */
 int vgic_lpis_save(struct vgic *g);
 void vgic_lpis_destroy(struct vgic *g);
 

@@ -6,6 +6,8 @@
  */
 #include "host/err.h"
 #include "host/page.h"
+#include "host/sched.h"
+#include "host/task.h"
 #include "kvm/vgic.h"
 
 enum { CHUNK = 64, CHUNKS = ((1 << VGIC_LPI_BITS) - VGIC_LPI_FIRST) / CHUNK };
@@ -127,18 +129,20 @@ void vgic_lpi_target(struct vgic *g, u32 intid, struct vgic_cpu *c)
 	spin_unlock(&g->lock);
 }
 
-bool vgic_lpi_pend(struct vgic *g, u32 intid)
+int vgic_lpi_pend(struct vgic *g, u32 intid)
 {
 	struct vgic_irq *irq = find(g, intid);
-	bool taken = false;
+	int taken = 0;
 
 	if (!irq)
-		return false;
+		return 0;
 	spin_lock(&g->lock);
-	if (irq->target && irq->target->has_lpis) {
+	if (irq->target && !irq->target->has_lpis) {
+		taken = -EBUSY;
+	} else if (irq->target) {
 		irq->latch = true;
 		vgic_irq_changed(g, irq);
-		taken = true;
+		taken = 1;
 	}
 	spin_unlock(&g->lock);
 	return taken;
@@ -193,8 +197,10 @@ static int each_chunk(struct vgic *g, const struct vgic_cpu *c,
 	for (u32 i = 0; i < CHUNKS && !error; i++) {
 		struct vgic_irq *irqs = chunk_get(g, i);
 
-		if (irqs)
-			error = fn(g, c, irqs, i);
+		if (!irqs)
+			continue;
+		error = fn(g, c, irqs, i);
+		sched_point();
 	}
 	return error;
 }
@@ -323,8 +329,11 @@ int vgic_lpis_save(struct vgic *g)
 {
 	int error = 0;
 
-	for (u32 i = 0; i < g->cpu_count && !error; i++)
+	for (u32 i = 0; i < g->cpu_count && !error; i++) {
 		error = each_chunk(g, g->cpus[i], chunk_save);
+		if (!error && task_kill_pending(port_current()))
+			error = -EINTR;
+	}
 	return error;
 }
 
@@ -344,7 +353,9 @@ void vgic_lpi_move_all(struct vgic *g, const struct vgic_cpu *from, struct vgic_
 	for (u32 i = 0; i < CHUNKS; i++) {
 		struct vgic_irq *irqs = chunk_get(g, i);
 
-		if (irqs)
-			chunk_move(g, from, to, irqs);
+		if (!irqs)
+			continue;
+		chunk_move(g, from, to, irqs);
+		sched_point();
 	}
 }

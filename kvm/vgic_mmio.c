@@ -125,12 +125,13 @@ static u64 get_priority(const struct vgic_irq *irq, enum vgic_by by)
 /* Five bits, as the virtual CPU interface of every implementation has at least. */
 #define PRIORITY_BITS 0xf8
 
-/* One that is in a list register has the new priority from the next entry on. */
+/* One that is in a list register has the new priority from the next entry on. One that waited for
+ * it may end a WFI now. */
 static void set_priority(struct vgic *g, struct vgic_irq *irq, u64 value, enum vgic_by by)
 {
-	(void)g;
 	(void)by;
 	irq->priority = value & PRIORITY_BITS;
+	vgic_irq_changed(g, irq);
 }
 
 static u64 get_config(const struct vgic_irq *irq, enum vgic_by by)

@@ -79,10 +79,10 @@ void vgic_enter(struct vcpu *v)
 
 void vgic_leave(struct vcpu *v)
 {
-	u32 ended[VGIC_LRS_MAX], count;
+	u32 ended[VGIC_ENDED_MAX], count;
 
 	port_guest_gic_take(&v->lrs);
-	count = vgic_fold(v->vm->vgic, &v->vgic, &v->lrs, ended);
+	count = vgic_fold(v->vm->vgic, &v->vgic, port_guest_gic_vmcr(), &v->lrs, ended);
 	__atomic_store_n(&v->lrs.used, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&v->folds, v->folds + 1, __ATOMIC_RELEASE);
 	for (u32 i = 0; i < count; i++)
@@ -133,6 +133,9 @@ bool vgic_mmio(struct vcpu *v, const struct fault_outcome *o, u64 *data)
 		return false;
 	v->exits.served_vgic++;
 	v->exits.doing = TIME_vgic;
+	/* What the guest did to its timers before is seen in their interrupts. */
+	if (a.frame == VGIC_FRAME_REDIST && a.cpu == &v->vgic)
+		timers_settle(v);
 	if (o->is_write)
 		vgic_write(v->vm->vgic, &a, *data);
 	else
@@ -147,6 +150,9 @@ void vgic_vcpu_sgi(struct vcpu *v, u64 value, unsigned int group)
 
 void vgic_vcpu_deactivate(struct vcpu *v, u32 intid)
 {
+	/* With EOImode 0 ends have done it already. */
+	if (!(port_guest_gic_vmcr() & VMCR_EOIM))
+		return;
 	if (vgic_deactivate(v->vm->vgic, &v->vgic, intid))
 		irqchip_ended(v->vm, intid);
 }

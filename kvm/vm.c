@@ -56,11 +56,11 @@ static int vm_init(struct vm *vm, unsigned int ipa_bits)
 	vm->refs = 1;
 	vm->creator = port_current()->tgid;
 	mutex_init(&vm->lock);
-	spin_init(&vm->irqfd_lock);
 	id_regs_reset(vm);
 	firmware_init(vm);
-	vm->counter_offset = port_counter();
+	vm->counter_offset[GUEST_TIMER_VIRTUAL] = port_counter();
 	guest_timers_init(vm);
+	irqfds_init(&vm->irqfds);
 	error = coalesced_init(vm);
 	if (error)
 		return error;

@@ -8,6 +8,8 @@
 #ifndef KVM_VM_H
 #define KVM_VM_H
 
+#include <bsd/sys/tree.h>
+
 #include "engine/dirty_ring.h"
 #include "kvm/counters.h"
 #include "kvm/idreg.h"
@@ -23,6 +25,19 @@ enum { SMCCC_FILTER_MAX = 32 };
 struct smccc_range {
 	u32 first, last;
 	u8 action;
+};
+
+/* kvm/irqfd.c */
+struct irqfd;
+RB_HEAD(irqfd_tree, irqfd);
+struct irqfds {
+	struct irqfd_tree all; /* by eventfd; guarded, with the count, by the VM's lock */
+	u32 count;
+	struct spinlock lock;	       /* the next two change under it and the VM's lock */
+	LIST_HEAD(, irqfd) resamplers; /* walked by vCPUs under the spin lock */
+	u32 resampler_count;	       /* also read without a lock, as a hint */
+	struct spinlock gone_lock;     /* taken under eventfds' queues' locks */
+	LIST_HEAD(, irqfd) gone;       /* of eventfds that were closed; to be freed */
 };
 
 struct vm {
@@ -47,9 +62,10 @@ struct vm {
 	u32 its_count;
 	bool nisv_to_user;
 	bool system_suspend;
-	bool counter_offset_set;
-	u64 counter_offset;   /* CNTVOFF; guarded by lock until ran */
-	u64 id_regs[ID_REGS]; /* guarded by lock until ran, then constant */
+	bool counter_offset_set; /* for good, by KVM_ARM_SET_COUNTER_OFFSET */
+	u64 counter_offset[2]; /* what the virtual and the physical counter lack; written under lock
+				*/
+	u64 id_regs[ID_REGS];  /* guarded by lock until ran, then constant */
 	u64 ctr;
 	u32 psci_version;  /* as PSCI_VERSION returns it */
 	u64 hyp_bitmap[3]; /* KVM_REG_ARM_{STD,STD_HYP,VENDOR_HYP}_BMAP */
@@ -66,9 +82,7 @@ struct vm {
 	struct irq_routes *routes; /* NULL: GSI n is SPI n; replaced under lock, freed after a grace
 				      period */
 	struct ioeventfds *ioeventfds; /* NULL: none; the same */
-	struct spinlock irqfd_lock;    /* changes of the list, with lock; and its walk by a vCPU */
-	LIST_HEAD(, irqfd) irqfds;
-	u32 resamplers; /* of these; read without a lock as a hint */
+	struct irqfds irqfds;
 
 	LIST_ENTRY(vm) link;	    /* all VMs, for the report */
 	struct exit_counters exits; /* of vCPUs that are gone */

@@ -90,6 +90,12 @@ _Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsim
 #define CPTR_TTA  BIT(28)
 #define CPTR_TAM  BIT(30)
 
+/* CNTHCTL_EL2 with E2H: EL0 reads CNTVCT_EL0; EL1 and EL0 may use the physical counter, and timer.
+ */
+#define CNTHCTL_EL0VCTEN BIT(1)
+#define CNTHCTL_EL1PCTEN BIT(10)
+#define CNTHCTL_EL1PTEN	 BIT(11)
+
 #define PAR_F BIT(0)
 
 u64 port_guest_hcr(void)
@@ -118,6 +124,19 @@ u64 port_guest_hcr(void)
 	(GR_##name == GR_SCTLR_EL1 || GR_##name == GR_TCR_EL1 || GR_##name == GR_TTBR0_EL1 ||      \
 	 GR_##name == GR_TTBR1_EL1)
 
+/*
+ * When, by the CPU's own counter, the guest's physical timer expires, which compares with a counter
+ * that is cntpoff behind (Arm ARM D11.2.4: CNTPCT - CVAL >= 0, unsigned).
+ */
+static u64 physical_timer_moment(const struct guest_cpu *g)
+{
+	u64 now = port_counter(), count = now - g->cntpoff, cval = g->reg[GR_CNTP_CVAL_EL0];
+
+	if (cval <= count)
+		return 0;
+	return cval - count > UINT64_MAX - now ? UINT64_MAX : now + (cval - count);
+}
+
 static void live_regs_load(const struct guest_cpu *g)
 {
 #define X(name)                                                                                    \
@@ -125,13 +144,19 @@ static void live_regs_load(const struct guest_cpu *g)
 		write_sysreg(ENC_##name, g->reg[GR_##name]);
 	GUEST_LIVE_REGS(X)
 #undef X
+	if (g->cntpoff)
+		write_sysreg(ENC_CNTP_CVAL_EL0, physical_timer_moment(g));
 }
 
 static void live_regs_save(struct guest_cpu *g)
 {
+	u64 cval = g->reg[GR_CNTP_CVAL_EL0];
+
 #define X(name) g->reg[GR_##name] = read_sysreg(ENC_##name);
 	GUEST_LIVE_REGS(X)
 #undef X
+	if (g->cntpoff)
+		g->reg[GR_CNTP_CVAL_EL0] = cval;
 }
 
 void port_guest_regs_save(struct guest_cpu *g)
@@ -152,6 +177,8 @@ static void confine(const struct guest_cpu *g)
 	write_sysreg(vpidr_el2, g->vpidr);
 	write_sysreg(vmpidr_el2, g->vmpidr);
 	write_sysreg(cntvoff_el2, g->cntvoff);
+	write_sysreg(cnthctl_el2,
+		     CNTHCTL_EL0VCTEN | (g->cntpoff ? 0 : CNTHCTL_EL1PCTEN | CNTHCTL_EL1PTEN));
 	write_sysreg(cptr_el2, CPTR_FPEN | CPTR_TTA | CPTR_TAM);
 	guest_gic_load(&g->gic);
 	if (cpu_features.hcx)

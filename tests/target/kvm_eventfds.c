@@ -7,8 +7,11 @@
 #include "tests/target/check.h"
 #include "tests/target/vgic.h"
 
+#include "abi/catwalk.h"
+
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { RAM_SIZE = 64 * 1024, AT_WRITER = 0x2000, DOORBELL = 0x0a000000 };
@@ -123,6 +126,17 @@ static void expect_interrupts(struct machine *m, uint32_t intid, unsigned count)
 	complete(&m->vcpu);
 }
 
+static uint32_t line_level(struct machine *m, uint32_t intid)
+{
+	uint64_t attr = (uint64_t)VGIC_LEVEL_INFO_LINE_LEVEL
+			<< KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT;
+	uint32_t level = 0;
+
+	CHECK_EQ(attr_get(m->gic, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO, attr | (intid & ~31u), &level),
+		 0);
+	return level >> intid % 32 & 1;
+}
+
 /* ---- irqfds */
 
 static void check_irqfd(struct machine *m)
@@ -158,7 +172,63 @@ static void check_irqfd(struct machine *m)
 	CHECK_EQ(dist_get(m->gic, GICD_ISPENDR + 4), 0);
 	CHECK_EQ(event_count(event), 1);
 	close(event);
-	close(other); /* still tied: the VM's end lets go of it */
+	close(other); /* tied no more: its last descriptor is gone, as on Linux */
+}
+
+/* Closed without being untied: more of them than a VM holds, or descriptors there are. */
+static void check_closed(struct machine *m)
+{
+	int event, other, resample = event_new(), count = 0;
+
+	spi_enable(m->gic, 41, 0x80, 1);
+	for (int i = 0; i < 6000 && count == 0; i++) {
+		event = event_new();
+		count = irqfd(m, event, 9, 0, 0);
+		close(event);
+	}
+	CHECK_EQ(count, 0);
+	/* A descriptor of it that is left keeps it tied. */
+	event = event_new();
+	other = dup(event);
+	CHECK_EQ(irqfd(m, event, 9, 0, 0), 0);
+	close(event);
+	event_signal(other);
+	expect_interrupts(m, 41, 1);
+	close(other);
+	/* The line that a closed one held high falls. */
+	spi_enable(m->gic, 41, 0x80, 0);
+	event = event_new();
+	CHECK_EQ(irqfd(m, event, 9, KVM_IRQFD_FLAG_RESAMPLE, resample), 0);
+	event_signal(event);
+	CHECK_EQ(line_level(m, 41), 1);
+	close(event);
+	CHECK_EQ(line_level(m, 41), 0);
+	spi_enable(m->gic, 41, 0x80, 1);
+	close(resample);
+}
+
+/* Open ones, until the VM has enough; all go with it. */
+static void check_irqfd_limit(struct machine *m)
+{
+	static int fds[5000];
+	struct rlimit limit = { .rlim_cur = 6000, .rlim_max = 6000 };
+	int n = 0, error = 0;
+
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	while (n < 5000 && error == 0) {
+		fds[n] = event_new();
+		error = irqfd(m, fds[n++], 9, 0, 0);
+	}
+	/* Linux has no limit of its own. */
+	if (VM_CAP(&m->vm, KVM_CAP_CATWALK_CONTRACT) > 0) {
+		CHECK_EQ(error, -ENOSPC);
+		CHECK_EQ(n, 4097);
+	}
+	while (n > 0)
+		close(fds[--n]);
+	fds[0] = event_new();
+	CHECK_EQ(irqfd(m, fds[0], 9, 0, 0), 0); /* there is room again */
+	close(fds[0]);
 }
 
 static void check_routing(struct machine *m)
@@ -360,6 +430,8 @@ int main(void)
 	check_routing(&m);
 	check_resample(&m);
 	check_many(&m);
+	check_closed(&m);
+	check_irqfd_limit(&m);
 	check_ioeventfd_limit(&m);
 	machine_destroy(&m);
 	return check_done("kvm_eventfds");

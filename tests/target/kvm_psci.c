@@ -8,6 +8,8 @@
 #include "tests/target/check.h"
 #include "tests/target/client.h"
 
+#include "abi/catwalk.h"
+
 #include <pthread.h>
 #include <time.h>
 
@@ -151,6 +153,34 @@ static void check_cpu_on(struct vcpu *first, struct vcpu *second)
 	CHECK_EQ(mp_state(second), KVM_MP_STATE_STOPPED);
 }
 
+/* Bits that no affinity has, and a vCPU that has no affinity yet. */
+static void check_affinities(struct vm *vm, struct vcpu *first)
+{
+	const uint64_t mpidr = ARM64_SYS_REG(3, 0, 0, 0, 5), old = reg_get(first, mpidr);
+	struct vcpu raw;
+
+	for (unsigned bit = 24; bit < 64; bit = bit == 31 ? 40 : bit + 1) {
+		uint64_t target = 1 | 1ul << bit;
+
+		CHECK_EQ(call(first, PSCI_0_2_FN64_CPU_ON, target, SECOND_ENTRY, 0),
+			 INVALID_PARAMETERS);
+		CHECK_EQ(call(first, PSCI_0_2_FN64_AFFINITY_INFO, target, 0, 0),
+			 INVALID_PARAMETERS);
+		CHECK_EQ(call(first, PSCI_0_2_FN64_AFFINITY_INFO, target, 1, 0),
+			 INVALID_PARAMETERS);
+	}
+	CHECK_EQ(call(first, PSCI_0_2_FN_CPU_ON, 1ul << 31, SECOND_ENTRY, 0), INVALID_PARAMETERS);
+	if (VM_CAP(vm, KVM_CAP_CATWALK_CONTRACT) <= 0)
+		return; /* Linux has it at 0.0.0.0, and on */
+	vcpu_create_raw(vm, &raw, 2);
+	reg_set(first, mpidr, 1ul << 31 | 0x100);
+	CHECK_EQ(call(first, PSCI_0_2_FN64_AFFINITY_INFO, 0x100, 1, 0), 0); /* itself */
+	CHECK_EQ(call(first, PSCI_0_2_FN64_AFFINITY_INFO, 0, 1, 0), 1);	    /* the second, off */
+	CHECK_EQ(call(first, PSCI_0_2_FN64_AFFINITY_INFO, 0, 0, 0), INVALID_PARAMETERS);
+	reg_set(first, mpidr, old);
+	vcpu_destroy(&raw);
+}
+
 static void check_system_event(struct vcpu *vcpu, uint64_t function, uint32_t type)
 {
 	vcpu_start(vcpu, GUEST_RAM);
@@ -193,6 +223,7 @@ int main(void)
 	check_versions(&first);
 	check_ptp(&vm, &first);
 	check_cpu_on(&first, &second);
+	check_affinities(&vm, &first);
 	check_set_mp_state(&first);
 	check_system_event(&first, PSCI_0_2_FN_SYSTEM_RESET, KVM_SYSTEM_EVENT_RESET);
 	CHECK_EQ(vcpu_init(&vm, &first, 1u << KVM_ARM_VCPU_PSCI_0_2), 0);

@@ -9,6 +9,14 @@
 
 #include <time.h>
 
+#ifndef KVM_ARM_SET_COUNTER_OFFSET /* of Linux 6.4 */
+struct kvm_arm_counter_offset {
+	__u64 counter_offset;
+	__u64 reserved;
+};
+#define KVM_ARM_SET_COUNTER_OFFSET _IOW(KVMIO, 0xb5, struct kvm_arm_counter_offset)
+#endif
+
 /* x1: ticks to wait; x0 counts the WFIs. Then the timer is turned off. */
 #define TIMER_GUEST(counter, cval, ctl)                                                            \
 	"	mrs x2, " counter "\n"                                                             \
@@ -69,6 +77,111 @@ static void check_timer(struct vcpu *vcpu, uint64_t pc, unsigned ms, uint32_t li
 	vcpu->run->immediate_exit = 0;
 }
 
+/* ---- counters that are not the host's */
+
+/* Writes both counters, and what is left of the physical timer by its two views. */
+GUEST(reads_counters, "	mrs x0, cntpct_el0\n"
+		      "	str x0, [x19]\n"
+		      "	mrs x0, cntvct_el0\n"
+		      "	str x0, [x19, #8]\n"
+		      "	mrs x0, cntpct_el0\n"
+		      "	add x0, x0, #0x40000\n"
+		      "	msr cntp_cval_el0, x0\n"
+		      "	mrs x1, cntp_tval_el0\n"
+		      "	mrs x2, cntp_cval_el0\n"
+		      "	sub x2, x0, x2\n"
+		      "	str x1, [x19, #16]\n"
+		      "	str x2, [x19, #24]\n"
+		      "	mov x0, #-5\n"
+		      "	msr cntp_tval_el0, x0\n"
+		      "	mov x0, #3\n"
+		      "	msr cntp_ctl_el0, x0\n"
+		      "	isb\n"
+		      "	mrs x0, cntp_ctl_el0\n"
+		      "	str x0, [x19, #32]\n"
+		      "	mov x0, #-1\n"
+		      "	msr cntp_cval_el0, x0\n"
+		      "	isb\n"
+		      "	mrs x0, cntp_ctl_el0\n"
+		      "	str x0, [x19, #40]\n"
+		      "	b .\n");
+
+#define IS_FROM(value, start) ((uint64_t)(value) - (start) < 20 * counter_hz())
+
+static void check_counts(struct vcpu *vcpu, uint64_t physical, uint64_t virtual)
+{
+	uint64_t tval;
+
+	vcpu_start(vcpu, GUEST_RAM + 0x2000);
+	CHECK(IS_FROM(RUN_TO_WRITE(vcpu, GUEST_MMIO), physical));
+	CHECK(IS_FROM(RUN_TO_WRITE(vcpu, GUEST_MMIO + 8), virtual));
+	CHECK(IS_FROM(reg_get(vcpu, KVM_REG_ARM_PTIMER_CNT), physical));
+	CHECK(IS_FROM(reg_get(vcpu, KVM_REG_ARM_TIMER_CNT), virtual));
+	tval = RUN_TO_WRITE(vcpu, GUEST_MMIO + 16);
+	CHECK((int32_t)tval <= 0x40000 &&
+	      0x40000 - (int64_t)(int32_t)tval < 20 * (int64_t)counter_hz());
+	CHECK_EQ(RUN_TO_WRITE(vcpu, GUEST_MMIO + 24), 0);
+	CHECK_EQ(RUN_TO_WRITE(vcpu, GUEST_MMIO + 32), 7); /* expired, and masked */
+	CHECK_EQ(RUN_TO_WRITE(vcpu, GUEST_MMIO + 40), 3); /* never */
+	CHECK_EQ(reg_get(vcpu, KVM_REG_ARM_PTIMER_CVAL), ~0ul);
+	reg_set(vcpu, KVM_REG_ARM_PTIMER_CTL, 0);
+	vcpu->run->immediate_exit = 1;
+	CHECK_EQ(vcpu_run(vcpu), -EINTR);
+	vcpu->run->immediate_exit = 0;
+}
+
+static uint64_t host_count(void)
+{
+	uint64_t count;
+
+	/* A program's is the host's own: it has no offset. */
+	__asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(count));
+	return count;
+}
+
+static void check_offsets(void)
+{
+	struct kvm_arm_counter_offset o = { .counter_offset = host_count() - 1000 };
+	struct vcpu vcpu;
+	struct vm vm;
+	char *ram;
+
+	vm_create(&vm, 0);
+	ram = vm_ram(&vm, 0, GUEST_RAM, 64 * 1024);
+	LOAD(ram, virtual_timer);
+	LOAD(ram + 0x1000, physical_timer);
+	LOAD(ram + 0x2000, reads_counters);
+	vcpu_create(&vm, &vcpu, 0, 0);
+	check_counts(&vcpu, host_count(), 0);
+	/* Each of its own: one is set, the other stays. */
+	reg_set(&vcpu, KVM_REG_ARM_PTIMER_CNT, 0x5000000000);
+	check_counts(&vcpu, 0x5000000000, 0);
+	reg_set(&vcpu, KVM_REG_ARM_TIMER_CNT, 1ul << 60);
+	check_counts(&vcpu, 0x5000000000, 1ul << 60);
+	check_timer(&vcpu, GUEST_RAM + 0x1000, 10, KVM_ARM_DEV_EL1_PTIMER);
+	check_timer(&vcpu, GUEST_RAM, 10, KVM_ARM_DEV_EL1_VTIMER);
+	/* Ahead of the host's. */
+	reg_set(&vcpu, KVM_REG_ARM_PTIMER_CNT, 1ul << 62);
+	check_timer(&vcpu, GUEST_RAM + 0x1000, 10, KVM_ARM_DEV_EL1_PTIMER);
+	vcpu_destroy(&vcpu);
+	vm_destroy(&vm);
+
+	/* Both at once, and for good. */
+	vm_create(&vm, 0);
+	ram = vm_ram(&vm, 0, GUEST_RAM, 64 * 1024);
+	LOAD(ram + 0x1000, physical_timer);
+	LOAD(ram + 0x2000, reads_counters);
+	CHECK_EQ(ioctl(vm.fd, KVM_ARM_SET_COUNTER_OFFSET, &o), 0);
+	vcpu_create(&vm, &vcpu, 0, 0);
+	check_counts(&vcpu, 1000, 1000);
+	reg_set(&vcpu, KVM_REG_ARM_PTIMER_CNT, 1ul << 62);
+	reg_set(&vcpu, KVM_REG_ARM_TIMER_CNT, 1ul << 62);
+	check_counts(&vcpu, 1000, 1000);
+	check_timer(&vcpu, GUEST_RAM + 0x1000, 10, KVM_ARM_DEV_EL1_PTIMER);
+	vcpu_destroy(&vcpu);
+	vm_destroy(&vm);
+}
+
 int main(void)
 {
 	struct vcpu vcpu;
@@ -87,5 +200,6 @@ int main(void)
 	}
 	vcpu_destroy(&vcpu);
 	vm_destroy(&vm);
+	check_offsets();
 	return check_done("kvm_timer");
 }

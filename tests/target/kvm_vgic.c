@@ -8,7 +8,11 @@
 #include "tests/target/check.h"
 #include "tests/target/vgic.h"
 
+#include "abi/catwalk.h"
+
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +24,8 @@ enum {
 	AT_TIMER = 0x2200,
 	AT_SPIN = 0x2300,
 	AT_REGS = 0x2400,
+	AT_LINE = 0x2500,
+	AT_STARTER = 0x2600,
 };
 
 struct machine {
@@ -97,6 +103,28 @@ GUEST(registers, "	mrs x1, s3_0_c12_c12_5\n" /* ICC_SRE_EL1 */
 		 "	str x1, [x19, #24]\n"
 		 "	b .\n");
 
+/* The virtual timer's line rises and falls; x1: where it is pending. */
+GUEST(line, "	msr cntv_cval_el0, xzr\n"
+	    "	mov x0, #1\n"
+	    "	msr cntv_ctl_el0, x0\n"
+	    "	isb\n"
+	    "	ldr w2, [x1]\n"
+	    "	msr cntv_ctl_el0, xzr\n"
+	    "	isb\n"
+	    "	ldr w3, [x1]\n"
+	    "	str x2, [x19]\n"
+	    "	str x3, [x19, #8]\n"
+	    "	b .\n");
+
+/* CPU_ON of vCPU 1. */
+GUEST(starter, "	mov x0, #3\n"
+	       "	movk x0, #0xc400, lsl #16\n"
+	       "	mov x1, #1\n"
+	       "	mov x2, #0x1000\n"
+	       "	hvc #0\n"
+	       "	str x0, [x19]\n"
+	       "	b .\n");
+
 static void machine_create(struct machine *m, unsigned vcpus)
 {
 	vm_create(&m->vm, 0);
@@ -111,6 +139,8 @@ static void machine_create(struct machine *m, unsigned vcpus)
 	LOAD(m->ram + AT_TIMER, timer_guest);
 	LOAD(m->ram + AT_SPIN, spinner);
 	LOAD(m->ram + AT_REGS, registers);
+	LOAD(m->ram + AT_LINE, line);
+	LOAD(m->ram + AT_STARTER, starter);
 }
 
 static void machine_destroy(struct machine *m)
@@ -347,6 +377,18 @@ static void check_timer(struct machine *m, uint32_t intid, uint64_t physical)
 	}
 }
 
+/* What the guest does to its timer is seen in its redistributor at once. */
+static void check_timer_line(struct machine *m, uint32_t intid)
+{
+	struct vcpu *vcpu = &m->vcpu[0];
+
+	vcpu_start(vcpu, GUEST_RAM + AT_LINE);
+	vcpu_set_x(vcpu, 1, GICR_BASE + GICR_SGI_PAGE + GICD_ISPENDR);
+	CHECK_EQ(RUN_TO_WRITE(vcpu, GUEST_MMIO) >> intid & 1, 1);
+	CHECK_EQ(RUN_TO_WRITE(vcpu, GUEST_MMIO + 8) >> intid & 1, 0);
+	complete(vcpu);
+}
+
 static void check_timer_numbers(struct machine *m)
 {
 	int irq = 0;
@@ -515,16 +557,89 @@ static void check_cpu_interface(struct machine *m)
 	CHECK_EQ(attr_set(m->gic, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO, 32, &level), 0);
 }
 
+/* Turned on, a vCPU has a CPU interface as after a reset, whoever looks at it first. */
+static void check_reset(struct machine *m)
+{
+	const struct kvm_mp_state stopped = { .mp_state = KVM_MP_STATE_STOPPED };
+	const uint64_t pmr = 1ul << 32 | icc(4, 6, 0);
+	uint64_t value = 0x80;
+
+	if (VM_CAP(&m->vm, KVM_CAP_CATWALK_CONTRACT) <= 0)
+		return; /* Linux leaves it as it was */
+	CHECK_EQ(attr_set(m->gic, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, pmr, &value), 0);
+	CHECK_OK(ioctl(m->vcpu[1].fd, KVM_SET_MP_STATE, &stopped));
+	vcpu_start(&m->vcpu[0], GUEST_RAM + AT_STARTER);
+	CHECK_EQ(RUN_TO_WRITE(&m->vcpu[0], GUEST_MMIO), 0);
+	complete(&m->vcpu[0]);
+	CHECK_EQ(reg_get(&m->vcpu[1], CORE_REG(regs.pc)), 0x1000);
+	CHECK_EQ(attr_get(m->gic, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, pmr, &value), 0);
+	CHECK_EQ(value, 0);
+}
+
+/* ---- creation beside a thread that guesses the descriptor */
+
+struct guesser {
+	int fd;
+	uint32_t group;
+	atomic_int stop;
+};
+
+static void *guess(void *arg)
+{
+	struct guesser *g = arg;
+	uint64_t value = 0;
+
+	/* A device that was not made has no attributes; nobody reaches into it either. */
+	while (!atomic_load(&g->stop)) {
+		int fd = dup(g->fd);
+
+		(void)attr_get(fd, g->group, KVM_VGIC_ITS_ADDR_TYPE, &value);
+		close(fd);
+	}
+	return NULL;
+}
+
+static void create_in_vain(int kvm, uint32_t type, uint32_t group, int error)
+{
+	struct guesser g = { .group = group };
+	struct vm vm = { .kvm = kvm };
+	pthread_t thread;
+
+	vm.fd = ioctl(kvm, KVM_CREATE_VM, 0);
+	REQUIRE(vm.fd >= 0);
+	if (error == -EEXIST)
+		close(device_create(&vm, type, 0));
+	g.fd = dup(0); /* the lowest that is free */
+	close(g.fd);
+	REQUIRE(pthread_create(&thread, NULL, guess, &g) == 0);
+	for (int i = 0; i < 20000; i++)
+		CHECK_EQ(device_create(&vm, type, 0), error);
+	atomic_store(&g.stop, 1);
+	pthread_join(thread, NULL);
+	close(vm.fd);
+}
+
+static void check_creation_is_whole(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR);
+
+	create_in_vain(kvm, KVM_DEV_TYPE_ARM_VGIC_ITS, KVM_DEV_ARM_VGIC_GRP_ADDR, -ENODEV);
+	create_in_vain(kvm, KVM_DEV_TYPE_ARM_VGIC_V3, KVM_DEV_ARM_VGIC_GRP_ADDR, -EEXIST);
+	close(kvm);
+}
+
 int main(void)
 {
 	struct machine m;
 
+	check_creation_is_whole();
 	check_device();
 	machine_create(&m, 2);
 	check_timer_numbers(&m);
 	check_registers(&m);
 	check_timer(&m, 22, 0); /* as check_timer_numbers() chose */
 	check_timer(&m, 30, 1);
+	check_timer_line(&m, 22);
 	check_level(&m);
 	check_edge(&m);
 	check_priorities(&m, 0);
@@ -535,6 +650,7 @@ int main(void)
 	check_frames(&m);
 	check_cpu_interface(&m);
 	check_every_offset(&m);
+	check_reset(&m);
 	machine_destroy(&m);
 	return check_done("kvm_vgic");
 }

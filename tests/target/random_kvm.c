@@ -7,13 +7,14 @@
  */
 #define _GNU_SOURCE
 #include "tests/target/check.h"
-#include "tests/target/client.h"
+#include "tests/target/vgic.h"
 
 #include "abi/catwalk.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,8 +25,14 @@ enum {
 	AREA_SIZE = 8 * MIB,
 	REG_COUNT_LIMIT = 2000,
 	BITMAP_SIZE = 64 * 1024,
-	BITMAP_LIMIT = 512 * MIB
+	BITMAP_LIMIT = 512 * MIB,
+	ITS_BASE = 0x08080000,
 };
+
+/* A VM for devices, made anew now and then, and those of VM 1 below: descriptors, or -1. All
+ * threads use them, and close them under each other's hands. */
+enum { DEVICE_VM, DEVICE_GIC, DEVICE_ITS, FIXED_GIC, FIXED_ITS, DEVICE_FDS };
+static atomic_int device_fds[DEVICE_FDS];
 
 static struct vm vms[VMS];
 static struct vcpu vcpus[VCPUS]; /* half of them in each VM */
@@ -137,6 +144,11 @@ static void start_vcpu(struct random *r)
 {
 	struct vcpu *vcpu = &vcpus[below(r, VCPUS)];
 	uint64_t values[3] = { guest_address(r), 0x3c5, GUEST_MMIO };
+	/* Sometimes it writes to the frames of its interrupt controller. */
+	if (below(r, 3) == 0)
+		values[2] = ITS_BASE + below(r, 0x100000) / 8 * 8;
+	else if (below(r, 3) == 0)
+		values[2] = GICD_BASE + below(r, 0x10000) / 8 * 8;
 	const uint64_t ids[3] = { CORE_REG(regs.pc), CORE_REG(regs.pstate),
 				  CORE_REG(regs.regs[19]) };
 
@@ -182,6 +194,140 @@ static void device_attribute(struct random *r)
 
 	ioctl(below(r, 2) ? vms[below(r, VMS)].fd : vcpus[below(r, VCPUS)].fd,
 	      commands[below(r, 3)], &attr);
+}
+
+/* ---- interrupt controllers */
+
+static uint64_t register_value(struct random *r)
+{
+	switch (below(r, 4)) {
+	case 0: /* a table, a queue, or pending bits: valid, and small */
+		return 1ul << 63 | (uint64_t)below(r, 2) << 62 |
+		       (GUEST_RAM + below(r, 32) * 0x10000) | below(r, 4);
+	case 1: return below(r, 1024) * 32;
+	case 2: return odd_number(r);
+	}
+	return next_random(r);
+}
+
+static uint64_t device_attr(struct random *r, uint32_t group)
+{
+	static const uint64_t its_registers[] = { 0, 4, 8, 0x80, 0x88, 0x90, 0x100, 0x108, 0xffe8 };
+
+	if (group == KVM_DEV_ARM_VGIC_GRP_CTRL) /* tables take long to save and to restore */
+		return below(r, 40) ? 0 : below(r, 6);
+	if (group == KVM_DEV_ARM_VGIC_GRP_ITS_REGS && below(r, 4))
+		return its_registers[below(r, 9)];
+	if (group == KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS && below(r, 4))
+		return below(r, 3) << 32 | 0xc000 | below(r, 0x4000);
+	switch (below(r, 4)) {
+	case 0: return below(r, 8);
+	case 1: return odd_number(r);
+	}
+	return below(r, 3) << 32 | below(r, 0x20000) / 4 * 4;
+}
+
+static void controller_attribute(struct random *r)
+{
+	static const unsigned long commands[] = { KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR,
+						  KVM_HAS_DEVICE_ATTR };
+	uint64_t value[2] = { register_value(r), register_value(r) };
+	struct kvm_device_attr attr = {
+		.flags = below(r, 20) == 0,
+		.group = (uint32_t)(below(r, 20) ? below(r, 10) : odd_number(r)),
+		.addr = below(r, 10) ? (uint64_t)value : odd_number(r),
+	};
+
+	attr.attr = device_attr(r, attr.group);
+	ioctl(atomic_load(&device_fds[DEVICE_GIC + below(r, 4)]), commands[below(r, 3)], &attr);
+}
+
+static void keep(int which, int fd)
+{
+	int old = atomic_exchange(&device_fds[which], fd);
+
+	if (old >= 0)
+		close(old);
+}
+
+static void create_controller(struct random *r)
+{
+	struct vm vm = { .fd = atomic_load(&device_fds[DEVICE_VM]) };
+	int its = below(r, 2) == 0, fd;
+
+	if (below(r, 4) == 0)
+		keep(DEVICE_VM, ioctl(vms[0].kvm, KVM_CREATE_VM, 0));
+	if (below(r, 4) == 0)
+		close(ioctl(vm.fd, KVM_CREATE_VCPU, below(r, 4)));
+	fd = device_create(&vm, its ? KVM_DEV_TYPE_ARM_VGIC_ITS : KVM_DEV_TYPE_ARM_VGIC_V3,
+			   below(r, 10) == 0);
+	if (fd > 2)
+		keep(its ? DEVICE_ITS : DEVICE_GIC, fd);
+}
+
+static void interrupt(struct random *r)
+{
+	struct kvm_irq_level level = {
+		.irq = (uint32_t)(below(r, 4) ? below(r, 3) << KVM_ARM_IRQ_TYPE_SHIFT |
+							below(r, 2) << KVM_ARM_IRQ_VCPU_SHIFT |
+							below(r, 128)
+					      : next_random(r)),
+		.level = (uint32_t)below(r, 2),
+	};
+	struct kvm_msi msi = {
+		.address_lo = (uint32_t)(below(r, 10) ? ITS_BASE + 0x10040 : odd_number(r)),
+		.data = (uint32_t)(below(r, 10) ? below(r, 64) : odd_number(r)),
+		.flags = below(r, 10) ? KVM_MSI_VALID_DEVID : (uint32_t)odd_number(r),
+		.devid = (uint32_t)(below(r, 10) ? below(r, 8) : odd_number(r)),
+	};
+	int fd = below(r, 4) ? vms[1].fd : atomic_load(&device_fds[DEVICE_VM]);
+
+	ioctl(fd, KVM_IRQ_LINE, &level);
+	ioctl(fd, KVM_SIGNAL_MSI, &msi);
+}
+
+static void route_interrupts(struct random *r)
+{
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry entries[8];
+	} routes = { .head.nr = (uint32_t)below(r, 9), .head.flags = below(r, 20) == 0 };
+
+	for (int i = 0; i < 8; i++) {
+		struct kvm_irq_routing_entry *e = &routes.entries[i];
+
+		e->gsi = (uint32_t)(below(r, 20) ? (unsigned)i : odd_number(r));
+		e->type = (uint32_t)(1 + below(r, 3));
+		e->flags = below(r, 4) ? KVM_MSI_VALID_DEVID : 0;
+		e->u.msi.address_lo = ITS_BASE + 0x10040;
+		if (e->type == KVM_IRQ_ROUTING_IRQCHIP) {
+			e->flags = 0;
+			e->u.irqchip.irqchip = 0;
+			e->u.irqchip.pin = (uint32_t)below(r, 70);
+		}
+	}
+	ioctl(vms[1].fd, KVM_SET_GSI_ROUTING, &routes);
+}
+
+/* Tied, signalled, and closed tied or not. */
+static void irqfds(struct random *r)
+{
+	int event = eventfd((unsigned)below(r, 2), EFD_NONBLOCK);
+	struct kvm_irqfd a = {
+		.fd = (uint32_t)event,
+		.gsi = (uint32_t)(below(r, 20) ? below(r, 10) : odd_number(r)),
+		.flags = (uint32_t)(below(r, 2) ? 0 : KVM_IRQFD_FLAG_RESAMPLE),
+		.resamplefd = (uint32_t)event,
+	};
+	uint64_t one = 1;
+
+	ioctl(vms[1].fd, KVM_IRQFD, &a);
+	(void)!write(event, &one, sizeof(one));
+	run_vcpu(r);
+	a.flags = KVM_IRQFD_FLAG_DEASSIGN;
+	if (below(r, 2))
+		ioctl(vms[1].fd, KVM_IRQFD, &a);
+	close(event);
 }
 
 /* Catwalk's own queries and prefault, about guest memory and about nonsense. */
@@ -327,12 +473,35 @@ static void change_memory(struct random *r)
 }
 
 static void (*const actions[])(struct random *r) = {
-	set_slot,	  set_slot,	    dirty_log,	one_reg,
-	one_reg,	  init_vcpu,	    start_vcpu, start_vcpu,
-	run_vcpu,	  run_vcpu,	    run_vcpu,	run_vcpu,
-	enable_cap,	  device_attribute, any_ioctl,	any_ioctl,
-	create_and_close, change_memory,    ask,	ask,
-	guest_memfd,	  guest_debug,	    statistics,
+	set_slot,
+	set_slot,
+	dirty_log,
+	one_reg,
+	one_reg,
+	init_vcpu,
+	start_vcpu,
+	start_vcpu,
+	run_vcpu,
+	run_vcpu,
+	run_vcpu,
+	run_vcpu,
+	enable_cap,
+	device_attribute,
+	any_ioctl,
+	any_ioctl,
+	create_and_close,
+	change_memory,
+	ask,
+	ask,
+	guest_memfd,
+	guest_debug,
+	statistics,
+	controller_attribute,
+	controller_attribute,
+	create_controller,
+	interrupt,
+	route_interrupts,
+	irqfds,
 };
 
 static atomic_int tids[THREADS];
@@ -377,6 +546,19 @@ static void list_registers(struct vcpu *vcpu)
 	free(list);
 }
 
+static void prepare_controllers(void)
+{
+	uint64_t base = ITS_BASE;
+	int its;
+
+	for (int i = 0; i < DEVICE_FDS; i++)
+		atomic_store(&device_fds[i], -1);
+	atomic_store(&device_fds[FIXED_GIC], vgic_setup(&vms[1], VCPUS / VMS, 96));
+	its = device_create(&vms[1], KVM_DEV_TYPE_ARM_VGIC_ITS, 0);
+	CHECK_EQ(attr_set(its, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE, &base), 0);
+	atomic_store(&device_fds[FIXED_ITS], its);
+}
+
 static void prepare(void)
 {
 	struct sigaction action = { .sa_handler = no_op };
@@ -395,6 +577,7 @@ static void prepare(void)
 	}
 	for (unsigned i = 0; i < VCPUS; i++)
 		vcpu_create(&vms[i % VMS], &vcpus[i], i / VMS, 0);
+	prepare_controllers();
 	list_registers(&vcpus[0]);
 }
 

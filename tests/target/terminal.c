@@ -6,11 +6,15 @@
  */
 #define _GNU_SOURCE
 #include "tests/target/check.h"
+#include "tests/target/uffd_peer.h"
+
+#include "abi/catwalk.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -134,6 +138,69 @@ static void check_reads_of_lines(void)
 	CHECK(!memcmp(buf, "lo\n", 3));
 	ready(5); /* end of file */
 	CHECK_EQ(read(0, buf, sizeof(buf)), 0);
+}
+
+/* ---- buffers in memory that a userfaultfd has still to give */
+
+struct transfer {
+	char *page;
+	ssize_t result;
+};
+
+static void *read_into_page(void *arg)
+{
+	struct transfer *t = arg;
+
+	t->result = read(0, t->page, 16);
+	return NULL;
+}
+
+static void *write_from_page(void *arg)
+{
+	struct transfer *t = arg;
+
+	t->result = write(1, t->page, 6);
+	return NULL;
+}
+
+static int host_is_catwalk(void)
+{
+	int kvm = open("/dev/kvm", O_RDWR), answer;
+
+	answer = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_CATWALK_CONTRACT);
+	close(kvm);
+	return answer == 1;
+}
+
+/* Who waits for such memory keeps nobody else from the terminal. */
+static void check_memory_that_waits(void)
+{
+	static char given[4096] = "given\n";
+	struct transfer t = { .page = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) };
+	int fd = uffd_open(O_CLOEXEC, 0);
+	struct termios settings;
+	pthread_t thread;
+
+	CHECK_OK(uffd_register(fd, t.page, 2 * 4096, MISSING));
+	REQUIRE(pthread_create(&thread, NULL, read_into_page, &t) == 0);
+	ready(14); /* late */
+	EXPECT_FAULT(fd, t.page, UFFD_PAGEFAULT_FLAG_WRITE);
+	CHECK_OK(tcgetattr(0, &settings));
+	CHECK_EQ(uffd_zero(fd, t.page, 4096, 0), 4096);
+	pthread_join(thread, NULL);
+	CHECK_EQ(t.result, 5);
+	CHECK(!memcmp(t.page, "late\n", 5));
+	t.page += 4096;
+	if (host_is_catwalk()) { /* on Linux one writer at a time copies */
+		REQUIRE(pthread_create(&thread, NULL, write_from_page, &t) == 0);
+		EXPECT_FAULT(fd, t.page, 0);
+		CHECK_EQ(write(1, "between\n", 8), 8);
+		CHECK_EQ(uffd_copy(fd, t.page, given, 4096, 0), 4096);
+		pthread_join(thread, NULL);
+		CHECK_EQ(t.result, 6);
+	}
+	close(fd);
 }
 
 static void check_signals(void)
@@ -436,6 +503,7 @@ int main(void)
 	check_identity();
 	check_reads_of_bytes();
 	check_reads_of_lines();
+	check_memory_that_waits();
 	check_signals();
 	check_window();
 	check_background();

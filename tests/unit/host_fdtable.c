@@ -135,6 +135,39 @@ static void dup_shares_and_replace_closes(void **state)
 	fdtable_put(t);
 }
 
+/* Nobody sees what is still to come, and nobody else gets its number. */
+static void a_reserved_descriptor_names_nothing(void **state)
+{
+	struct fdtable *t = fdtable_new(), *copy;
+	struct file *f = counted_file();
+
+	(void)state;
+	assert_int_equal(fd_reserve(t, 0), 0);
+	assert_null(fd_get(t, 0));
+	assert_int_equal(fd_close(t, 0), -EBADF);
+	assert_int_equal(fd_flags_get(t, 0), -EBADF);
+	assert_int_equal(fd_replace(t, 0, f, 0), -EBUSY);
+	assert_int_equal(install(t, 0), 1);
+	fdtable_close_on_exec(t);
+	/* A copy has no such promise: the number is the lowest that is free there. */
+	copy = fdtable_copy(t);
+	assert_int_equal(install(copy, 0), 0);
+	fdtable_put(copy);
+	assert_int_equal(released, 1);
+	fd_fill(t, 0, f, FD_CLOEXEC);
+	assert_int_equal(fd_flags_get(t, 0), FD_CLOEXEC);
+	assert_int_equal(fd_close(t, 0), 0);
+	assert_int_equal(fd_reserve(t, 0), 0);
+	fd_unreserve(t, 0);
+	assert_int_equal(install(t, 0), 0);
+	assert_int_equal(fd_reserve(t, 100), 100); /* as the table grows, it stays */
+	assert_int_equal(install(t, 300), 300);
+	assert_int_equal(install(t, 100), 101);
+	fd_unreserve(t, 100);
+	fdtable_put(t);
+	assert_int_equal(released, 6);
+}
+
 static void copies_are_apart(void **state)
 {
 	struct fdtable *t = fdtable_new(), *copy;
@@ -284,19 +317,20 @@ static void bad_user_buffers_fail(void **state)
 static void event_counters_count(void **state)
 {
 	struct file *f = eventfd_new(2, EVENTFD_COUNTER, O_NONBLOCK);
+	struct eventfd *e = eventfd_get(f);
 	struct iobuf io = { .kernel = &(u64){ 5 }, .left = 8 };
 	struct waitq *wq;
 	u64 count, pos = 0;
 
 	(void)state;
-	assert_true(file_is_eventfd(f));
+	assert_non_null(e);
 	assert_int_equal(f->ops->write(f, &io, &pos), 8);
-	eventfd_signal(f, 1);
+	eventfd_signal(e, 1);
 	assert_int_equal(f->ops->poll(f, &wq), POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM);
-	assert_ptr_equal(wq, eventfd_waitq(f));
-	assert_true(eventfd_take(f, &count));
+	assert_ptr_equal(wq, eventfd_waitq(e));
+	assert_true(eventfd_take(e, &count));
 	assert_int_equal(count, 8);
-	assert_false(eventfd_take(f, &count));
+	assert_false(eventfd_take(e, &count));
 	io = (struct iobuf){ .kernel = &count, .left = 8 };
 	assert_int_equal(f->ops->read(f, &io, &pos), -EAGAIN);
 	io.left = 7;
@@ -307,22 +341,56 @@ static void event_counters_count(void **state)
 	assert_int_equal(f->ops->write(f, &io, &pos), 8);
 	io = (struct iobuf){ .kernel = &(u64){ 1 }, .left = 8 };
 	assert_int_equal(f->ops->write(f, &io, &pos), -EAGAIN);
-	eventfd_signal(f, 7);
+	eventfd_signal(e, 7);
 	assert_int_equal(f->ops->poll(f, &wq), POLLIN | POLLRDNORM | POLLERR);
+	eventfd_put(e);
 	file_put(f);
 }
 
 static void semaphores_give_one(void **state)
 {
 	struct file *f = eventfd_new(2, EVENTFD_SEMAPHORE, O_NONBLOCK);
+	struct eventfd *e = eventfd_get(f);
 	u64 count;
 
 	(void)state;
-	assert_true(eventfd_take(f, &count));
+	assert_true(eventfd_take(e, &count));
 	assert_int_equal(count, 1);
-	assert_true(eventfd_take(f, &count));
-	assert_false(eventfd_take(f, &count));
+	assert_true(eventfd_take(e, &count));
+	assert_false(eventfd_take(e, &count));
+	eventfd_put(e);
 	file_put(f);
+}
+
+static u32 heard;
+
+static void hear(struct waiter *w, u32 key)
+{
+	(void)w;
+	heard = key;
+}
+
+/* The file's end is told; the counter stays for who is tied to it. */
+static void who_is_tied_hears_of_the_last_close(void **state)
+{
+	struct file *f = eventfd_new(0, EVENTFD_COUNTER, 0), *other = counted_file();
+	struct eventfd *e = eventfd_get(f);
+	struct waiter w = { .fn = hear };
+	u64 count;
+
+	(void)state;
+	assert_null(eventfd_get(other));
+	file_put(other);
+	waitq_add(eventfd_waitq(e), &w);
+	file_put(file_get(f));
+	assert_int_equal(heard, 0);
+	file_put(f);
+	assert_int_equal(heard, POLLHUP);
+	waitq_remove(&w);
+	eventfd_signal(e, 3);
+	assert_true(eventfd_take(e, &count));
+	assert_int_equal(count, 3);
+	eventfd_put(e);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, power_on, power_off)
@@ -333,6 +401,7 @@ int main(void)
 		TEST(lowest_free_descriptor_first),
 		TEST(what_is_not_open_is_ebadf),
 		TEST(the_limit_holds),
+		TEST(a_reserved_descriptor_names_nothing),
 		TEST(dup_shares_and_replace_closes),
 		TEST(copies_are_apart),
 		TEST(path_only_files_are_not_for_io),
@@ -343,6 +412,7 @@ int main(void)
 		TEST(bad_user_buffers_fail),
 		TEST(event_counters_count),
 		TEST(semaphores_give_one),
+		TEST(who_is_tied_hears_of_the_last_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

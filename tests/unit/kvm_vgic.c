@@ -24,9 +24,11 @@ enum { CPUS = 3, LRS = 4, RAM = 8 << 20 };
 #define LR_ACTIVE   BIT(63)
 #define LR_INTID(l) ((u32)(l))
 
-#define HCR_LRENPIE BIT(2)
-#define HCR_NPIE    BIT(3)
-#define HCR_TDIR    BIT(14)
+#define HCR_LRENPIE  BIT(2)
+#define HCR_NPIE     BIT(3)
+#define HCR_VGRP0EIE BIT(4)
+#define HCR_VGRP1EIE BIT(6)
+#define HCR_TDIR     BIT(14)
 
 /* Every group and priority is let through. */
 #define VMCR_ALL (VMCR_ENG0 | VMCR_ENG1 | 0xffUL << VMCR_PMR_SHIFT)
@@ -49,15 +51,20 @@ static void kick(struct vgic_cpu *c)
 	w.kicks[index_of(c)]++;
 }
 
-static u32 ended[VGIC_LRS_MAX];
+static u32 ended[VGIC_ENDED_MAX];
+
+static u32 leave_with(unsigned int cpu, u64 vmcr)
+{
+	u32 count = vgic_fold(&w.gic, &w.cpu[cpu], vmcr, &w.lrs[cpu], ended);
+
+	w.lrs[cpu].used = 0;
+	return count;
+}
 
 /* The vCPU leaves its guest; what was in the list registers is folded. */
 static u32 leave(unsigned int cpu)
 {
-	u32 count = vgic_fold(&w.gic, &w.cpu[cpu], &w.lrs[cpu], ended);
-
-	w.lrs[cpu].used = 0;
-	return count;
+	return leave_with(cpu, VMCR_ALL);
 }
 
 static unsigned int recalls;
@@ -70,14 +77,14 @@ static void recall(struct vgic_cpu *c)
 
 static const struct vgic_ops ops = { .kick = kick, .recall = recall };
 
-static void enter(unsigned int cpu)
+static void enter_with(unsigned int cpu, u64 vmcr)
 {
-	vgic_fill(&w.gic, &w.cpu[cpu], VMCR_ALL, LRS, &w.lrs[cpu]);
+	vgic_fill(&w.gic, &w.cpu[cpu], vmcr, LRS, &w.lrs[cpu]);
 }
 
-static void enter_split(unsigned int cpu)
+static void enter(unsigned int cpu)
 {
-	vgic_fill(&w.gic, &w.cpu[cpu], VMCR_ALL | VMCR_EOIM, LRS, &w.lrs[cpu]);
+	enter_with(cpu, VMCR_ALL);
 }
 
 static u64 *lr_of(unsigned int cpu, u32 intid)
@@ -367,18 +374,35 @@ static void deactivation_is_exact_when_it_traps(void **state)
 	for (u32 i = 0; i < 6; i++) {
 		enable(40 + i, VGIC_EDGE, 0x80);
 		raise(40 + i);
-		enter_split(0);
+		enter(0);
 		assert_int_equal(acknowledge(0), 40 + i); /* one always has a place */
-		leave(0);
+		leave_with(0, VMCR_ALL | VMCR_EOIM);
 	}
-	enter_split(0);
+	enter(0);
 	assert_true(w.lrs[0].hcr & HCR_TDIR);
-	leave(0);
+	/* A drop of priority deactivates nothing, though the CPU has counted it. */
+	w.lrs[0].hcr += 3UL << 27;
+	leave_with(0, VMCR_ALL | VMCR_EOIM);
+	assert_int_equal(dist_read(0x304, 4), 0x3f00);
 	assert_false(vgic_deactivate(&w.gic, &w.cpu[0], 42));
 	assert_int_equal(dist_read(0x304, 4), 0x3b00);
 	assert_false(vgic_deactivate(&w.gic, &w.cpu[0], 99999)); /* none */
 	assert_false(vgic_deactivate(&w.gic, &w.cpu[1], 43));	 /* not its own */
 	assert_int_equal(dist_read(0x304, 4), 0x3b00);
+}
+
+/* Who asked to hear of the end of each hears of all. */
+static void every_end_is_reported(void **state)
+{
+	(void)state;
+	for (u32 i = 32; i < 64; i++)
+		enable(i, VGIC_LEVEL, 0x80);
+	dist_write(0x304, 4, ~0U);
+	enter(0);
+	for (u32 i = 32; i < 63; i++)
+		end(0, i);
+	assert_int_equal(leave(0), 31);
+	assert_int_equal(__builtin_popcount((u32)dist_read(0x304, 4)), 1);
 }
 
 /* ---- masks */
@@ -406,6 +430,70 @@ static void masked_ones_are_not_delivered(void **state)
 	assert_true(vgic_is_idle(&w.cpu[0]));
 	dist_write(0x104, 4, 1 << 8);
 	assert_false(vgic_is_idle(&w.cpu[0]));
+}
+
+/* Those of a group that the guest has disabled leave the list registers to the others. */
+static void a_disabled_group_comes_last(void **state)
+{
+	const u64 group_1 = VMCR_ALL & ~VMCR_ENG0;
+
+	(void)state;
+	for (u32 i = 40; i < 50; i++) {
+		enable(i, VGIC_EDGE, i < 46 ? 0x10 : 0x80);
+		vgic_find(&w.gic, NULL, i)->group = i >= 46;
+		raise(i);
+	}
+	enter_with(0, group_1);
+	for (u32 i = 46; i < 50; i++)
+		assert_non_null(lr_of(0, i));
+	/* None of the others is asked for until the guest enables their group. */
+	assert_int_equal(w.lrs[0].hcr & (HCR_NPIE | HCR_VGRP0EIE | HCR_VGRP1EIE), HCR_VGRP0EIE);
+	assert_true(acknowledge(0) >= 46);
+	end(0, 46);
+	leave_with(0, group_1);
+	/* With room they are there: enabling is not seen otherwise. */
+	enter_with(0, group_1);
+	assert_int_equal(w.lrs[0].used, LRS);
+	leave_with(0, group_1);
+	enter(0);
+	assert_int_equal(acknowledge(0), 40);
+	assert_true(w.lrs[0].hcr & HCR_NPIE);
+	assert_false(w.lrs[0].hcr & (HCR_VGRP0EIE | HCR_VGRP1EIE));
+	leave(0);
+}
+
+/* However many wait: an entry looks at few of them. */
+static void an_entry_looks_at_few(void **state)
+{
+	struct vgic_irq *irq;
+	u32 touched = 0;
+
+	(void)state;
+	for (u32 i = 32; i < 64; i++) {
+		enable(i, VGIC_EDGE, i < 60 ? 0x80 : 0x40);
+		raise(i);
+	}
+	/* The last of the list is not looked at: it may be nonsense. */
+	irq = TAILQ_LAST(&w.cpu[0].lists[VGIC_PENDING_1][0x10], vgic_list);
+	irq->priority = 0;
+	enter(0);
+	for (u32 i = 60; i < 64; i++)
+		touched += lr_of(0, i) != NULL;
+	assert_int_equal(touched, 4);
+	irq->priority = 0x80;
+	leave(0);
+}
+
+/* A write of its priority may make it more urgent than the mask of one that sleeps. */
+static void a_priority_that_rises_is_told(void **state)
+{
+	(void)state;
+	enable(40, VGIC_EDGE, 0xf0);
+	raise(40);
+	w.kicks[0] = 0;
+	dist_write(0x428, 1, 0x20);
+	assert_int_equal(w.kicks[0], 1);
+	assert_true(vgic_has_pending(&w.gic, &w.cpu[0], VMCR_ENG1 | 0x80UL << VMCR_PMR_SHIFT));
 }
 
 /* Disabled while it is in a running vCPU's list register: not delivered from the next entry on. */
@@ -541,6 +629,21 @@ static void a_written_active_state_wins(void **state)
 	leave(0);
 }
 
+/* vCPUs created in another order, none of which has its MPIDR_EL1 yet. */
+static void spis_go_to_vcpu_0_first(void **state)
+{
+	static const u32 ids[CPUS] = { 2, 0, 1 };
+
+	(void)state;
+	vgic_destroy(&w.gic);
+	memset(&w, 0, sizeof(w));
+	vgic_init(&w.gic, &ops, NULL);
+	for (u32 i = 0; i < CPUS; i++)
+		vgic_cpu_init(&w.gic, &w.cpu[i], ids[i], &w.mpidr[i]);
+	assert_int_equal(vgic_start(&w.gic, 32), 0);
+	assert_ptr_equal(vgic_find(&w.gic, NULL, 40)->target, &w.cpu[1]);
+}
+
 /* ---- registers */
 
 static void any_access_is_harmless(void **state)
@@ -575,21 +678,34 @@ static void any_access_is_harmless(void **state)
 	}
 }
 
+static u32 check_list(struct vgic_cpu *c, u8 kind, u8 urgency)
+{
+	struct vgic_irq *irq;
+	u32 n = 0;
+
+	TAILQ_FOREACH (irq, &c->lists[kind][urgency], link) {
+		assert_true(irq->on == c);
+		assert_int_equal(irq->priority >> 3, urgency);
+		assert_true(irq->active || (irq->enabled && vgic_irq_is_pending(irq)));
+		assert_int_equal(irq->active ? VGIC_ACTIVE : VGIC_PENDING_0 + irq->group, kind);
+		n++;
+	}
+	assert_int_equal(!!(c->filled[kind] >> urgency & 1), n > 0);
+	return n;
+}
+
 /* Each list holds what belongs to it and nothing else, however that came about. */
 static void lists_hold_what_belongs_to_them(void **state)
 {
 	any_access_is_harmless(state);
 	for (u32 c = 0; c < CPUS; c++) {
-		struct vgic_irq *irq;
 		u32 n = 0;
 
 		enter(c);
 		leave(c);
-		TAILQ_FOREACH (irq, &w.cpu[c].list, link) {
-			assert_true(irq->on == &w.cpu[c]);
-			assert_true(irq->active || (irq->enabled && vgic_irq_is_pending(irq)));
-			n++;
-		}
+		for (u32 i = 0; i < VGIC_LIST_KINDS * VGIC_URGENCIES; i++)
+			n += check_list(&w.cpu[c], (u8)(i / VGIC_URGENCIES),
+					(u8)(i % VGIC_URGENCIES));
 		assert_int_equal(n, w.cpu[c].listed);
 	}
 	for (u32 i = 32; i < 64; i++) {
@@ -675,7 +791,11 @@ int main(void)
 		VGIC_TEST(active_ones_outside_are_ended),
 		VGIC_TEST(counted_ends_go_by_urgency),
 		VGIC_TEST(deactivation_is_exact_when_it_traps),
+		VGIC_TEST(every_end_is_reported),
 		VGIC_TEST(masked_ones_are_not_delivered),
+		VGIC_TEST(a_priority_that_rises_is_told),
+		VGIC_TEST(a_disabled_group_comes_last),
+		VGIC_TEST(an_entry_looks_at_few),
 		VGIC_TEST(disabling_reaches_a_running_vcpu),
 		VGIC_TEST(clearing_reaches_a_running_vcpu),
 		VGIC_TEST(sgis_reach_their_targets),
@@ -683,6 +803,7 @@ int main(void)
 		VGIC_TEST(a_route_changes_while_it_runs),
 		VGIC_TEST(active_state_of_a_running_vcpu_is_recalled),
 		VGIC_TEST(a_written_active_state_wins),
+		VGIC_TEST(spis_go_to_vcpu_0_first),
 		VGIC_TEST(any_access_is_harmless),
 		VGIC_TEST(lists_hold_what_belongs_to_them),
 		VGIC_TEST(registers_that_are_not_there),
