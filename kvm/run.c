@@ -20,6 +20,8 @@ void vcpu_load(struct vcpu *v)
 	v->loaded = true;
 	v->timer_unmasked = ~0U; /* not what the CPU has: sync sets it */
 	timer_sync(v);
+	if (pvtime_is_on(v))
+		__atomic_fetch_or(&v->requests, VCPU_REQ_STEAL, __ATOMIC_RELAXED);
 }
 
 void vcpu_put(struct vcpu *v)
@@ -129,6 +131,8 @@ static int requests_handle(struct vcpu *v)
 		debug_run_begin(v);
 		vcpu_load(v);
 	}
+	if (requests & VCPU_REQ_STEAL)
+		pvtime_record(v);
 	if (requests & VCPU_REQ_SLEEP)
 		result = sleep_while_stopped(v);
 	if (result > 0 && (requests & VCPU_REQ_SUSPEND))
