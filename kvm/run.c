@@ -219,6 +219,8 @@ static int first_run(struct vcpu *v)
 
 	mutex_lock(&vm->lock);
 	error = vm->vgic ? vgic_first_run(v) : 0;
+	if (!vm->ran && !vm->vgic)
+		id_regs_hide_gic(vm);
 	if (!error)
 		vm->ran = true;
 	mutex_unlock(&vm->lock);
