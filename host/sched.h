@@ -47,6 +47,8 @@ void sched_wake(struct task *t);
 /* Gives way if another thread should run on this CPU: the named point between bounded steps. No
  * spin lock held. */
 void sched_point(void);
+/* How long the calling thread was runnable without running, since it began. */
+u64 sched_wait_ns(void);
 /*
  * Says that this CPU holds no reference protected by grace periods. The kernel says so on return to
  * EL0, at thread switches and in idle; KVM before each guest entry.

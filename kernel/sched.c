@@ -555,6 +555,12 @@ u64 sched_runtime_ns(struct thread *t)
 	return used;
 }
 
+/* Written while the thread is not the caller: no lock. */
+u64 sched_wait_ns(void)
+{
+	return current_thread()->se.wait_ns;
+}
+
 u64 sched_idle_ns(u32 cpu)
 {
 	return sched_runtime_ns(&cpus[cpu].idle);

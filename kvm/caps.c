@@ -50,6 +50,7 @@ static const struct {
 	{ KVM_CAP_ARM_INJECT_EXT_DABT, 1 },
 	{ KVM_CAP_COUNTER_OFFSET, 1 },
 	{ KVM_CAP_PTP_KVM, 1 },
+	{ KVM_CAP_STEAL_TIME, 1 },
 	{ KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES, 1 },
 };
 

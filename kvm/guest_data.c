@@ -28,7 +28,18 @@ int guest_data_read(struct vm_memory *m, u64 ipa, void *to, size_t n)
 	return 0;
 }
 
-int guest_data_write(struct vm_memory *m, u64 ipa, const void *from, size_t n)
+/* As faults tell it (engine/fault_commit.c). A full ring has places in reserve. */
+static void tell_write(struct vm_memory *m, const struct slot_view *slot, struct dirty_ring *ring,
+		       u64 gfn)
+{
+	if (!ring || !ring->size)
+		dirty_mark(&m->guest, gfn);
+	else if (slot->logging)
+		dirty_ring_push(ring, slot->id, gfn - slot->gfn);
+}
+
+int guest_data_write_by(struct vm_memory *m, struct dirty_ring *ring, u64 ipa, const void *from,
+			size_t n)
 {
 	const char *at = from;
 
@@ -40,10 +51,15 @@ int guest_data_write(struct vm_memory *m, u64 ipa, const void *from, size_t n)
 		    (slot.flags & SLOT_READONLY) ||
 		    copy_to_user(HVA(slot_hva_of(&slot, IPA(ipa))), at, part))
 			return -EFAULT;
-		dirty_mark(&m->guest, ipa >> PAGE_SHIFT);
+		tell_write(m, &slot, ring, ipa >> PAGE_SHIFT);
 		at += part;
 		ipa += part;
 		n -= part;
 	}
 	return 0;
+}
+
+int guest_data_write(struct vm_memory *m, u64 ipa, const void *from, size_t n)
+{
+	return guest_data_write_by(m, NULL, ipa, from, n);
 }

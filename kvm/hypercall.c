@@ -82,6 +82,19 @@ static int arch_features(struct vcpu *v)
 	return answer(v, SMCCC_NOT_SUPPORTED);
 }
 
+/* Whether there is stolen time, and where (DEN0057A, 3.2). */
+static int pv_time_call(struct vcpu *v, u32 function)
+{
+	u32 asked = (u32)v->cpu.x[1];
+
+	if (!has(v, BITMAP_STD_HYP, STD_HYP_PV_TIME) || !pvtime_is_on(v))
+		return answer(v, SMCCC_NOT_SUPPORTED);
+	if (function == PV_TIME_ST)
+		return answer(v, (s64)pvtime_start(v));
+	return answer(v,
+		      asked == PV_TIME_FEATURES || asked == PV_TIME_ST ? 0 : SMCCC_NOT_SUPPORTED);
+}
+
 static int trng_random(struct vcpu *v, unsigned int most)
 {
 	u64 bits = v->cpu.x[1], value[3];
@@ -157,7 +170,7 @@ static int serve(struct vcpu *v, u32 function)
 	case TRNG_RND32:
 	case TRNG_RND64: return trng_call(v, function);
 	case PV_TIME_FEATURES:
-	case PV_TIME_ST: return answer(v, SMCCC_NOT_SUPPORTED); /* no vCPU has a place for it */
+	case PV_TIME_ST: return pv_time_call(v, function);
 	case VENDOR_HYP_FEATURES:
 	case VENDOR_HYP_CALL_UID: return vendor_call(v, function);
 	case VENDOR_HYP_PTP: return ptp_call(v);

@@ -24,12 +24,12 @@ struct id_field {
 
 /*
  * What guests do not get: state nobody switches (SVE, SME, MTE, PAuth, AMU), what is trapped
- * without being emulated (PMU, SPE, trace, RAS), and what needs EL2, EL3 or a vGIC.
+ * without being emulated (PMU, SPE, trace, RAS), and what needs EL2 or EL3.
  */
 static const struct id_field id_fields[] = {
 	HIDE(4, 0, 8),			  /* PFR0.EL2 */
 	HIDE(4, 0, 12),			  /* EL3 */
-	HIDE(4, 0, 24),			  /* GIC */
+	CAP(4, 0, 24, 1),		  /* GIC: version 3 */
 	HIDE(4, 0, 28),			  /* RAS */
 	HIDE(4, 0, 32),			  /* SVE */
 	HIDE(4, 0, 36),			  /* SEL2 */
@@ -93,7 +93,7 @@ static const struct id_field id_fields[] = {
 	HIDE(1, 2, 28),			  /* TraceFilt */
 	HIDE(1, 0, 28),			  /* ID_PFR0.RAS */
 	HIDE(1, 0, 20),			  /* AMU */
-	HIDE(1, 1, 28),			  /* ID_PFR1.GIC */
+	CAP(1, 1, 28, 1),		  /* ID_PFR1.GIC */
 	HIDE(1, 1, 4),			  /* Security */
 	HIDE(1, 1, 12),			  /* Virtualization */
 };
@@ -264,30 +264,18 @@ static bool minimum_is_kept(unsigned int index, u64 value)
 	return true;
 }
 
-/* With a vGIC guests have the registers of GICv3 (D19.2.64, ID_AA64PFR0_EL1.GIC; ID_PFR1_EL1). */
-static u64 with_gic(unsigned int index, u64 value)
+/* Without a vGIC guests have no GICv3 (D19.2.64, ID_AA64PFR0_EL1.GIC; ID_PFR1_EL1). */
+void id_regs_hide_gic(struct vm *vm)
 {
-	if (index == id_reg_index(4, 0))
-		return with_field(value, 24, 1);
-	if (index == id_reg_index(1, 1) && id_has_aarch32())
-		return with_field(value, 28, 1);
-	return value;
+	u64 *pfr0 = &vm->id_regs[id_reg_index(4, 0)], *pfr1 = &vm->id_regs[id_reg_index(1, 1)];
+
+	*pfr0 = with_field(*pfr0, 24, 0);
+	*pfr1 = with_field(*pfr1, 28, 0);
 }
 
-void id_regs_show_gic(struct vm *vm)
+static int id_reg_check(unsigned int index, u64 value)
 {
-	for (unsigned int i = 0; i < ID_REGS; i++)
-		vm->id_regs[i] = with_gic(i, vm->id_regs[i]);
-}
-
-static u64 limit_of(const struct vm *vm, unsigned int index)
-{
-	return vm->vgic ? with_gic(index, limits[index]) : limits[index];
-}
-
-static int id_reg_check(const struct vm *vm, unsigned int index, u64 value)
-{
-	u64 limit = limit_of(vm, index), writable = id_reg_writable(index);
+	u64 limit = limits[index], writable = id_reg_writable(index);
 
 	if ((value ^ limit) & ~writable || !minimum_is_kept(index, value))
 		return -EINVAL;
@@ -308,7 +296,7 @@ int id_reg_set(struct vm *vm, unsigned int index, u64 value)
 	if (vm->ran)
 		error = value == vm->id_regs[index] ? 0 : -EBUSY;
 	else
-		error = id_reg_check(vm, index, value);
+		error = id_reg_check(index, value);
 	if (!error)
 		vm->id_regs[index] = value;
 	mutex_unlock(&vm->lock);

@@ -22,8 +22,9 @@ static inline unsigned int id_reg_index(unsigned int crm, unsigned int op2)
 void id_regs_init(void);
 /* What the VM's registers are before user space changes them. */
 void id_regs_reset(struct vm *vm);
-/* The VM has a vGIC from now on: its ID registers say so. Under vm->lock. */
-void id_regs_show_gic(struct vm *vm);
+/* The VM runs without a vGIC: its ID registers, which had one on offer, say so from now on. Under
+ * vm->lock. */
+void id_regs_hide_gic(struct vm *vm);
 /*
  * User space writes @value. 0; -EINVAL: a field that may not change, or promises more than there
  * is; -EBUSY: the VM has run. Takes vm->lock.

@@ -26,6 +26,8 @@ void vcpu_load(struct vcpu *v)
 	v->loaded = true;
 	v->timer_unmasked = ~0U; /* not what the CPU has: sync sets it */
 	timer_sync(v);
+	if (pvtime_is_on(v))
+		__atomic_fetch_or(&v->requests, VCPU_REQ_STEAL, __ATOMIC_RELAXED);
 }
 
 void vcpu_put(struct vcpu *v)
@@ -128,6 +130,8 @@ static int requests_handle(struct vcpu *v)
 	}
 	if (requests & VCPU_REQ_ITS)
 		its_go_on(v);
+	if (requests & VCPU_REQ_STEAL)
+		pvtime_record(v);
 	if (requests & VCPU_REQ_SLEEP)
 		result = sleep_while_stopped(v);
 	if (result > 0 && (requests & VCPU_REQ_SUSPEND))
@@ -216,6 +220,8 @@ static int first_run(struct vcpu *v)
 
 	mutex_lock(&vm->lock);
 	error = vm->vgic ? vgic_first_run(v) : 0;
+	if (!vm->ran && !vm->vgic)
+		id_regs_hide_gic(vm);
 	if (!error)
 		vm->ran = true;
 	mutex_unlock(&vm->lock);

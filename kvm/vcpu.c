@@ -140,19 +140,39 @@ static int finalize(struct vcpu *v, hva_t arg)
 	return copy_from_user(&what, arg, sizeof(what)) ? -EFAULT : -EINVAL;
 }
 
+static int timer_attribute(struct vcpu *v, u32 cmd, const struct kvm_device_attr *a)
+{
+	if (a->attr > KVM_ARM_VCPU_TIMER_IRQ_PTIMER)
+		return -ENXIO;
+	switch (cmd) {
+	case KVM_SET_DEVICE_ATTR: return timer_ppi_set(v->vm, (u32)a->attr, HVA(a->addr));
+	case KVM_GET_DEVICE_ATTR: return timer_ppi_get(v->vm, (u32)a->attr, HVA(a->addr));
+	}
+	return 0;
+}
+
+static int pvtime_attribute(struct vcpu *v, u32 cmd, const struct kvm_device_attr *a)
+{
+	if (a->attr != KVM_ARM_VCPU_PVTIME_IPA)
+		return -ENXIO;
+	switch (cmd) {
+	case KVM_SET_DEVICE_ATTR: return pvtime_set(v, HVA(a->addr));
+	case KVM_GET_DEVICE_ATTR: return pvtime_get(v, HVA(a->addr));
+	}
+	return 0;
+}
+
 static int vcpu_attribute(struct vcpu *v, u32 cmd, hva_t arg)
 {
 	struct kvm_device_attr a;
 
 	if (copy_from_user(&a, arg, sizeof(a)))
 		return -EFAULT;
-	if (a.group != KVM_ARM_VCPU_TIMER_CTRL || a.attr > KVM_ARM_VCPU_TIMER_IRQ_PTIMER)
-		return -ENXIO;
-	switch (cmd) {
-	case KVM_SET_DEVICE_ATTR: return timer_ppi_set(v->vm, (u32)a.attr, HVA(a.addr));
-	case KVM_GET_DEVICE_ATTR: return timer_ppi_get(v->vm, (u32)a.attr, HVA(a.addr));
+	switch (a.group) {
+	case KVM_ARM_VCPU_TIMER_CTRL: return timer_attribute(v, cmd, &a);
+	case KVM_ARM_VCPU_PVTIME_CTRL: return pvtime_attribute(v, cmd, &a);
 	}
-	return 0;
+	return -ENXIO;
 }
 
 /* Linux wants the size of its own signal set; a null pointer takes the mask away. */
@@ -253,6 +273,7 @@ static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
 	mutex_init(&v->mutex);
 	waitq_init(&v->wait);
 	spin_init(&v->reset_lock);
+	pvtime_init(v);
 	return v;
 }
 

@@ -18,6 +18,7 @@ enum vcpu_request {
 	VCPU_REQ_SLEEP = 1 << 2,   /* it may be powered off now: do not enter */
 	VCPU_REQ_SUSPEND = 1 << 3, /* KVM_MP_STATE_SUSPENDED */
 	VCPU_REQ_ITS = 1 << 4,	   /* a signal ended its processing of an ITS's commands */
+	VCPU_REQ_STEAL = 1 << 5,   /* its thread may have waited: count that */
 };
 
 enum vcpu_mode { VCPU_OUTSIDE, VCPU_IN_GUEST };
@@ -56,6 +57,11 @@ struct vcpu {
 	/* Timers: which lines are asserted and known (kvm/timer.c) */
 	u32 timer_unmasked;
 	u32 timer_level; /* as the vGIC, or user space, was told */
+
+	/* Stolen time (kvm/pvtime.c) */
+	u64 steal_ipa;			 /* where it stands, or PVTIME_NOWHERE; set once */
+	u64 steal_seen_ns;		 /* what this thread had waited when it was last asked */
+	const struct task *steal_thread; /* to compare, not to follow */
 
 	/* The vGIC's part (kvm/vgic_vcpu.c); unused without one */
 	struct vgic_cpu vgic;
@@ -221,6 +227,23 @@ void guest_timers_init(struct vm *vm);
  * -EBUSY: a vCPU ran. */
 int timer_ppi_set(struct vm *vm, u32 n, hva_t arg);
 int timer_ppi_get(struct vm *vm, u32 n, hva_t arg);
+
+/* ---- kvm/pvtime.c: stolen time */
+#define PVTIME_NOWHERE (~0UL)
+void pvtime_init(struct vcpu *v);
+/* KVM_ARM_VCPU_PVTIME_IPA. -EFAULT; -EINVAL: not aligned, no slot that can be written there;
+ * -EEXIST: chosen already. */
+int pvtime_set(struct vcpu *v, hva_t arg);
+int pvtime_get(struct vcpu *v, hva_t arg);
+/* The guest asks where (PV_TIME_ST): counts from now on. The place, or PVTIME_NOWHERE. On the
+ * thread in KVM_RUN, as the next; may sleep. */
+u64 pvtime_start(struct vcpu *v);
+/* Adds to the place what was stolen since the last call. There is a place. */
+void pvtime_record(struct vcpu *v);
+static inline bool pvtime_is_on(const struct vcpu *v)
+{
+	return v->steal_ipa != PVTIME_NOWHERE;
+}
 
 /* ---- kvm/vgic_vcpu.c: a vCPU whose VM has a vGIC */
 extern const struct vgic_ops vgic_vcpu_ops;

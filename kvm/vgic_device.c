@@ -39,7 +39,6 @@ static int create(struct device *d)
 		return -ENOMEM;
 	vgic_init(g, &vgic_vcpu_ops, vm);
 	adopt_vcpus(vm, g);
-	id_regs_show_gic(vm);
 	__atomic_store_n(&vm->vgic, g, __ATOMIC_RELEASE);
 	return 0;
 }

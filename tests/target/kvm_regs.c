@@ -8,6 +8,8 @@
 #include "tests/target/check.h"
 #include "tests/target/client.h"
 
+#include <sys/utsname.h>
+
 GUEST(adds, "	add x0, x0, x1\n"
 	    "	mrs x2, tpidr_el1\n"
 	    "	add x2, x2, #1\n"
@@ -121,6 +123,16 @@ static void check_reset_values(struct vcpu *vcpu)
 	CHECK_EQ(vcpu_x(vcpu, 7), 0);
 }
 
+/* Linux does since 6.12. */
+static int hides_gic(void)
+{
+	unsigned int major, minor;
+	struct utsname name;
+
+	REQUIRE(uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2);
+	return major > 6 || (major == 6 && minor >= 12);
+}
+
 static void check_guest(struct vm *vm, struct vcpu *vcpu)
 {
 	__uint128_t v1 = 0;
@@ -136,7 +148,12 @@ static void check_guest(struct vm *vm, struct vcpu *vcpu)
 	vcpu_set_x(vcpu, 0, 1000);
 	vcpu_set_x(vcpu, 1, 234);
 	reg_set(vcpu, ARM64_SYS_REG(3, 0, 13, 0, 4), 0x7000);
+	/* A GICv3 is on offer until the VM runs without one. */
+	CHECK_EQ(reg_get(vcpu, ARM64_SYS_REG(3, 0, 0, 4, 0)) >> 24 & 0xf, 1);
 	CHECK_EQ(RUN_TO_WRITE(vcpu, GUEST_MMIO), 1234);
+	CHECK_EQ(vcpu_x(vcpu, 7), reg_get(vcpu, ARM64_SYS_REG(3, 0, 0, 4, 0)));
+	if (hides_gic())
+		CHECK_EQ(vcpu_x(vcpu, 7) >> 24 & 0xf, 0);
 	CHECK_EQ(vcpu_x(vcpu, 0), 1234);
 	CHECK_EQ(vcpu_x(vcpu, 1), 234);
 	CHECK_EQ(reg_get(vcpu, ARM64_SYS_REG(3, 0, 13, 0, 4)), 0x7001);
