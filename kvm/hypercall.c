@@ -145,17 +145,18 @@ static int vendor_call(struct vcpu *v, u32 function)
 /* The time of day, and the guest's counter at that moment: interrupts are masked in between. */
 static int ptp_call(struct vcpu *v)
 {
-	u64 offset, real_ns, cycles;
+	u64 real_ns, cycles;
+	unsigned int counter;
 
 	if (!has(v, BITMAP_VENDOR_HYP, VENDOR_PTP))
 		return answer(v, SMCCC_NOT_SUPPORTED);
 	switch ((u32)v->cpu.x[1]) {
-	case PTP_VIRTUAL: offset = v->vm->counter_offset; break;
-	case PTP_PHYSICAL: offset = 0; break;
+	case PTP_VIRTUAL: counter = GUEST_TIMER_VIRTUAL; break;
+	case PTP_PHYSICAL: counter = GUEST_TIMER_PHYSICAL; break;
 	default: return answer(v, SMCCC_NOT_SUPPORTED);
 	}
 	real_ns = port_time_ns() + time_realtime_offset_ns();
-	cycles = port_counter() - offset;
+	cycles = timer_counter(v, counter);
 	return answer4(v, real_ns >> 32, (u32)real_ns, cycles >> 32, (u32)cycles);
 }
 

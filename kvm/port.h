@@ -117,7 +117,8 @@ struct guest_cpu {
 	u64 vtcr;
 	u64 vpidr;
 	u64 vmpidr;
-	u64 cntvoff; /* CNTVOFF_EL2 */
+	u64 cntvoff;	    /* CNTVOFF_EL2 */
+	bool trap_physical; /* the physical counter and timer trap */
 	enum guest_debug_by debug_by;
 	struct guest_debug *debug; /* what is loaded; may be NULL if by nobody */
 	u64 reg[GR_COUNT];

@@ -25,6 +25,7 @@ void vcpu_reset(struct vcpu *v)
 	g->hcr = port_guest_hcr();
 	g->debug_by = GUEST_DEBUG_BY_NOBODY;
 	sysreg_reset(v);
+	v->ptimer_cval = 0;
 	v->timer_level = v->cpu.gic.present ? TIMER_LEVEL_UNKNOWN : 0;
 }
 

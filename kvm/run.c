@@ -15,7 +15,7 @@ void vcpu_load(struct vcpu *v)
 	__atomic_store_n(&v->on_cpu, port_cpu(), __ATOMIC_RELAXED);
 	v->cpu.vttbr = guest_mem_enter(mem, v->id);
 	v->cpu.vtcr = mem->s2.vtcr;
-	v->cpu.cntvoff = v->vm->counter_offset;
+	timer_before_load(v);
 	port_guest_load(&v->cpu);
 	v->loaded = true;
 	v->timer_unmasked = ~0U; /* not what the CPU has: sync sets it */
@@ -82,20 +82,24 @@ static void timers_settle(struct vcpu *v)
 		timer_drive_vgic(v);
 }
 
-int vcpu_wait(struct vcpu *v)
+/* Sleeps until @deadline_ns, an interrupt or a request; 0: not at all. 1 or -EINTR. */
+static int sleep_until(struct vcpu *v, u64 deadline_ns)
 {
-	u64 deadline;
 	int error = 0;
 
-	timers_settle(v);
-	port_guest_regs_save(&v->cpu);
-	deadline = timer_next_ns(v);
-	if (deadline && !(v->cpu.hcr & GUEST_HCR_VSE))
+	if (deadline_ns)
 		error = wait_event_until(&v->wait,
 					 irq_is_pending(v) ||
 						 __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE),
-					 SLEEP_INTERRUPTIBLE, deadline);
+					 SLEEP_INTERRUPTIBLE, deadline_ns);
 	return error == -EINTR ? interrupted(v) : 1;
+}
+
+int vcpu_wait(struct vcpu *v)
+{
+	timers_settle(v);
+	port_guest_regs_save(&v->cpu);
+	return sleep_until(v, v->cpu.hcr & GUEST_HCR_VSE ? 0 : timer_next_ns(v));
 }
 
 static int suspended(struct vcpu *v)
@@ -104,7 +108,11 @@ static int suspended(struct vcpu *v)
 
 	if (__atomic_load_n(&v->mp_state, __ATOMIC_ACQUIRE) != KVM_MP_STATE_SUSPENDED)
 		return 1;
-	result = vcpu_wait(v);
+	/* A timer that user space knows of, or an SError, would let WFI go on; here only interrupts
+	 * do. */
+	timers_settle(v);
+	port_guest_regs_save(&v->cpu);
+	result = sleep_until(v, timer_next_change_ns(v));
 	/* Until user space ends it, also across a KVM_RUN that a signal ended. */
 	__atomic_fetch_or(&v->requests, VCPU_REQ_SUSPEND, __ATOMIC_RELAXED);
 	if (result < 0)

@@ -25,15 +25,16 @@ enum sr_kind {
 	SR_OS_LOCK,   /* OSLAR_EL1: the way to write OSLSR_EL1 */
 	SR_SET_WAY,   /* cache maintenance by set and way */
 	SR_MDSCR,
-	SR_GIC_SGI, /* raises SGIs; reg is the group */
-	SR_GIC_SRE, /* ICC_SRE_EL1: system registers, for good */
-	SR_GIC_DIR, /* traps at times only (kvm/vgic_lr.c) */
+	SR_GIC_SGI,	   /* raises SGIs; reg is the group */
+	SR_GIC_SRE,	   /* ICC_SRE_EL1: system registers, for good */
+	SR_GIC_DIR,	   /* traps at times only (kvm/vgic_lr.c) */
+	SR_PHYSICAL_TIMER, /* traps if its counter has an offset; reg is enum physical_reg */
 };
 
 struct sr_row {
 	u16 sr;
 	u8 kind;
-	u8 reg;	   /* enum guest_reg */
+	u8 reg;	   /* enum guest_reg, if the kind does not say otherwise */
 	u64 reset; /* of SR_LIVE, SR_MEMORY, SR_READ_ONLY */
 };
 
@@ -89,6 +90,10 @@ static const struct sr_row rows[] = {
 	{ SR(3, 3, 0, 0, 1), SR_CTR, 0, 0 },
 	{ SR(3, 3, 13, 0, 2), SR_LIVE, GR_TPIDR_EL0, 0 },
 	{ SR(3, 3, 13, 0, 3), SR_LIVE, GR_TPIDRRO_EL0, 0 },
+	{ SR(3, 3, 14, 0, 1), SR_PHYSICAL_TIMER, PHYSICAL_COUNTER, 0 },
+	{ SR(3, 3, 14, 2, 0), SR_PHYSICAL_TIMER, PHYSICAL_TVAL, 0 },
+	{ SR(3, 3, 14, 2, 1), SR_PHYSICAL_TIMER, PHYSICAL_CTL, 0 },
+	{ SR(3, 3, 14, 2, 2), SR_PHYSICAL_TIMER, PHYSICAL_CVAL, 0 },
 	{ SR(3, 4, 3, 0, 0), SR_MEMORY, GR_DACR32_EL2, 0 },
 	{ SR(3, 4, 5, 0, 1), SR_MEMORY, GR_IFSR32_EL2, 0 },
 	{ SR(3, 4, 5, 3, 0), SR_MEMORY, GR_FPEXC32_EL2, 0x700 },
@@ -273,6 +278,16 @@ static int gic_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 	return done(v);
 }
 
+static int physical_timer_trap(struct vcpu *v, enum physical_reg reg, const struct sr_access *a)
+{
+	if (a->is_read)
+		return read_as(v, a, timer_physical_read(v, reg));
+	if (reg == PHYSICAL_COUNTER)
+		return undefined(v);
+	timer_physical_write(v, reg, vcpu_x(v, a->rt));
+	return done(v);
+}
+
 static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
 {
 	switch ((enum sr_kind)row->kind) {
@@ -297,6 +312,7 @@ static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 	case SR_GIC_SGI:
 	case SR_GIC_SRE:
 	case SR_GIC_DIR: return gic_trap(v, row, a);
+	case SR_PHYSICAL_TIMER: return physical_timer_trap(v, (enum physical_reg)row->reg, a);
 	case SR_LIVE:
 		if (a->is_read)
 			return undefined(v);
@@ -388,7 +404,8 @@ static bool in_user_list(const struct sr_row *row)
 	case SR_SET_WAY:
 	case SR_GIC_SGI:
 	case SR_GIC_SRE:
-	case SR_GIC_DIR: break;
+	case SR_GIC_DIR:
+	case SR_PHYSICAL_TIMER: break;
 	}
 	return false;
 }

@@ -4,6 +4,7 @@
  * to user space (KVM_CAP_ARM_USER_IRQ), and a line that rises ends WFI. The timers themselves run
  * in hardware while the vCPU is loaded, and are computed from their registers while it is not.
  */
+#include "kvm/irqchip.h"
 #include "kvm/vcpu.h"
 
 #define CTL_ENABLE  BIT(0)
@@ -19,11 +20,55 @@ static const struct {
 	[GUEST_TIMER_PHYSICAL] = { GR_CNTP_CTL_EL0, GR_CNTP_CVAL_EL0 },
 };
 
-/* The counter as timer @n of the guest sees it. */
-static u64 counter_of(const struct vcpu *v, unsigned int n)
+/* ---- counters and compare values as the guest sees them */
+
+static u64 offset_of(const struct vcpu *v, unsigned int n)
 {
-	return port_counter() - (n == GUEST_TIMER_VIRTUAL ? v->vm->counter_offset : 0);
+	return __atomic_load_n(&v->vm->counter_offset[n], __ATOMIC_RELAXED);
 }
+
+u64 timer_counter(const struct vcpu *v, unsigned int n)
+{
+	return port_counter() - offset_of(v, n);
+}
+
+static u64 cval_of(const struct vcpu *v, unsigned int n)
+{
+	return n == GUEST_TIMER_PHYSICAL && v->cpu.trap_physical ? v->ptimer_cval
+								 : v->cpu.reg[timer_of[n].cval];
+}
+
+/*
+ * The physical timer compares with the machine's counter, and no offset of the CPU's is relied on
+ * (FEAT_ECV has one): where the guest's counter differs, its accesses trap and the CPU is given
+ * the compare value at which the machine's counter gets there. One that has passed is 0, as later
+ * offsets could put it before the machine's start.
+ */
+static void cval_translate(struct vcpu *v)
+{
+	u64 machine = port_counter();
+	u64 now = machine - offset_of(v, GUEST_TIMER_PHYSICAL);
+	u64 left = v->ptimer_cval - now;
+
+	if (v->ptimer_cval <= now)
+		v->cpu.reg[GR_CNTP_CVAL_EL0] = 0;
+	else
+		v->cpu.reg[GR_CNTP_CVAL_EL0] = machine + min(left, ~machine);
+}
+
+/* Once it traps, it goes on to: an offset of 0 is one like others. */
+void timer_before_load(struct vcpu *v)
+{
+	v->cpu.cntvoff = offset_of(v, GUEST_TIMER_VIRTUAL);
+	if (!v->cpu.trap_physical && offset_of(v, GUEST_TIMER_PHYSICAL)) {
+		v->ptimer_cval = v->cpu.reg[GR_CNTP_CVAL_EL0];
+		v->cpu.trap_physical = true;
+	}
+	if (v->cpu.trap_physical)
+		cval_translate(v);
+}
+
+/* ---- their lines */
 
 /* An asserted line is known; until it falls its interrupt would only be in the way. */
 void timer_sync(struct vcpu *v)
@@ -83,18 +128,19 @@ static u64 counter_to_ns(u64 ticks)
 	return seconds * NS_PER_S + ticks % hz * NS_PER_S / hz;
 }
 
-u64 timer_next_ns(const struct vcpu *v)
+/* Bit n of @known: that timer n has expired is nothing to wake up for. */
+static u64 next_ns(const struct vcpu *v, u32 known)
 {
 	u64 next = SCHED_FOREVER;
 
 	for (unsigned int n = 0; n < GUEST_TIMERS; n++) {
-		u64 ctl = v->cpu.reg[timer_of[n].ctl], cval = v->cpu.reg[timer_of[n].cval], now, ns;
+		u64 ctl = v->cpu.reg[timer_of[n].ctl], cval = cval_of(v, n), now, ns;
 
 		if ((ctl & (CTL_ENABLE | CTL_IMASK)) != CTL_ENABLE)
 			continue;
-		now = counter_of(v, n);
-		if (now >= cval && v->cpu.gic.present && v->timer_level & BIT(n))
-			continue; /* the vGIC has its line: enough to wake it, or masked */
+		now = timer_counter(v, n);
+		if (now >= cval && known & BIT(n))
+			continue;
 		if (now >= cval)
 			return 0;
 		ns = counter_to_ns(cval - now);
@@ -102,6 +148,47 @@ u64 timer_next_ns(const struct vcpu *v)
 			next = min(next, port_time_ns() + ns);
 	}
 	return next;
+}
+
+u64 timer_next_ns(const struct vcpu *v)
+{
+	/* The vGIC has the line: enough to wake the vCPU, or masked. */
+	return next_ns(v, v->cpu.gic.present ? v->timer_level : 0);
+}
+
+u64 timer_next_change_ns(const struct vcpu *v)
+{
+	return next_ns(v, v->timer_level);
+}
+
+/* ---- trapped registers of the physical timer */
+
+u64 timer_physical_read(struct vcpu *v, enum physical_reg reg)
+{
+	u64 now = timer_counter(v, GUEST_TIMER_PHYSICAL);
+
+	switch (reg) {
+	case PHYSICAL_COUNTER: break;
+	case PHYSICAL_TVAL: return (u32)(v->ptimer_cval - now);
+	case PHYSICAL_CTL: port_guest_regs_save(&v->cpu); return v->cpu.reg[GR_CNTP_CTL_EL0];
+	case PHYSICAL_CVAL: return v->ptimer_cval;
+	}
+	return now;
+}
+
+void timer_physical_write(struct vcpu *v, enum physical_reg reg, u64 value)
+{
+	port_guest_regs_save(&v->cpu);
+	switch (reg) {
+	case PHYSICAL_COUNTER: return;
+	case PHYSICAL_TVAL:
+		v->ptimer_cval = timer_counter(v, GUEST_TIMER_PHYSICAL) + (u64)(s64)(s32)value;
+		break;
+	case PHYSICAL_CTL: v->cpu.reg[GR_CNTP_CTL_EL0] = value; break;
+	case PHYSICAL_CVAL: v->ptimer_cval = value; break;
+	}
+	cval_translate(v);
+	port_guest_regs_restore(&v->cpu);
 }
 
 /* ---- ONE_REG */
@@ -115,7 +202,7 @@ static u64 ctl_with_status(const struct vcpu *v, unsigned int n)
 {
 	u64 ctl = v->cpu.reg[timer_of[n].ctl] & (CTL_ENABLE | CTL_IMASK);
 
-	if ((ctl & CTL_ENABLE) && counter_of(v, n) >= v->cpu.reg[timer_of[n].cval])
+	if ((ctl & CTL_ENABLE) && timer_counter(v, n) >= cval_of(v, n))
 		ctl |= CTL_ISTATUS;
 	return ctl;
 }
@@ -124,35 +211,46 @@ int timer_reg_get(struct vcpu *v, u64 id, u64 *value)
 {
 	switch (id) {
 	case KVM_REG_ARM_TIMER_CTL: *value = ctl_with_status(v, GUEST_TIMER_VIRTUAL); return 0;
-	case KVM_REG_ARM_TIMER_CNT: *value = counter_of(v, GUEST_TIMER_VIRTUAL); return 0;
+	case KVM_REG_ARM_TIMER_CNT: *value = timer_counter(v, GUEST_TIMER_VIRTUAL); return 0;
 	case KVM_REG_ARM_TIMER_CVAL: *value = v->cpu.reg[GR_CNTV_CVAL_EL0]; return 0;
 	case KVM_REG_ARM_PTIMER_CTL: *value = ctl_with_status(v, GUEST_TIMER_PHYSICAL); return 0;
-	case KVM_REG_ARM_PTIMER_CNT: *value = counter_of(v, GUEST_TIMER_PHYSICAL); return 0;
-	case KVM_REG_ARM_PTIMER_CVAL: *value = v->cpu.reg[GR_CNTP_CVAL_EL0]; return 0;
+	case KVM_REG_ARM_PTIMER_CNT: *value = timer_counter(v, GUEST_TIMER_PHYSICAL); return 0;
+	case KVM_REG_ARM_PTIMER_CVAL: *value = cval_of(v, GUEST_TIMER_PHYSICAL); return 0;
 	}
 	return -ENOENT;
 }
 
-/* Writing the count moves the VM's offset, unless KVM_ARM_SET_COUNTER_OFFSET fixed it. */
-static void count_set(struct vcpu *v, u64 value)
+static void offset_set(struct vm *vm, unsigned int n, u64 offset)
 {
-	struct vm *vm = v->vm;
+	__atomic_store_n(&vm->counter_offset[n], offset, __ATOMIC_RELAXED);
+}
 
+/* Writing the count moves the VM's offset, unless KVM_ARM_SET_COUNTER_OFFSET fixed it. */
+static void count_set(struct vm *vm, unsigned int n, u64 value)
+{
 	mutex_lock(&vm->lock);
 	if (!vm->counter_offset_set)
-		vm->counter_offset = port_counter() - value;
+		offset_set(vm, n, port_counter() - value);
 	mutex_unlock(&vm->lock);
+}
+
+static void physical_cval_set(struct vcpu *v, u64 value)
+{
+	if (v->cpu.trap_physical)
+		v->ptimer_cval = value;
+	else
+		v->cpu.reg[GR_CNTP_CVAL_EL0] = value;
 }
 
 int timer_reg_set(struct vcpu *v, u64 id, u64 value)
 {
 	switch (id) {
 	case KVM_REG_ARM_TIMER_CTL: v->cpu.reg[GR_CNTV_CTL_EL0] = value & ~CTL_ISTATUS; return 0;
-	case KVM_REG_ARM_TIMER_CNT: count_set(v, value); return 0;
+	case KVM_REG_ARM_TIMER_CNT: count_set(v->vm, GUEST_TIMER_VIRTUAL, value); return 0;
 	case KVM_REG_ARM_TIMER_CVAL: v->cpu.reg[GR_CNTV_CVAL_EL0] = value; return 0;
 	case KVM_REG_ARM_PTIMER_CTL: v->cpu.reg[GR_CNTP_CTL_EL0] = value & ~CTL_ISTATUS; return 0;
-	case KVM_REG_ARM_PTIMER_CNT: return 0; /* the physical counter cannot be moved */
-	case KVM_REG_ARM_PTIMER_CVAL: v->cpu.reg[GR_CNTP_CVAL_EL0] = value; return 0;
+	case KVM_REG_ARM_PTIMER_CNT: count_set(v->vm, GUEST_TIMER_PHYSICAL, value); return 0;
+	case KVM_REG_ARM_PTIMER_CVAL: physical_cval_set(v, value); return 0;
 	}
 	return -ENOENT;
 }
@@ -163,18 +261,19 @@ _Static_assert(KVM_ARM_VCPU_TIMER_IRQ_PTIMER == GUEST_TIMER_PHYSICAL, "timers by
 int timer_set_counter_offset(struct vm *vm, hva_t arg)
 {
 	struct kvm_arm_counter_offset o;
-	int error = 0;
+	int error;
 
 	if (copy_from_user(&o, arg, sizeof(o)))
 		return -EFAULT;
 	if (o.reserved)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	if (vm->ran) {
-		error = -EBUSY;
-	} else {
-		vm->counter_offset = o.counter_offset;
+	error = vcpus_trylock(vm);
+	if (!error) {
+		offset_set(vm, GUEST_TIMER_VIRTUAL, o.counter_offset);
+		offset_set(vm, GUEST_TIMER_PHYSICAL, o.counter_offset);
 		vm->counter_offset_set = true;
+		vcpus_unlock(vm);
 	}
 	mutex_unlock(&vm->lock);
 	return error;

@@ -56,6 +56,7 @@ struct vcpu {
 	/* Timers: which lines are asserted and known (kvm/timer.c) */
 	u32 timer_unmasked;
 	u32 timer_level; /* as the vGIC, or user space, was told */
+	u64 ptimer_cval; /* the guest's CNTP_CVAL, if cpu.trap_physical */
 
 	/* Stolen time (kvm/pvtime.c) */
 	u64 steal_ipa;			 /* where it stands, or PVTIME_NOWHERE; set once */
@@ -200,6 +201,14 @@ int regs_set_one(struct vcpu *v, hva_t arg);
 int regs_list(struct vcpu *v, hva_t arg);
 
 /* ---- kvm/timer.c */
+/* Before load: what the CPU is to have of the counters' offsets. */
+void timer_before_load(struct vcpu *v);
+/* The counter of timer @n (enum guest_timer) as the guest sees it. */
+u64 timer_counter(const struct vcpu *v, unsigned int n);
+/* The registers of the physical counter and timer while they trap; loaded. */
+enum physical_reg { PHYSICAL_COUNTER, PHYSICAL_TVAL, PHYSICAL_CTL, PHYSICAL_CVAL };
+u64 timer_physical_read(struct vcpu *v, enum physical_reg reg);
+void timer_physical_write(struct vcpu *v, enum physical_reg reg, u64 value);
 /* After load, and before every entry: learns which lines are asserted. */
 void timer_sync(struct vcpu *v);
 /* With a vGIC: the timers' interrupts have the lines' levels. After timer_sync(). */
@@ -213,9 +222,12 @@ void timer_tell_user(struct vcpu *v);
 /* The vCPU is put: when does the next of its timers expire, ns as port_time_ns(); 0: one has, and
  * there is no vGIC that knows of it. */
 u64 timer_next_ns(const struct vcpu *v);
+/* The same, but an expired timer that user space was told of is nothing to wake up for. */
+u64 timer_next_change_ns(const struct vcpu *v);
 int timer_reg_get(struct vcpu *v, u64 id, u64 *value);
 int timer_reg_set(struct vcpu *v, u64 id, u64 value);
 extern const u64 timer_regs[6];
+/* KVM_ARM_SET_COUNTER_OFFSET, of both counters and for good. -EBUSY: a vCPU's ioctl goes on. */
 int timer_set_counter_offset(struct vm *vm, hva_t arg);
 void guest_timers_init(struct vm *vm);
 /* KVM_ARM_VCPU_TIMER_CTRL: the interrupt of timer @n (enum guest_timer). -EINVAL: no PPI, no vGIC;

@@ -59,7 +59,7 @@ static int vm_init(struct vm *vm, unsigned int ipa_bits)
 	spin_init(&vm->irqfd_lock);
 	id_regs_reset(vm);
 	firmware_init(vm);
-	vm->counter_offset = port_counter();
+	vm->counter_offset[GUEST_TIMER_VIRTUAL] = port_counter();
 	guest_timers_init(vm);
 	error = coalesced_init(vm);
 	if (error)

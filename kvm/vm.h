@@ -46,8 +46,10 @@ struct vm {
 	u32 its_count;
 	bool nisv_to_user;
 	bool system_suspend;
-	bool counter_offset_set;
-	u64 counter_offset;   /* CNTVOFF; guarded by lock until ran */
+	bool counter_offset_set; /* by KVM_ARM_SET_COUNTER_OFFSET; guarded by lock */
+	/* What the virtual and the physical counter lack of the machine's; atomic, written under
+	 * lock */
+	u64 counter_offset[2];
 	u64 id_regs[ID_REGS]; /* guarded by lock until ran, then constant */
 	u64 ctr;
 	u32 psci_version;  /* as PSCI_VERSION returns it */

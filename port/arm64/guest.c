@@ -144,6 +144,21 @@ void port_guest_regs_restore(struct guest_cpu *g)
 	live_regs_load(g);
 }
 
+/* CNTHCTL_EL2 as with E2H: not set, accesses by EL1 and EL0 of the guest trap. */
+#define CNTHCTL_EL1PCTEN BIT(10)
+#define CNTHCTL_EL1PTEN	 BIT(11)
+
+/* The bits of boot.S mean nothing outside of the guest. */
+static void physical_timer_trap(void)
+{
+	write_sysreg(cnthctl_el2, read_sysreg(cnthctl_el2) & ~(CNTHCTL_EL1PCTEN | CNTHCTL_EL1PTEN));
+}
+
+static void physical_timer_untrap(void)
+{
+	write_sysreg(cnthctl_el2, read_sysreg(cnthctl_el2) | CNTHCTL_EL1PCTEN | CNTHCTL_EL1PTEN);
+}
+
 /* The controls that confine the guest and mean nothing to programs at EL0. */
 static void confine(const struct guest_cpu *g)
 {
@@ -154,6 +169,8 @@ static void confine(const struct guest_cpu *g)
 	write_sysreg(cntvoff_el2, g->cntvoff);
 	write_sysreg(cptr_el2, CPTR_FPEN | CPTR_TTA | CPTR_TAM);
 	guest_gic_load(&g->gic);
+	if (g->trap_physical)
+		physical_timer_trap();
 	if (cpu_features.hcx)
 		write_sysreg(S3_4_C1_C2_2, 0);
 }
@@ -183,6 +200,8 @@ void port_guest_put(struct guest_cpu *g)
 	live_regs_save(g);
 	guest_debug_put(g);
 	guest_gic_put(&g->gic);
+	if (g->trap_physical)
+		physical_timer_untrap();
 	/* The guest's timers must not interrupt what runs next here. */
 	write_sysreg(S3_5_C14_C3_1, 0);
 	write_sysreg(S3_5_C14_C2_1, 0);
