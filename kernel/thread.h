@@ -26,6 +26,7 @@
 struct fs_context;
 struct process;
 struct thread;
+struct unix_msgs;
 
 enum thread_state {
 	THREAD_RUNNABLE, /* on a CPU or in the run queue */
@@ -76,6 +77,8 @@ struct thread {
 	void *kthread_arg;
 	struct grace_work reap;
 	struct restart restart;
+	/* Messages that it is about to free (kernel/unix_queue.c), or NULL. */
+	struct unix_msgs *closing_messages;
 };
 
 LIST_HEAD(thread_list, thread);

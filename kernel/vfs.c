@@ -12,6 +12,7 @@
 #include "kernel/inode.h"
 #include "kernel/pipe.h"
 #include "kernel/thread.h"
+#include "kernel/unix_sock.h"
 
 /* ---- walks that end at something that exists */
 /* The path that /proc shows for what was walked to. Under tree_lock. */
@@ -489,5 +490,6 @@ void vfs_init(void)
 	procfs_init();
 	sysfs_init();
 	epoll_init();
+	unix_init();
 	flock_init();
 }
