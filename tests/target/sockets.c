@@ -201,7 +201,7 @@ static void check_shutdown(void)
 /* ---- names and connections */
 static void check_accepted(int listener, int client, int server, socklen_t name_size)
 {
-	struct sockaddr_un name;
+	struct sockaddr_un name = { 0 };
 	socklen_t size = sizeof(name);
 	struct ucred cred = { 0 };
 
@@ -260,7 +260,7 @@ static void check_connection(int type, const struct sockaddr_un *a, socklen_t si
 
 static void check_names(void)
 {
-	struct sockaddr_un a = { AF_UNIX, PATH }, abstract = { AF_UNIX, "\0sockets" }, seen;
+	struct sockaddr_un a = { AF_UNIX, PATH }, abstract = { AF_UNIX, "\0sockets" }, seen = { 0 };
 	socklen_t size = offsetof(struct sockaddr_un, sun_path) + sizeof(PATH);
 	socklen_t abstract_size = offsetof(struct sockaddr_un, sun_path) + 8,
 		  seen_size = sizeof(seen);
@@ -318,10 +318,9 @@ static void check_long_path(void)
 	struct sockaddr_storage seen;
 	socklen_t size = sizeof(seen);
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-	char path[109] = "";
+	char path[109] = "/tmp/";
 
-	memset(path, 'p', 108);
-	memcpy(path, "/tmp/", 5);
+	memset(path + 5, 'p', 103);
 	memcpy(a.sun_path, path, 108);
 	CHECK_OK(bind(fd, (struct sockaddr *)&a, sizeof(a)));
 	CHECK_OK(getsockname(fd, (struct sockaddr *)&seen, &size));
