@@ -11,6 +11,7 @@
 #include "kernel/flock.h"
 #include "kernel/inode.h"
 #include "kernel/pipe.h"
+#include "kernel/record_lock.h"
 #include "kernel/thread.h"
 #include "kernel/unix_sock.h"
 
@@ -490,6 +491,7 @@ void vfs_init(void)
 	procfs_init();
 	sysfs_init();
 	epoll_init();
+	record_locks_init();
 	unix_init();
 	flock_init();
 }
