@@ -9,7 +9,8 @@
 void record_locks_init(void);
 /* Is @cmd one of F_GETLK, F_SETLK, F_SETLKW and their F_OFD_ kin? */
 bool is_record_lock_cmd(u32 cmd);
-/* fcntl with such a command, on @f, which @fd names, and the struct flock at @arg. 0 or an error. */
+/* fcntl with such a command, on @f, which @fd names, and the struct flock at @arg. 0 or an error.
+ */
 s64 record_lock_fcntl(struct file *f, int fd, u32 cmd, u64 arg);
 
 #endif
