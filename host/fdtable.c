@@ -74,12 +74,20 @@ struct fdtable *fdtable_get(struct fdtable *t)
 	return t;
 }
 
+/* A descriptor of @t for @f is closed. */
+static void put_closed(struct fdtable *t, struct file *f)
+{
+	if (!(f->traits & FILE_PATH_ONLY))
+		file_owner_gone(f, t);
+	file_put(f);
+}
+
 void fdtable_put(struct fdtable *t)
 {
 	if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	for (int fd = fd_next(t, 0); fd >= 0; fd = fd_next(t, fd + 1)) {
-		file_put(t->slots[fd].file);
+		put_closed(t, t->slots[fd].file);
 		sched_point();
 	}
 	kfree(t->slots);
@@ -300,7 +308,7 @@ int fd_replace(struct fdtable *t, int fd, struct file *f, u32 fd_flags)
 	}
 	spin_unlock(&t->lock);
 	if (old)
-		file_put(old);
+		put_closed(t, old);
 	return reserved ? -EBUSY : fd;
 }
 
@@ -335,7 +343,7 @@ int fd_close(struct fdtable *t, int fd)
 
 	if (!f)
 		return -EBADF;
-	file_put(f);
+	put_closed(t, f);
 	return 0;
 }
 

@@ -30,12 +30,24 @@ struct file *file_get(struct file *f)
 	return f;
 }
 
+void file_owner_gone(struct file *f, const void *owner)
+{
+	void (*gone)(struct file_node * node, const void *owner);
+
+	if (!f->node)
+		return;
+	gone = __atomic_load_n(&f->node->owner_gone, __ATOMIC_ACQUIRE);
+	if (gone)
+		gone(f->node, owner);
+}
+
 static void file_free(struct file *f)
 {
 	void (*watches_gone)(struct file * f) = __atomic_load_n(&f->watches_gone, __ATOMIC_ACQUIRE);
 
 	if (watches_gone)
 		watches_gone(f);
+	file_owner_gone(f, f);
 	if (f->ops->release)
 		f->ops->release(f);
 	if (f->node)

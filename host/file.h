@@ -80,6 +80,9 @@ enum {
 /* Where a file has its name; kernel/vfs.h embeds it in its inodes. */
 struct file_node {
 	void (*put)(struct file_node *node);
+	/* If set: a table of descriptors (@owner) has closed one for a file here, or an open file
+	 * (@owner) is gone. What only they own here goes. May be set at any time. */
+	void (*owner_gone)(struct file_node *node, const void *owner);
 };
 
 /* One who follows a file's events without holding it (epoll). */
@@ -107,6 +110,9 @@ struct file *file_alloc(const struct file_ops *ops, void *priv, u32 flags);
 struct file *file_get(struct file *f);
 /* Drops a reference; the last one calls release. May sleep. */
 void file_put(struct file *f);
+
+/* Tells @f's node that @owner has closed it, or is gone. */
+void file_owner_gone(struct file *f, const void *owner);
 
 /* ---- descriptor tables, shared by the threads of a process */
 struct fdtable;

@@ -12,6 +12,20 @@
 /* What one read or write moves at most; Linux's MAX_RW_COUNT. */
 #define RW_MAX (0x7fffffffUL & PAGE_MASK)
 
+/* Segments of one buffer at most; Linux's UIO_MAXIOV. */
+#define IOV_MAX 1024
+
+/*
+ * A plain buffer of a program. -EFAULT if it does not lie in the user half as a whole: Linux says
+ * so before it moves anything, and that is also its answer to a negative size.
+ */
+int iobuf_of(struct iobuf *io, u64 p, u64 n);
+/*
+ * The @count segments at @p (struct iovec): @io refers to *@segments, which the caller kfree's,
+ * also on error. -EINVAL, -EFAULT, -ENOMEM.
+ */
+int iobuf_of_vector(struct iobuf *io, struct iobuf_segment **segments, u64 p, u64 count);
+
 /* The path at @p, kmalloc'ed; ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOMEM). */
 char *path_from_user(u64 p);
 /* As path_from_user(), but NULL is "", which Linux takes with AT_EMPTY_PATH. */

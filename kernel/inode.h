@@ -124,6 +124,9 @@ struct inode *vfs_start(int dirfd, const char *path);
  */
 struct inode *vfs_named(int dirfd, const char *path, int at_flags, struct file **file);
 
+/* Gives the new @inode, whose reference is taken over (also on failure), the name @path, and makes
+ * it one of the filesystem there. @inode may be ERR_PTR. 0 or an error. */
+int vfs_add_new(struct inode *start, const char *path, struct inode *inode);
 int vfs_mkdir(struct inode *start, const char *path, u32 mode);
 int vfs_mknod(struct inode *start, const char *path, u32 mode, u32 rdev);
 int vfs_symlink(const char *target, struct inode *start, const char *path);

@@ -9,6 +9,7 @@
 #include "host/page.h"
 #include "host/string.h"
 #include "kernel/sched.h"
+#include "kernel/seccomp.h"
 #include "kernel/syscalls.h"
 #include "kernel/thread.h"
 #include "kernel/time.h"
@@ -286,6 +287,8 @@ s64 sys_prctl(const u64 a[6])
 	/* Nothing is ever dumped, and nothing gains privileges: there are none to gain. */
 	case PR_GET_DUMPABLE: return 0;
 	case PR_SET_DUMPABLE: return a[1] == 0 ? 0 : -EINVAL;
+	case PR_GET_SECCOMP: return current_thread()->seccomp_mode;
+	case PR_SET_SECCOMP: return seccomp_set_mode(a[1], a[2]);
 	case PR_GET_NO_NEW_PRIVS: return !a[1] && no_more_args ? 1 : -EINVAL;
 	case PR_SET_NO_NEW_PRIVS: return a[1] == 1 && no_more_args ? 0 : -EINVAL;
 	default: return -EINVAL;

@@ -25,8 +25,7 @@ static int walk_to_new(struct walk *w, struct inode *start, const char *path, u3
 	return ret;
 }
 
-/* Gives the new @inode, whose reference is taken over, the name @path. */
-static int add_new(struct inode *start, const char *path, struct inode *inode)
+int vfs_add_new(struct inode *start, const char *path, struct inode *inode)
 {
 	struct walk w;
 	int ret;
@@ -47,7 +46,7 @@ static int add_new(struct inode *start, const char *path, struct inode *inode)
 
 int vfs_mkdir(struct inode *start, const char *path, u32 mode)
 {
-	return add_new(start, path, inode_new_dir(FS_ROOT, mode & 01777, NULL));
+	return vfs_add_new(start, path, inode_new_dir(FS_ROOT, mode & 01777, NULL));
 }
 
 int vfs_mknod(struct inode *start, const char *path, u32 mode, u32 rdev)
@@ -56,14 +55,15 @@ int vfs_mknod(struct inode *start, const char *path, u32 mode, u32 rdev)
 
 	switch (mode & S_IFMT) {
 	case 0:
-	case S_IFREG: return add_new(start, path, inode_new_regular(FS_ROOT, mode & 07777));
-	case S_IFIFO: return add_new(start, path, inode_alloc(FS_ROOT, mode, NULL));
+	case S_IFREG: return vfs_add_new(start, path, inode_new_regular(FS_ROOT, mode & 07777));
+	case S_IFSOCK: /* of no socket: who connects to it is refused */
+	case S_IFIFO: return vfs_add_new(start, path, inode_alloc(FS_ROOT, mode, NULL));
 	case S_IFCHR:
 	case S_IFBLK:
 		inode = inode_alloc(FS_ROOT, mode, NULL);
 		if (!IS_ERR(inode))
 			inode->rdev = rdev;
-		return add_new(start, path, inode);
+		return vfs_add_new(start, path, inode);
 	case S_IFDIR: return -EPERM;
 	default: return -EINVAL;
 	}
@@ -73,7 +73,7 @@ int vfs_symlink(const char *target, struct inode *start, const char *path)
 {
 	if (!*target)
 		return -ENOENT;
-	return add_new(start, path, inode_new_link(FS_ROOT, target));
+	return vfs_add_new(start, path, inode_new_link(FS_ROOT, target));
 }
 
 /* What link says of the inode that is to get one more name in @dir. */

@@ -369,10 +369,11 @@ static s64 fd_readlink(struct inode *link, char *target, size_t size)
 		n = copy_target(target, size, f->path);
 	} else {
 		struct stat st = { 0 };
-		bool pipe = strcmp(f->ops->name, "pipe") == 0;
+		bool numbered =
+			strcmp(f->ops->name, "pipe") == 0 || strcmp(f->ops->name, "socket") == 0;
 
-		if (pipe && f->ops->stat(f, &st) == 0)
-			snprintf(name, sizeof(name), "pipe:[%lu]", st.st_ino);
+		if (numbered && f->ops->stat(f, &st) == 0)
+			snprintf(name, sizeof(name), "%s:[%lu]", f->ops->name, st.st_ino);
 		else
 			snprintf(name, sizeof(name), "%s", f->ops->name);
 		n = copy_target(target, size, name);

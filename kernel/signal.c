@@ -348,11 +348,11 @@ static siginfo_t fault_info(int sig, int code, hva_t addr)
 	return info;
 }
 
-void signal_force(int sig, int code, hva_t addr)
+void signal_force_info(const siginfo_t *info)
 {
 	struct thread *t = current_thread();
 	struct process *p = t->process;
-	siginfo_t info = fault_info(sig, code, addr);
+	int sig = info->si_signo;
 	struct sigaction *act = &p->signals.actions[sig - 1];
 
 	spin_lock(&p->lock);
@@ -360,9 +360,16 @@ void signal_force(int sig, int code, hva_t addr)
 		act->sa_handler = SIG_DFL;
 		t->signals.blocked &= ~SIGMASK(sig);
 	}
-	(void)enqueue(p, &t->signals.pending, sig, &info);
+	(void)enqueue(p, &t->signals.pending, sig, info);
 	notify(t, sig);
 	spin_unlock(&p->lock);
+}
+
+void signal_force(int sig, int code, hva_t addr)
+{
+	siginfo_t info = fault_info(sig, code, addr);
+
+	signal_force_info(&info);
 }
 
 void task_send_fault_signal(struct task *task, int sig, int code, hva_t addr)

@@ -98,6 +98,8 @@ int signal_send_process(struct process *p, int sig, const siginfo_t *info);
 int signal_send_group_locked(s32 pgid, int sig, int code);
 /* SI_KERNEL or SI_USER without data, e.g. SIGPIPE to oneself. */
 void signal_raise(int sig);
+/* The signal in @info to the calling thread, as signal_force(). */
+void signal_force_info(const siginfo_t *info);
 /* A fault of the calling thread's program: delivered even if blocked or ignored (then it kills). */
 void signal_force(int sig, int code, hva_t addr);
 

@@ -9,6 +9,7 @@
 #include "host/mm.h"
 #include "kernel/fs_args.h"
 #include "kernel/pipe.h"
+#include "kernel/record_lock.h"
 #include "kernel/syscalls.h"
 
 static u32 cloexec_of(u64 flags)
@@ -149,6 +150,8 @@ static s64 fcntl_file(struct file *f, u64 fd, u32 cmd, u64 arg)
 
 	if (f->traits & FILE_PATH_ONLY && !fcntl_on_path(cmd))
 		return -EBADF;
+	if (is_record_lock_cmd(cmd))
+		return record_lock_fcntl(f, (int)fd, cmd, arg);
 	switch (cmd) {
 	case F_DUPFD: return dup_from(fd, arg, 0);
 	case F_DUPFD_CLOEXEC: return dup_from(fd, arg, FD_CLOEXEC);

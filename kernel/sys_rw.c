@@ -11,8 +11,6 @@
 
 enum rw_direction { RW_READ, RW_WRITE };
 
-enum { IOV_MAX = 1024 };
-
 /* Does @f allow the direction? 0, -EBADF, -EINVAL. */
 static int rw_check(const struct file *f, enum rw_direction dir)
 {
@@ -44,11 +42,7 @@ static s64 rw_file(struct file *f, enum rw_direction dir, struct iobuf *io)
 	return ret;
 }
 
-/*
- * A plain buffer of a program. -EFAULT if it does not lie in the user half as a whole: Linux says
- * so before it moves anything, and that is also its answer to a negative size.
- */
-static int iobuf_of(struct iobuf *io, u64 p, u64 n)
+int iobuf_of(struct iobuf *io, u64 p, u64 n)
 {
 	if (p > USER_END || n > USER_END - p)
 		return -EFAULT;
@@ -109,11 +103,8 @@ static s64 rw_buffer_at(const u64 a[6], enum rw_direction dir)
 	return ret;
 }
 
-/*
- * The segments at @p; @io refers to *@segments, which is kfree'd by the caller. One empty segment
- * too many at the end keeps iobuf's look-ahead inside.
- */
-static int iobuf_of_vector(struct iobuf *io, struct iobuf_segment **segments, u64 p, u64 count)
+/* One empty segment too many at the end keeps iobuf's look-ahead inside. */
+int iobuf_of_vector(struct iobuf *io, struct iobuf_segment **segments, u64 p, u64 count)
 {
 	size_t bytes = count * sizeof(struct iovec);
 	u64 total = 0;

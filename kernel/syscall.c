@@ -4,6 +4,7 @@
 
 #include "kernel/rseq.h"
 #include "kernel/sched.h"
+#include "kernel/seccomp.h"
 #include "kernel/thread.h"
 
 typedef s64 (*syscall_fn)(const u64 a[6]);
@@ -19,12 +20,21 @@ static bool wants_restart(s64 result)
 	       result == -ERESTART_RESTARTBLOCK;
 }
 
-void kernel_syscall(struct user_regs *regs)
+static inline __attribute__((always_inline)) s64 call(const struct user_regs *regs)
 {
 	u64 number = (u64)regs->syscall;
 	syscall_fn fn = number < ARRAY_SIZE(syscall_table) ? syscall_table[number] : NULL;
-	s64 result = fn ? fn(regs->x) : -ENOSYS;
 
+	return fn ? fn(regs->x) : -ENOSYS;
+}
+
+void kernel_syscall(struct user_regs *regs)
+{
+	s64 result;
+
+	if (!__atomic_load_n(&current_thread()->seccomp_mode, __ATOMIC_RELAXED) ||
+	    seccomp_allows(regs, &result))
+		result = call(regs);
 	regs->x[0] = (u64)result;
 	/* Signal delivery restarts the call, also if another thread took the signal meanwhile. */
 	if (wants_restart(result))

@@ -30,6 +30,7 @@
 	SYSCALL(setpgid, __NR_setpgid)                                                             \
 	SYSCALL(getsid, __NR_getsid)                                                               \
 	SYSCALL(setsid, __NR_setsid)                                                               \
+	SYSCALL(seccomp, __NR_seccomp)                                                             \
 	SYSCALL(prctl, __NR_prctl)                                                                 \
 	SYSCALL(personality, __NR_personality)                                                     \
 	SYSCALL(prlimit64, __NR_prlimit64)                                                         \

@@ -76,7 +76,7 @@
 	SYSCALL(epoll_ctl, __NR_epoll_ctl) \
 	SYSCALL(epoll_pwait, __NR_epoll_pwait) \
 	SYSCALL(epoll_pwait2, __NR_epoll_pwait2) \
-	/* sockets.c: there are none */ \
+	/* sockets.c, socket_msg.c, sockopt.c */ \
 	SYSCALL(socket, __NR_socket) \
 	SYSCALL(socketpair, __NR_socketpair) \
 	SYSCALL(bind, __NR_bind) \
@@ -90,6 +90,8 @@
 	SYSCALL(recvfrom, __NR_recvfrom) \
 	SYSCALL(sendmsg, __NR_sendmsg) \
 	SYSCALL(recvmsg, __NR_recvmsg) \
+	SYSCALL(sendmmsg, __NR_sendmmsg) \
+	SYSCALL(recvmmsg, __NR_recvmmsg) \
 	SYSCALL(setsockopt, __NR_setsockopt) \
 	SYSCALL(getsockopt, __NR_getsockopt) \
 	SYSCALL(shutdown, __NR_shutdown)

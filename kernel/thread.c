@@ -9,6 +9,7 @@
 #include "kernel/futex.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/seccomp.h"
 #include "kernel/syscalls.h"
 
 RB_HEAD(tid_tree, thread);
@@ -82,6 +83,7 @@ static void thread_reap(struct grace_work *work)
 	struct thread *t = container_of(work, struct thread, reap);
 
 	port_kstack_free(t->stack_top);
+	seccomp_release(t);
 	if (t->process)
 		process_put(t->process);
 	kfree(t);
@@ -179,6 +181,8 @@ int thread_join_process(struct thread *t)
 	if (p->exiting || p->exec_thread) {
 		err = -EAGAIN;
 	} else {
+		/* Here, so that filters which another thread sets for all reach it too. */
+		seccomp_inherit(t);
 		LIST_INSERT_HEAD(&p->threads, t, process_link);
 		p->thread_count++;
 	}
@@ -188,8 +192,13 @@ int thread_join_process(struct thread *t)
 
 void thread_begin_process(struct thread *t)
 {
-	struct process *p = t->process;
+	struct process *p = t->process, *maker = current_process();
 
+	if (maker) {
+		spin_lock(&maker->lock);
+		seccomp_inherit(t);
+		spin_unlock(&maker->lock);
+	}
 	spin_lock(&p->lock);
 	LIST_INSERT_HEAD(&p->threads, t, process_link);
 	p->thread_count++;

@@ -26,6 +26,8 @@
 struct fs_context;
 struct process;
 struct thread;
+struct seccomp_filter;
+struct unix_msgs;
 
 enum thread_state {
 	THREAD_RUNNABLE, /* on a CPU or in the run queue */
@@ -76,6 +78,11 @@ struct thread {
 	void *kthread_arg;
 	struct grace_work reap;
 	struct restart restart;
+	struct seccomp_filter
+		*seccomp_filter; /* counted, or NULL; with the mode: kernel/seccomp.c */
+	u32 seccomp_mode;	 /* SECCOMP_MODE_* */
+	/* Messages that it is about to free (kernel/unix_queue.c), or NULL. */
+	struct unix_msgs *closing_messages;
 };
 
 LIST_HEAD(thread_list, thread);

@@ -11,7 +11,9 @@
 #include "kernel/flock.h"
 #include "kernel/inode.h"
 #include "kernel/pipe.h"
+#include "kernel/record_lock.h"
 #include "kernel/thread.h"
+#include "kernel/unix_sock.h"
 
 /* ---- walks that end at something that exists */
 /* The path that /proc shows for what was walked to. Under tree_lock. */
@@ -489,5 +491,7 @@ void vfs_init(void)
 	procfs_init();
 	sysfs_init();
 	epoll_init();
+	record_locks_init();
+	unix_init();
 	flock_init();
 }

@@ -75,10 +75,12 @@ struct inode {
 	/* Regular files: open files that may write, or minus those that programs run from; atomic.
 	 */
 	s32 writers;
-	char *target; /* symbolic links */
-	u32 seals;    /* memfd: F_SEAL_* */
-	void *priv;   /* for @ops */
-	u64 tag;      /* for @ops */
+	char *target;			       /* symbolic links */
+	u32 seals;			       /* memfd: F_SEAL_* */
+	LIST_HEAD(, record_lock) record_locks; /* with their count: kernel/record_lock.c */
+	u32 record_lock_count;
+	void *priv; /* for @ops */
+	u64 tag;    /* for @ops */
 };
 
 /* Which filesystem an inode belongs to, for st_dev, statfs and EXDEV. */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets used by several threads at once, at random: made, named, connected, accepted, written,
+ * read, sent through each other, polled and closed under one another. Nothing is expected of a call
+ * but that it returns; of the host, that it lives and has its memory back. The first argument is
+ * the seed (1), the second the number of steps of each thread.
+ */
+#define _GNU_SOURCE
+#include "tests/target/check.h"
+#include "tests/target/sock.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/sysinfo.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { THREADS = 4, FDS_FROM = 3, FDS = 24, NAMES = 3 };
+
+static unsigned long steps = 6000;
+
+struct random {
+	uint64_t state;
+};
+
+static unsigned below(struct random *r, unsigned limit)
+{
+	r->state ^= r->state << 13;
+	r->state ^= r->state >> 7;
+	r->state ^= r->state << 17;
+	return (unsigned)(r->state * 0x2545f4914f6cdd1d >> 33) % limit;
+}
+
+static int any_fd(struct random *r)
+{
+	return FDS_FROM + (int)below(r, FDS);
+}
+
+static int any_type(struct random *r)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+
+	return types[below(r, 3)] | SOCK_NONBLOCK;
+}
+
+static socklen_t any_name(struct random *r, struct sockaddr_un *a)
+{
+	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "races%u", below(r, NAMES));
+	return sizeof(sa_family_t) + 7;
+}
+
+static void send_something(struct random *r, int fd)
+{
+	static char block[40000];
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} c = { .h = { CMSG_LEN(2 * sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec iov = { block, below(r, 4) ? below(r, 100) : below(r, sizeof(block)) };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int fds[2] = { any_fd(r), any_fd(r) };
+
+	memcpy(CMSG_DATA(&c.h), fds, sizeof(fds));
+	if (below(r, 2)) {
+		h.msg_control = &c;
+		h.msg_controllen = sizeof(c);
+	}
+	sendmsg(fd, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void receive_something(struct random *r, int fd)
+{
+	char block[3000], control[CMSG_SPACE(2 * sizeof(int))];
+	struct iovec iov = { block, below(r, sizeof(block)) };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (below(r, 2)) {
+		h.msg_control = control;
+		h.msg_controllen = sizeof(control);
+	}
+	(void)recvmsg(fd, &h, MSG_DONTWAIT | (below(r, 8) ? 0 : MSG_PEEK));
+}
+
+static void watch(struct random *r, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | (below(r, 2) ? EPOLLET : 0) };
+	int epoll = epoll_create1(0);
+
+	if (epoll < 0)
+		return;
+	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, any_fd(r), &ev);
+	epoll_wait(epoll, &ev, 1, (int)below(r, 2));
+	close(epoll);
+}
+
+static void step(struct random *r)
+{
+	int fd = any_fd(r), pair[2];
+	struct sockaddr_un a;
+	socklen_t size = any_name(r, &a);
+
+	switch (below(r, 16)) {
+	case 0: socket(AF_UNIX, any_type(r), 0); break;
+	case 1: socketpair(AF_UNIX, any_type(r), 0, pair); break;
+	case 2: (void)bind(fd, (struct sockaddr *)&a, size); break;
+	case 3: listen(fd, (int)below(r, 4)); break;
+	case 4: (void)connect(fd, (struct sockaddr *)&a, size); break;
+	case 5: accept4(fd, NULL, NULL, SOCK_NONBLOCK); break;
+	case 6: shutdown(fd, (int)below(r, 3)); break;
+	case 7:
+	case 8:
+	case 9: send_something(r, fd); break;
+	case 10:
+	case 11: receive_something(r, fd); break;
+	case 12: watch(r, fd); break;
+	case 13: sendto(fd, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&a, size); break;
+	default: close(fd); break;
+	}
+}
+
+static void *run(void *arg)
+{
+	struct random r = { (uint64_t)(uintptr_t)arg * 0x9e3779b97f4a7c15 };
+
+	for (unsigned long i = 0; i < steps; i++)
+		step(&r);
+	return NULL;
+}
+
+static int run_all(unsigned long seed)
+{
+	pthread_t threads[THREADS];
+
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, run,
+				   (void *)(seed * THREADS + (unsigned)i + 1)))
+			return 1;
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
+	struct sysinfo before, after;
+	int status;
+	pid_t child;
+
+	steps = argc > 2 ? strtoul(argv[2], NULL, 0) : steps;
+	sysinfo(&before);
+	for (int round = 0; round < 3; round++) {
+		child = fork();
+		if (child == 0)
+			_exit(run_all(seed + (unsigned)round));
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK_EQ(status, 0);
+	}
+	sysinfo(&after);
+	/* Linux keeps some for what comes next. */
+	CHECK(after.freeram + (16UL << 20) > before.freeram);
+	return check_done("socket_races");
+}
