@@ -91,7 +91,9 @@ static void nonsense_is_refused(void **state)
 	static const struct catwalk_record bad[] = {
 		{ 0, 0 },
 		{ CATWALK_REC_STDIN, 1 }, /* the launcher's own */
-		{ 21, 0 },
+		{ 23, 0 },
+		{ CATWALK_REC_STARTED, 4 },
+		{ CATWALK_REC_TRACE, CATWALK_RECORD_MAX + 1 },
 		{ CATWALK_REC_STDOUT, CATWALK_RECORD_MAX + 1 },
 		{ CATWALK_REC_EXIT, 0 },
 		{ CATWALK_REC_EXIT, 5 },
