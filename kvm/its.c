@@ -83,9 +83,10 @@ static void each_event(struct its *t, void (*fn)(struct its *t, struct its_event
 	}
 }
 
+/* @arg: the collection that goes; NULL: all of them do. */
 static void leave_collection(struct its *t, struct its_event *e, void *arg)
 {
-	if (e->collection != arg)
+	if (!e->collection || (arg && e->collection != arg))
 		return;
 	spin_lock(&t->lock);
 	e->collection = NULL;
@@ -93,29 +94,44 @@ static void leave_collection(struct its *t, struct its_event *e, void *arg)
 	vgic_lpi_target(t->gic, e->intid, NULL);
 }
 
+/* No event is of it any more. */
 static void collection_free(struct its *t, struct its_collection *c)
 {
-	each_event(t, leave_collection, c);
 	RB_REMOVE(its_collections, &t->collections, c);
 	t->collection_count--;
 	kfree(c);
 }
 
-void its_forget(struct its *t, enum its_table table)
+static void devices_free(struct its *t)
 {
-	struct its_collection *c;
 	struct its_device *d;
 
-	while (table == ITS_DEVICES && (d = RB_MIN(its_devices, &t->devices)))
+	while ((d = RB_MIN(its_devices, &t->devices)))
 		device_free(t, d);
-	while (table == ITS_COLLECTIONS && (c = RB_MIN(its_collections, &t->collections)))
+}
+
+/* One pass over the events for all collections, of which there may be 4096. */
+static void collections_free(struct its *t)
+{
+	struct its_collection *c;
+
+	each_event(t, leave_collection, NULL);
+	while ((c = RB_MIN(its_collections, &t->collections)))
 		collection_free(t, c);
+}
+
+void its_forget(struct its *t, enum its_table table)
+{
+	switch (table) {
+	case ITS_DEVICES: devices_free(t); return;
+	case ITS_COLLECTIONS: collections_free(t); return;
+	}
 }
 
 static void tables_free(struct its *t)
 {
-	its_forget(t, ITS_DEVICES);
-	its_forget(t, ITS_COLLECTIONS);
+	devices_free(t);
+	collections_free(t);
 }
 
 void its_reset(struct its *t)
@@ -336,8 +352,10 @@ static int do_mapc(struct its *t, const u64 *c)
 	if (!CMD_VALID(c)) {
 		struct its_collection *old = its_collection_find(t, id);
 
-		if (old)
+		if (old) {
+			each_event(t, leave_collection, old);
 			collection_free(t, old);
+		}
 		return 0;
 	}
 	if (!cpu || its_entry_at(t, t->baser[1], id, &at))

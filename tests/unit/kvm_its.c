@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -320,6 +321,33 @@ static void wrong_commands_do_nothing(void **state)
 	assert_int_equal(its_read(&w.its, 0x90, 8), 64);
 }
 
+/* All collections go at once, and events with them: not each by a pass of its own. */
+static void a_table_that_goes_takes_its_collections(void **state)
+{
+	clock_t start;
+
+	(void)state;
+	its_write(&w.its, 0, 4, 0);
+	its_write(&w.its, 0x100, 8, BASER_VALID | DEVICES);
+	its_write(&w.its, 0, 4, 1);
+	for (u32 i = 0; i < ITS_COLLECTIONS_MAX; i++)
+		mapc(i, i & 1);
+	mapd(0, 16);
+	for (u32 i = 0; i < 30000; i++)
+		mapti(0, i, FIRST + i, i % ITS_COLLECTIONS_MAX);
+	assert_int_equal(its_trigger(&w.its, 0, 5), 1);
+	its_write(&w.its, 0, 4, 0);
+	start = clock();
+	its_write(&w.its, 0x108, 8, 0);
+	assert_true(clock() - start < CLOCKS_PER_SEC / 4);
+	assert_int_equal(w.its.collection_count, 0);
+	assert_int_equal(w.its.event_count, 30000);
+	assert_true(vgic_is_idle(&w.cpu[1]));
+	its_write(&w.its, 0x108, 8, BASER_VALID | COLLECTIONS);
+	its_write(&w.its, 0, 4, 1);
+	assert_int_equal(its_trigger(&w.its, 0, 5), 0);
+}
+
 /* Each call is one command, however many there are. */
 static void commands_are_done_one_by_one(void **state)
 {
@@ -565,6 +593,7 @@ int main(void)
 		ITS_TEST(what_was_unmapped_stays_so),
 		ITS_TEST(events_may_be_mapped_before_their_collection),
 		ITS_TEST(commands_are_done_one_by_one),
+		ITS_TEST(a_table_that_goes_takes_its_collections),
 		ITS_TEST(a_killed_thread_neither_saves_nor_restores),
 		ITS_TEST(tables_outlive_the_its),
 		ITS_TEST(tables_of_two_levels_too),
