@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The first program of a machine, on Catwalk or as Linux's /init: says at once that it runs, and
- * how long the machine has been on by its counter (with -icount: instructions since reset).
+ * how long the machine has been on by its counter (with -icount: instructions since reset), and how
+ * many KiB of memory are free.
  */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/sysinfo.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -33,9 +35,12 @@ static void open_console(void)
 int main(void)
 {
 	uint64_t ns = nanoseconds_since_reset();
+	struct sysinfo info = { .mem_unit = 1 };
 
 	open_console();
-	printf("first %llu\n", (unsigned long long)ns);
+	sysinfo(&info);
+	printf("first %llu\nfree %llu\n", (unsigned long long)ns,
+	       (unsigned long long)info.freeram * info.mem_unit / 1024);
 	fflush(stdout);
 	/* As /init it must not end: Linux would panic. */
 	if (getpid() == 1 && access("/proc/self", F_OK))
