@@ -26,6 +26,7 @@ enum {
 	AT_REGS = 0x2400,
 	AT_LINE = 0x2500,
 	AT_STARTER = 0x2600,
+	AT_GROUPS = 0x2700,
 };
 
 struct machine {
@@ -116,6 +117,39 @@ GUEST(line, "	msr cntv_cval_el0, xzr\n"
 	    "	str x3, [x19, #8]\n"
 	    "	b .\n");
 
+/* Takes one interrupt of group 1; then enables group 0, and counts what it takes of that. It polls,
+ * and gives up after a while. */
+GUEST(groups, "	mov x0, #0xff\n"
+	      "	msr s3_0_c4_c6_0, x0\n"
+	      "	mov x0, #1\n"
+	      "	msr s3_0_c12_c12_4, xzr\n" /* an end deactivates */
+	      "	msr s3_0_c12_c12_6, xzr\n"
+	      "	msr s3_0_c12_c12_7, x0\n"
+	      "	isb\n"
+	      "	mov x2, #0x100000\n"
+	      "1:	mrs x1, s3_0_c12_c12_0\n"
+	      "	sub x2, x2, #1\n"
+	      "	cbz x2, 2f\n"
+	      "	cmp x1, #1023\n"
+	      "	b.eq 1b\n"
+	      "	msr s3_0_c12_c12_1, x1\n"
+	      "2:	str x1, [x19]\n"
+	      "	msr s3_0_c12_c12_6, x0\n"
+	      "	isb\n"
+	      "	mov x3, #0\n"
+	      "3:	mov x2, #0x4000\n"
+	      "4:	mrs x1, s3_0_c12_c8_0\n"
+	      "	sub x2, x2, #1\n"
+	      "	cbz x2, 5f\n"
+	      "	cmp x1, #1023\n"
+	      "	b.eq 4b\n"
+	      "	msr s3_0_c12_c8_1, x1\n"
+	      "	add x3, x3, #1\n"
+	      "	b 3b\n"
+	      "5:	msr s3_0_c12_c12_6, xzr\n"
+	      "	str x3, [x19, #8]\n"
+	      "	b .\n");
+
 /* CPU_ON of vCPU 1. */
 GUEST(starter, "	mov x0, #3\n"
 	       "	movk x0, #0xc400, lsl #16\n"
@@ -140,6 +174,7 @@ static void machine_create(struct machine *m, unsigned vcpus)
 	LOAD(m->ram + AT_SPIN, spinner);
 	LOAD(m->ram + AT_REGS, registers);
 	LOAD(m->ram + AT_LINE, line);
+	LOAD(m->ram + AT_GROUPS, groups);
 	LOAD(m->ram + AT_STARTER, starter);
 }
 
@@ -263,6 +298,32 @@ static void check_priorities(struct machine *m, int two_steps)
 		CHECK_EQ(log[i], 33 + COUNT - 1 - i);
 	CHECK_EQ(dist_get(m->gic, GICD_ISACTIVER + 4), 0);
 	dist_set(m->gic, GICD_ICENABLER + 4, ~0u);
+}
+
+/*
+ * More than there are list registers, and more urgent, of a group that the guest has disabled: they
+ * do not keep the others out; and all are there when the guest enables it.
+ */
+static void check_groups(struct machine *m)
+{
+	enum { COUNT = 24 };
+	struct vcpu *vcpu = &m->vcpu[0];
+
+	dist_set(m->gic, GICD_CTLR, 3);
+	for (uint32_t i = 0; i <= COUNT; i++) {
+		spi_enable(m->gic, 33 + i, i == COUNT ? 0x80 : 0x40, 1);
+		CHECK_EQ(spi_line(&m->vm, 33 + i, 1), 0);
+	}
+	dist_set(m->gic, GICD_IGROUPR + 4, 1u << (33 + COUNT) % 32);
+	vcpu_start(vcpu, GUEST_RAM + AT_GROUPS);
+	CHECK_EQ(RUN_TO_WRITE(vcpu, GUEST_MMIO), 33 + COUNT);
+	CHECK_EQ(RUN_TO_WRITE(vcpu, GUEST_MMIO + 8), COUNT);
+	complete(vcpu);
+	CHECK_EQ(dist_get(m->gic, GICD_ISACTIVER + 4), 0);
+	dist_set(m->gic, GICD_IGROUPR + 4, ~0u);
+	dist_set(m->gic, GICD_ICENABLER + 4, ~0u);
+	dist_set(m->gic, GICD_ISPENDR + 4, 0);
+	dist_set(m->gic, GICD_CTLR, 2);
 }
 
 /* A distributor that is off, and an interrupt that is not enabled: none is taken. */
@@ -644,6 +705,7 @@ int main(void)
 	check_edge(&m);
 	check_priorities(&m, 0);
 	check_priorities(&m, 1);
+	check_groups(&m);
 	check_masks(&m);
 	check_other_vcpu(&m, AT_CODE);
 	check_other_vcpu(&m, AT_SPIN);
