@@ -250,6 +250,8 @@ void dev_init(void)
 {
 	add_dir("/dev", FS_DEV, 0755);
 	add_dir("/dev/shm", FS_SHM, 01777);
+	add_dir("/dev/hugepages", FS_HUGE_2M, 0755);
+	add_dir("/dev/hugepages-1G", FS_HUGE_1G, 0755);
 	add_dir("/tmp", FS_ROOT, 01777);
 	for (size_t i = 0; i < ARRAY_SIZE(plain_devices); i++)
 		dev_register(&plain_devices[i]);

@@ -18,8 +18,9 @@ static const struct fs_type {
 	u32 dev;
 	int new_name_error;
 } fs_types[FS_COUNT] = {
-	[FS_ROOT] = { 2, 0 },	     [FS_DEV] = { 5, 0 },	 [FS_SHM] = { 24, 0 },
-	[FS_PROC] = { 22, -ENOENT }, [FS_SYS] = { 23, -EACCES }, [FS_ANON] = { 1, -EPERM },
+	[FS_ROOT] = { 2, 0 },	    [FS_DEV] = { 5, 0 },       [FS_SHM] = { 24, 0 },
+	[FS_HUGE_2M] = { 25, 0 },   [FS_HUGE_1G] = { 26, 0 },  [FS_PROC] = { 22, -ENOENT },
+	[FS_SYS] = { 23, -EACCES }, [FS_ANON] = { 1, -EPERM },
 };
 
 static void inode_node_put(struct file_node *node)
@@ -79,8 +80,11 @@ void inode_put(struct inode *inode)
 
 struct inode *inode_new_regular(enum vfs_fs fs, u32 mode)
 {
-	struct inode *inode = inode_alloc(fs, S_IFREG | mode, NULL);
+	struct inode *inode;
 
+	if (fs == FS_HUGE_2M || fs == FS_HUGE_1G)
+		return inode_new_huge(fs, mode, fs == FS_HUGE_2M ? LEVEL_2M : LEVEL_1G);
+	inode = inode_alloc(fs, S_IFREG | mode, NULL);
 	if (IS_ERR(inode))
 		return inode;
 	inode->data = memobj_new();
@@ -131,6 +135,15 @@ static u64 inode_size(struct inode *inode)
 	return inode->target ? strlen(inode->target) : 0;
 }
 
+int fs_block_size(enum vfs_fs fs)
+{
+	switch (fs) {
+	case FS_HUGE_2M: return SZ_2M;
+	case FS_HUGE_1G: return SZ_1G;
+	default: return PAGE_SIZE;
+	}
+}
+
 void inode_stat(struct inode *inode, struct stat *st)
 {
 	u64 size = inode_size(inode);
@@ -144,7 +157,7 @@ void inode_stat(struct inode *inode, struct stat *st)
 		.st_gid = inode->gid,
 		.st_rdev = inode->rdev,
 		.st_size = (long)size,
-		.st_blksize = PAGE_SIZE,
+		.st_blksize = fs_block_size(inode->fs),
 		.st_blocks = inode->data ? (long)(memobj_resident(inode->data) / 512) : 0,
 		.st_atime = inode->atime_ns / (s64)NS_PER_SEC,
 		.st_atime_nsec = (u64)inode->atime_ns % NS_PER_SEC,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memfd_create(2): files of memory without a name, of small pages or of huge ones.
+ * memfd_create(2): files of memory without a name, of small pages or of huge ones; and the latter
+ * with names, in hugetlbfs.
  */
 #include <linux/fs.h>
 #include <linux/memfd.h>
@@ -74,11 +75,10 @@ static const struct file_ops huge_file_ops = {
 static const struct huge_size {
 	u32 log2;
 	int level;
-	u32 trait;
 } huge_sizes[] = {
-	{ 0, LEVEL_2M, FILE_HUGE_2M },
-	{ 21, LEVEL_2M, FILE_HUGE_2M },
-	{ 30, LEVEL_1G, FILE_HUGE_1G },
+	{ 0, LEVEL_2M },
+	{ 21, LEVEL_2M },
+	{ 30, LEVEL_1G },
 };
 
 static const struct huge_size *huge_size_of(u32 flags)
@@ -92,10 +92,11 @@ static const struct huge_size *huge_size_of(u32 flags)
 /* A file of huge pages; its inode's tag is their trait. */
 static struct file *huge_open(struct inode *inode, u32 flags)
 {
-	struct file *f = file_alloc(&huge_file_ops, inode, flags);
+	int ret = flags & O_TRUNC ? memobj_truncate(inode->data, 0) : 0;
+	struct file *f = ret ? NULL : file_alloc(&huge_file_ops, inode, flags);
 
 	if (!f)
-		return ERR_PTR(-ENOMEM);
+		return ERR_PTR(ret ? ret : -ENOMEM);
 	f->traits = FILE_SEEKABLE | (u32)inode->tag;
 	return f;
 }
@@ -104,17 +105,14 @@ static const struct inode_ops huge_inode_ops = {
 	.open = huge_open,
 };
 
-static struct inode *memfd_inode(u32 mode, const struct huge_size *size)
+struct inode *inode_new_huge(enum vfs_fs fs, u32 mode, int level)
 {
-	struct inode *inode;
+	struct inode *inode = inode_alloc(fs, S_IFREG | mode, &huge_inode_ops);
 
-	if (!size)
-		return inode_new_regular(FS_ANON, mode);
-	inode = inode_alloc(FS_ANON, S_IFREG | mode, &huge_inode_ops);
 	if (IS_ERR(inode))
 		return inode;
-	inode->tag = size->trait;
-	inode->data = memobj_hugetlb_new(size->level);
+	inode->tag = level == LEVEL_2M ? FILE_HUGE_2M : FILE_HUGE_1G;
+	inode->data = memobj_hugetlb_new(level);
 	if (!inode->data) {
 		inode_put(inode);
 		return ERR_PTR(-ENOMEM);
@@ -134,7 +132,9 @@ static char *memfd_path(const char *name)
 
 static struct file *memfd_new(const char *name, u32 flags, const struct huge_size *size)
 {
-	struct inode *inode = memfd_inode(flags & MFD_NOEXEC_SEAL ? 0666 : 0777, size);
+	u32 mode = flags & MFD_NOEXEC_SEAL ? 0666 : 0777;
+	struct inode *inode = size ? inode_new_huge(FS_ANON, mode, size->level)
+				   : inode_new_regular(FS_ANON, mode);
 	struct file *f;
 	char *path;
 

@@ -35,8 +35,12 @@ int vfs_add_new(struct inode *start, const char *path, struct inode *inode)
 	mutex_lock(&tree_lock);
 	ret = walk_to_new(&w, start, path, inode->mode);
 	if (!ret) {
+		/* mknod made it before its place was known: open() makes those of huge pages. */
+		if (inode_is_regular(inode) && fs_is_huge(w.dir->fs))
+			ret = -EOPNOTSUPP;
+		else
+			ret = dir_link(w.dir, w.last, inode);
 		inode->fs = w.dir->fs;
-		ret = dir_link(w.dir, w.last, inode);
 		walk_end(&w);
 	}
 	mutex_unlock(&tree_lock);

@@ -245,6 +245,8 @@ static void show_mounts(struct gen_text *t, struct thread *thread)
 	gen_printf(t, "rootfs / rootfs rw 0 0\ndevtmpfs /dev devtmpfs rw 0 0\n");
 	gen_printf(t, "tmpfs /dev/shm tmpfs rw 0 0\nproc /proc proc rw 0 0\n");
 	gen_printf(t, "sysfs /sys sysfs rw 0 0\n");
+	gen_printf(t, "hugetlbfs /dev/hugepages hugetlbfs rw,pagesize=2M 0 0\n");
+	gen_printf(t, "hugetlbfs /dev/hugepages-1G hugetlbfs rw,pagesize=1024M 0 0\n");
 }
 
 /* Wraps a show function that wants the thread into one that gen_file can hold. */

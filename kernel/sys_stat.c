@@ -261,8 +261,10 @@ s64 sys_utimensat(const u64 a[6])
 
 /* ---- file systems */
 static const long fs_magic[FS_COUNT] = {
-	[FS_ROOT] = TMPFS_MAGIC,      [FS_DEV] = TMPFS_MAGIC, [FS_SHM] = TMPFS_MAGIC,
-	[FS_PROC] = PROC_SUPER_MAGIC, [FS_SYS] = SYSFS_MAGIC, [FS_ANON] = TMPFS_MAGIC,
+	[FS_ROOT] = TMPFS_MAGIC,	[FS_DEV] = TMPFS_MAGIC,
+	[FS_SHM] = TMPFS_MAGIC,		[FS_HUGE_2M] = HUGETLBFS_MAGIC,
+	[FS_HUGE_1G] = HUGETLBFS_MAGIC, [FS_PROC] = PROC_SUPER_MAGIC,
+	[FS_SYS] = SYSFS_MAGIC,		[FS_ANON] = TMPFS_MAGIC,
 };
 
 static s64 statfs_to_user(const struct inode *inode, u64 p)
@@ -271,12 +273,12 @@ static s64 statfs_to_user(const struct inode *inode, u64 p)
 	bool memory = fs_magic[inode->fs] == TMPFS_MAGIC;
 	struct statfs64 s = {
 		.f_type = fs_magic[inode->fs],
-		.f_bsize = PAGE_SIZE,
+		.f_bsize = fs_block_size(inode->fs),
 		.f_blocks = memory ? counts.total_pages : 0,
 		.f_bfree = memory ? counts.free_pages : 0,
 		.f_bavail = memory ? counts.free_pages : 0,
 		.f_namelen = VFS_NAME_MAX,
-		.f_frsize = PAGE_SIZE,
+		.f_frsize = fs_block_size(inode->fs),
 	};
 
 	return copy_to_user(HVA(p), &s, sizeof(s)) ? -EFAULT : 0;

@@ -84,7 +84,22 @@ struct inode {
 };
 
 /* Which filesystem an inode belongs to, for st_dev, statfs and EXDEV. */
-enum vfs_fs { FS_ROOT, FS_DEV, FS_SHM, FS_PROC, FS_SYS, FS_ANON, FS_COUNT };
+enum vfs_fs {
+	FS_ROOT,
+	FS_DEV,
+	FS_SHM,
+	FS_HUGE_2M, /* hugetlbfs: regular files are of huge pages */
+	FS_HUGE_1G,
+	FS_PROC,
+	FS_SYS,
+	FS_ANON,
+	FS_COUNT,
+};
+
+static inline bool fs_is_huge(enum vfs_fs fs)
+{
+	return fs == FS_HUGE_2M || fs == FS_HUGE_1G;
+}
 
 /* ---- start */
 /* Makes the root, /dev, /proc and /sys, and unpacks the initramfs. Once, before the first program.

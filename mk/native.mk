@@ -49,7 +49,7 @@ KVM_VGIC   := kvm/vgic.c kvm/vgic_lr.c kvm/vgic_mmio.c kvm/vgic_place.c kvm/vgic
 KVM_PURE   := kvm/cmo_trap.c kvm/stage1.c kvm/stats_layout.c $(KVM_VGIC)
 # The parts of the VMM and of the kernel that need no KVM.
 VMM_PURE   := vmm/image.c vmm/memory.c vmm/virtqueue.c
-KERNEL_PURE := kernel/tty_line.c
+KERNEL_PURE := kernel/tty_line.c kernel/bpf.c
 NATIVE_SRC := $(wildcard engine/*.c host/*.c port/model/*.c check/*.c) $(KVM_MEMORY) $(KVM_PURE) $(VMM_PURE) $(KERNEL_PURE)
 UNIT_ARCHIVES := $(O)/native/layers.a $(O)/native/cli.a
 

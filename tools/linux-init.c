@@ -44,7 +44,7 @@ static void mount_all(void)
 		const char *type, *where;
 	} fs[] = {
 		{ "devtmpfs", "/dev" }, { "proc", "/proc" },	 { "sysfs", "/sys" },
-		{ "tmpfs", "/tmp" },	{ "tmpfs", "/dev/shm" },
+		{ "tmpfs", "/tmp" },	{ "tmpfs", "/dev/shm" }, { "hugetlbfs", "/dev/hugepages" },
 	};
 
 	for (size_t i = 0; i < sizeof(fs) / sizeof(fs[0]); i++) {
