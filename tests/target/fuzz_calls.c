@@ -5,10 +5,10 @@
  * that it ends; of the kernel, that it lives, gives back all memory and processes, and tells
  *neither its addresses nor what other programs left in memory.
  *
- *	fuzz_calls --calls N [--seed S] [--threads T] [--first CHILD]
+ *	fuzz_calls --calls N [--seed S] [--threads T] [--first CHILD] [--each 1]
  *
  * With one thread a run makes the same calls each time. A child is a function of the seed and its
- * number: --first begins with that child.
+ * number: --first begins with that child, --each tells what each one leaves behind.
  */
 #define _GNU_SOURCE
 #include "tests/target/check.h"
@@ -53,7 +53,7 @@ enum {
 };
 
 static struct {
-	unsigned long seed, calls, threads, first;
+	unsigned long seed, calls, threads, first, each;
 } options = { .seed = 1, .threads = 4 };
 
 static unsigned long children, killed, gave_up, died[65];
@@ -550,26 +550,6 @@ static void remove_files(void)
 	remove_strays("/");
 }
 
-static void run_children(unsigned long calls)
-{
-	unsigned long failures = 0;
-
-	fuzz_shared->calls_wanted = atomic_load(&fuzz_shared->calls) + calls;
-	while (atomic_load(&fuzz_shared->calls) < fuzz_shared->calls_wanted && failures < 20) {
-		unsigned begun = atomic_load(&fuzz_shared->children_set_up);
-
-		mkdir(FUZZ_DIR, 0700);
-		if (children % PLANT_EVERY == 0)
-			run_in_process(plant, 0);
-		children++;
-		run_in_process(run_child, options.first + children - 1);
-		failures += atomic_load(&fuzz_shared->children_set_up) == begun;
-		collect_rest();
-		remove_files();
-	}
-	CHECK(failures < 20);
-}
-
 /* ---- what is left behind */
 
 struct left {
@@ -613,6 +593,37 @@ static void print_left(const char *when, const struct left *l)
 {
 	printf("%s: %lu KiB free, %lu KiB in slabs, %lu kernel objects\n", when, l->free_kib,
 	       l->slab_kib, l->objects);
+}
+
+static void print_each(void)
+{
+	struct left l = measure();
+	char name[32];
+
+	snprintf(name, sizeof(name), "child %lu", options.first + children - 1);
+	print_left(name, &l);
+}
+
+static void run_children(unsigned long calls)
+{
+	unsigned long failures = 0;
+
+	fuzz_shared->calls_wanted = atomic_load(&fuzz_shared->calls) + calls;
+	while (atomic_load(&fuzz_shared->calls) < fuzz_shared->calls_wanted && failures < 20) {
+		unsigned begun = atomic_load(&fuzz_shared->children_set_up);
+
+		mkdir(FUZZ_DIR, 0700);
+		if (children % PLANT_EVERY == 0)
+			run_in_process(plant, 0);
+		children++;
+		run_in_process(run_child, options.first + children - 1);
+		failures += atomic_load(&fuzz_shared->children_set_up) == begun;
+		collect_rest();
+		remove_files();
+		if (options.each)
+			print_each();
+	}
+	CHECK(failures < 20);
 }
 
 /* ---- the account */
@@ -678,6 +689,8 @@ static void read_options(int argc, char **argv)
 			options.threads = number_of(argv[i + 1]);
 		else if (!strcmp(argv[i], "--first"))
 			options.first = number_of(argv[i + 1]);
+		else if (!strcmp(argv[i], "--each"))
+			options.each = number_of(argv[i + 1]);
 		else
 			break;
 	}

@@ -211,7 +211,7 @@ static const char *const any_names[] = {
 	"/proc/self/fd/0",
 	"/proc/self/fd",
 	"/proc/self/status",
-	"/nowhere",
+	"/fz/nowhere",
 	"..",
 	".",
 	"/proc/1/stat",
@@ -294,8 +294,8 @@ static uint64_t timer_setting(struct fuzz *f)
 	struct itimerspec s = { soon(f), soon(f) };
 
 	/* What fires all the time leaves no time for calls. */
-	if (s.it_interval.tv_sec == 0 && s.it_interval.tv_nsec < 200000)
-		s.it_interval.tv_nsec += 200000;
+	if (s.it_interval.tv_sec == 0 && (unsigned long)s.it_interval.tv_nsec < 200000)
+		s.it_interval.tv_nsec = 200000;
 	return fuzz_put(f, &s, sizeof(s));
 }
 
