@@ -21,6 +21,7 @@ enum {
 	FUZZ_VMS = 2,
 	FUZZ_VCPUS = 4, /* half of them in each VM */
 	FUZZ_REGS_MAX = 1024,
+	FUZZ_REPORTS_MAX = 20,
 };
 
 /* Where children make files; fuzz_calls removes it, and whatever is named fz*. */
@@ -79,6 +80,8 @@ struct fuzz_shared {
 	atomic_ulong odd_errnos;  /* no errno of Linux's */
 	atomic_ulong kernel_seen; /* kernel addresses in results */
 	atomic_ulong stale_seen;  /* bytes of another program */
+	atomic_uint report_count;
+	char reports[FUZZ_REPORTS_MAX][160]; /* the first of them; children have no streams */
 	atomic_uint children_set_up;
 	unsigned long calls_wanted;		/* children end when calls comes to this */
 	atomic_ulong current[FUZZ_THREADS_MAX]; /* row that each thread is at */

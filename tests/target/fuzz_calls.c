@@ -352,13 +352,14 @@ static void start_threads(void)
 			_exit(1);
 }
 
-/* Its standard streams lead nowhere but for reports. */
+/* Its standard streams lead nowhere. */
 static void detach_streams(void)
 {
 	int null = open("/dev/null", O_RDWR);
 
 	dup2(null, 0);
 	dup2(null, 1);
+	dup2(null, 2);
 	close(null);
 }
 
@@ -650,6 +651,9 @@ static void print_rows(void)
 
 static void print_children(void)
 {
+	for (unsigned i = 0; i < FUZZ_REPORTS_MAX; i++)
+		if (fuzz_shared->reports[i][0])
+			printf("%s\n", fuzz_shared->reports[i]);
 	printf("%lu children; %lu gave up, %lu killed; died:", children, gave_up, killed);
 	for (int i = 1; i < 65; i++)
 		if (died[i])

@@ -19,8 +19,6 @@ enum {
 	SMALL_PAGES = 8 << 20,
 	LARGE_PAGES = 24 << 20,
 	SPARE = 64, /* behind each argument: who writes too much is caught */
-	REPORTS_MAX = 20,
-	STRUCT_MAX = 1024,
 };
 
 #define FILL_WORD 0xb6b6b6b6b6b6b6b6ul
@@ -168,13 +166,12 @@ uint64_t fuzz_arena_size(struct fuzz *f)
 
 static void report(struct fuzz *f, const char *what, uint64_t v, size_t at)
 {
-	unsigned long n =
-		atomic_load(&fuzz_shared->kernel_seen) + atomic_load(&fuzz_shared->stale_seen);
+	unsigned n = atomic_fetch_add(&fuzz_shared->report_count, 1);
 
-	if (n <= REPORTS_MAX)
-		fprintf(stderr,
-			"fuzz_calls: %s: %#lx came back, at byte %zu of the arguments: %s\n",
-			f->call ? f->call->name : "?", v, at, what);
+	if (n < FUZZ_REPORTS_MAX)
+		snprintf(fuzz_shared->reports[n], sizeof(fuzz_shared->reports[n]),
+			 "%s: %#lx came back, at byte %zu of the arguments: %s",
+			 f->call ? f->call->name : "?", v, at, what);
 }
 
 static int is_kernel_address(uint64_t v)
