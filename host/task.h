@@ -63,4 +63,12 @@ u64 task_set_signal_mask(u64 mask);
  * not sleep. */
 void task_send_fault_signal(struct task *t, int sig, int code, hva_t addr);
 
+/*
+ * There is no memory for a page that the calling thread's program, or its guest, wants to access.
+ * Ends the largest process, saying so on the console, and waits until its memory is back, or a
+ * while. True: the access may be tried again; false: the calling thread ends, or there is nothing
+ * to end. Sleeps; no spin lock and no mm's lock held. kernel/oom.c.
+ */
+bool task_memory_is_out(void);
+
 #endif
