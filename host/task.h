@@ -30,6 +30,7 @@ struct task {
 	u32 need_resched;	  /* atomic flag: give way at the next named point */
 	u32 signal_pending;	  /* atomic flag: an unblocked signal or a kill waits */
 	u32 kill_pending;	  /* atomic flag: the thread ends, and nothing takes that back */
+	u32 fail_nth;		  /* allocations until one fails (host/page.h); 0: none does */
 	char comm[16];
 };
 
