@@ -103,6 +103,7 @@ static void kill(struct process *p, u64 pages)
 	first = !p->exiting;
 	name_of(p, name);
 	process_begin_exit(p, SIGKILL);
+	p->out_of_memory = true;
 	p->leaving_since_ns = port_time_ns();
 	waitq_wake(&p->signals.continued, WAKE_ALL, 0); /* it may be stopped */
 	spin_unlock(&p->lock);
