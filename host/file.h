@@ -63,6 +63,8 @@ struct file_ops {
 	int (*truncate)(struct file *f, u64 size);
 	int (*fallocate)(struct file *f, int mode, u64 offset, u64 len);
 	int (*getdents)(struct file *f, struct dir_sink *sink, u64 *pos);
+	/* Pages of memory that end with the file, roughly. Takes no lock; NULL: few. */
+	u64 (*pages)(struct file *f);
 	/* The last reference is gone. */
 	void (*release)(struct file *f);
 };
@@ -156,5 +158,8 @@ void fd_limit_set(struct fdtable *t, unsigned int limit);
 unsigned int fd_limit_get(struct fdtable *t);
 /* The lowest open descriptor >= @from, or -1 (for /proc/self/fd and close_range). */
 int fd_next(struct fdtable *t, int from);
+/* Pages of memory that its files hold, roughly: one for each, and what they say themselves. Does
+ * not sleep. */
+u64 fdtable_pages(struct fdtable *t);
 
 #endif

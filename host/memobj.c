@@ -278,6 +278,11 @@ u64 memobj_resident(struct memobj *o)
 	return bytes;
 }
 
+u64 memobj_pages(const struct memobj *o)
+{
+	return __atomic_load_n(&o->pages, __ATOMIC_RELAXED) * (unit(o) / PAGE_SIZE);
+}
+
 /* ---- mappings */
 
 /* Counted, an mm with a mapping that pass @pass has not seen; NULL when all were seen. */
@@ -553,13 +558,20 @@ static int memobj_punch(struct memobj *o, u64 start, u64 end)
 	return error;
 }
 
+/* Huge pages come from a pool, as hugetlbfs sees it; else it is memory that is out, as on tmpfs
+ * without a limit. */
+static int no_page_error(const struct memobj *o)
+{
+	return o->level == LEVEL_4K ? -ENOMEM : -ENOSPC;
+}
+
 static int memobj_preallocate(struct memobj *o, u64 start, u64 end)
 {
 	int error = 0;
 
 	for (u64 at = ALIGN_DOWN(start, unit(o)); !error && at < end; at += unit(o)) {
 		mutex_lock(&o->lock);
-		error = memobj_page(o, index_of(o, at)) ? 0 : -ENOSPC;
+		error = memobj_page(o, index_of(o, at)) ? 0 : no_page_error(o);
 		mutex_unlock(&o->lock);
 		sched_point();
 	}
@@ -579,7 +591,7 @@ int memobj_fallocate(struct memobj *o, int mode, u64 offset, u64 len)
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		return memobj_punch(o, offset, offset + len);
 	if (len >> PAGE_SHIFT > page_counts().total_pages)
-		return -ENOSPC;
+		return no_page_error(o);
 	error = memobj_preallocate(o, offset, offset + len);
 	if (error || (mode & FALLOC_FL_KEEP_SIZE))
 		return error;
@@ -681,7 +693,7 @@ static s64 write_piece(struct memobj *o, struct iobuf *from, u64 pos)
 	}
 	mutex_unlock(&o->lock);
 	if (!page)
-		return -ENOSPC;
+		return no_page_error(o);
 	n = iobuf_get(from, (char *)page_to_virt(page) + in_page,
 		      min(from->left, unit(o) - in_page));
 	page_put(page);

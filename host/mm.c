@@ -137,6 +137,11 @@ void mm_write_unlock(struct mm *mm)
 	}
 }
 
+u64 mm_resident_pages(const struct mm *mm)
+{
+	return __atomic_load_n(&mm->resident_pages, __ATOMIC_RELAXED);
+}
+
 struct mm_counts mm_get_counts(struct mm *mm)
 {
 	struct mm_counts c;

@@ -133,6 +133,8 @@ struct mm_counts {
 	u32 vma_count;
 };
 struct mm_counts mm_get_counts(struct mm *mm);
+/* resident_pages alone, roughly: takes no lock. */
+u64 mm_resident_pages(const struct mm *mm);
 /*
  * /proc/PID/maps: calls @emit for each line, which it formats as Linux does. Write nothing to the
  * program from @emit: the mm lock is held.
@@ -220,6 +222,8 @@ struct memobj *memobj_get(struct memobj *o);
 void memobj_put(struct memobj *o);
 /* Bytes of memory it holds (st_blocks). */
 u64 memobj_resident(struct memobj *o);
+/* The same in pages, roughly: takes no lock. */
+u64 memobj_pages(const struct memobj *o);
 u64 memobj_size(struct memobj *o);
 int memobj_truncate(struct memobj *o, u64 size);
 int memobj_fallocate(struct memobj *o, int mode, u64 offset, u64 len);

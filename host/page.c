@@ -13,6 +13,7 @@
 
 #include "host/page_impl.h"
 #include "host/string.h"
+#include "host/task.h"
 
 /* Values of a zone's block bytes other than the order of the run that the block heads (9 .. 18). */
 enum { BLOCK_INTERIOR = 0, BLOCK_SPLIT = 1 };
@@ -316,8 +317,21 @@ void page_init(const struct boot_region *ram, unsigned int ram_count,
 
 /* ---- the public side */
 
+/* The calling thread's own knob (/proc/self/fail-nth). */
+static bool task_must_fail(void)
+{
+	struct task *t = port_current();
+	u32 n = t ? __atomic_load_n(&t->fail_nth, __ATOMIC_RELAXED) : 0;
+
+	if (n)
+		__atomic_store_n(&t->fail_nth, n - 1, __ATOMIC_RELAXED);
+	return n == 1;
+}
+
 bool page_alloc_must_fail(void)
 {
+	if (task_must_fail())
+		return true;
 	if (__atomic_load_n(&mem.fail_nth, __ATOMIC_RELAXED) == 0)
 		return false;
 	return __atomic_sub_fetch(&mem.fail_nth, 1, __ATOMIC_RELAXED) == 0;

@@ -60,9 +60,9 @@ void *kzalloc(size_t n);
 void kfree(void *p);
 
 /*
- * Fault injection: the @n-th allocation from now (1: the next one) of page_alloc() or kmalloc()
- * fails, once; 0 turns it off. Returns what was left of the last call's @n: 0 when it failed one.
- * For tests.
+ * Fault injection, of all threads; task->fail_nth does the same to one. The @n-th allocation from
+ * now (1: the next one) of page_alloc() or kmalloc() fails, once; 0 turns it off. Returns what was
+ * left of the last call's @n: 0 when it failed one. For tests.
  */
 u64 page_fail_nth(u64 n);
 

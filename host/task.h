@@ -30,6 +30,7 @@ struct task {
 	u32 need_resched;	  /* atomic flag: give way at the next named point */
 	u32 signal_pending;	  /* atomic flag: an unblocked signal or a kill waits */
 	u32 kill_pending;	  /* atomic flag: the thread ends, and nothing takes that back */
+	u32 fail_nth;		  /* allocations until one fails (host/page.h); 0: none does */
 	char comm[16];
 };
 
@@ -62,5 +63,13 @@ u64 task_set_signal_mask(u64 mask);
 /* Sends signal @sig (with si_code @code and si_addr @addr) to @t's thread; kernel/signal.c. Does
  * not sleep. */
 void task_send_fault_signal(struct task *t, int sig, int code, hva_t addr);
+
+/*
+ * There is no memory for a page that the calling thread's program, or its guest, wants to access.
+ * Ends the largest process, saying so on the console, and waits until its memory is back, or a
+ * while. True: the access may be tried again; false: the calling thread ends, or there is nothing
+ * to end. Sleeps; no spin lock and no mm's lock held. kernel/oom.c.
+ */
+bool task_memory_is_out(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <bsd/sys/tree.h>
 #include <linux/eventpoll.h>
 
+#include "host/string.h"
 #include "kernel/fs_args.h"
 #include "kernel/inode.h"
 #include "kernel/poll.h"
@@ -369,6 +370,7 @@ static int collect(struct epoll *set, struct epoll_event *out, int max_events)
 
 		if (!events)
 			continue;
+		memset(&out[n], 0, sizeof(out[n])); /* the hole between its members too */
 		out[n].events = events;
 		out[n].data = item->event.data;
 		n++;

@@ -3,7 +3,7 @@
  * Synchronous exceptions of programs: page faults go to the mm, everything else is a signal, with
  * the codes that Linux gives it. Fields of ESR_EL2: Arm ARM, D24.2.39.
  */
-#include "host/mm.h"
+#include "kernel/fault.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/thread.h"
@@ -104,7 +104,10 @@ static void page_fault(u64 esr, u64 far)
 	case FAULT_SEGV_ACCERR: raise_fault(SIGSEGV, SEGV_ACCERR, far, esr, far); return;
 	case FAULT_BUS: raise_fault(SIGBUS, BUS_ADRERR, far, esr, far); return;
 	case FAULT_POISON: raise_fault(SIGBUS, BUS_MCEERR_AR, far, esr, far); return;
-	case FAULT_OOM: process_exit(SIGKILL); /* as Linux's out-of-memory killer would */
+	case FAULT_OOM:
+		if (!task_memory_is_out() && !task_kill_pending(port_current()))
+			process_exit(SIGKILL); /* nobody else is there */
+		return;
 	}
 }
 
@@ -137,11 +140,21 @@ void kernel_user_exception(struct user_regs *regs, u64 esr, u64 far)
 	raise_fault(sc.signal, sc.code, class == EC_WATCHPOINT ? far : regs->pc, esr, far);
 }
 
+enum fault_verdict fault_in(struct mm *mm, hva_t addr, enum host_access access)
+{
+	enum fault_verdict verdict;
+
+	do {
+		verdict = mm_fault(mm, addr, access);
+	} while (verdict == FAULT_OOM && task_memory_is_out());
+	return verdict;
+}
+
 int kernel_user_access_fault(hva_t far, u64 esr)
 {
 	struct mm *mm = current_mm();
 
 	if (!mm)
 		return -EFAULT;
-	return mm_fault(mm, far, access_of(esr)) == FAULT_OK ? 0 : -EFAULT;
+	return fault_in(mm, far, access_of(esr)) == FAULT_OK ? 0 : -EFAULT;
 }

@@ -72,8 +72,19 @@ static void send_last_words(void)
 	kfree(buf);
 }
 
+/* Nobody sees the console: the machine ends with this process. */
+static void say_out_of_memory(void)
+{
+	static const char line[] = "catwalk: memory is out, and the first program was the "
+				   "largest (--memory)\n";
+
+	(void)channel_send(CATWALK_REC_STDERR, line, sizeof(line) - 1);
+}
+
 void first_ended(s32 status)
 {
+	if (first->out_of_memory)
+		say_out_of_memory();
 	send_last_words();
 	channel_exit((u32)status);
 }

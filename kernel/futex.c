@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 
 #include "host/mm.h"
+#include "kernel/fault.h"
 #include "kernel/sched.h"
 #include "kernel/syscalls.h"
 #include "kernel/thread.h"
@@ -76,7 +77,7 @@ static int shared_key(struct mm *mm, hva_t addr, struct futex_key *key)
 	struct host_pte pte;
 
 	while (!mm_peek(mm, addr, &pte))
-		if (mm_fault(mm, addr, HOST_WRITE) != FAULT_OK)
+		if (fault_in(mm, addr, HOST_WRITE) != FAULT_OK)
 			return -EFAULT;
 	*key = (struct futex_key){ NULL, pte.pa.v };
 	return 0;
@@ -411,7 +412,7 @@ static int change_word(hva_t addr, u32 encoded, u32 *old)
 		err = user_cmpxchg_u32(addr, &seen, new);
 		if (err == -EFAULT) {
 			/* Absent or still shared with the zero page: a store settles that. */
-			err = mm_fault(current_mm(), addr, HOST_WRITE) == FAULT_OK ? 0 : -EFAULT;
+			err = fault_in(current_mm(), addr, HOST_WRITE) == FAULT_OK ? 0 : -EFAULT;
 			continue;
 		}
 		if (seen == *old)

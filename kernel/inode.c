@@ -203,19 +203,14 @@ int dir_writable(struct inode *dir)
 }
 
 /* A directory knows its own name, for getcwd and "..". */
-static int dir_adopt(struct inode *dir, const char *name, struct inode *child)
+static void dir_adopt(struct inode *dir, char *own_name, struct inode *child)
 {
-	char *copy = string_copy(name);
-
-	if (!copy)
-		return -ENOMEM;
 	kfree(child->name);
-	child->name = copy;
+	child->name = own_name;
 	inode_get(dir);
 	inode_put(child->parent);
 	child->parent = dir;
 	dir->nlink++;
-	return 0;
 }
 
 static struct name_entry *entry_new(struct inode *dir, const char *name, struct inode *inode)
@@ -231,26 +226,45 @@ static struct name_entry *entry_new(struct inode *dir, const char *name, struct 
 	return e;
 }
 
-int dir_link(struct inode *dir, const char *name, struct inode *inode)
+void name_ready_drop(struct name_ready *ready)
 {
-	struct name_entry *e;
+	kfree(ready->entry);
+	kfree(ready->own_name);
+}
 
+int dir_link_prepare(struct inode *dir, const char *name, struct inode *inode,
+		     struct name_ready *ready)
+{
 	if (dir_removed(dir))
 		return -ENOENT;
-	e = entry_new(dir, name, inode);
-	if (!e)
-		return -ENOMEM;
-	if (inode_is_dir(inode) && dir_adopt(dir, name, inode)) {
-		kfree(e);
-		return -ENOMEM;
-	}
-	if (!inode_is_dir(inode))
+	ready->entry = entry_new(dir, name, inode);
+	ready->own_name = inode_is_dir(inode) ? string_copy(name) : NULL;
+	if (ready->entry && (ready->own_name || !inode_is_dir(inode)))
+		return 0;
+	name_ready_drop(ready);
+	return -ENOMEM;
+}
+
+void dir_link_ready(struct inode *dir, struct inode *inode, struct name_ready *ready)
+{
+	if (inode_is_dir(inode))
+		dir_adopt(dir, ready->own_name, inode);
+	else
 		inode->nlink++;
 	inode_get(inode);
-	TAILQ_INSERT_TAIL(&dir->entries, e, link);
+	TAILQ_INSERT_TAIL(&dir->entries, ready->entry, link);
 	inode_touch(dir);
 	inode->ctime_ns = dir->ctime_ns;
-	return 0;
+}
+
+int dir_link(struct inode *dir, const char *name, struct inode *inode)
+{
+	struct name_ready ready;
+	int error = dir_link_prepare(dir, name, inode, &ready);
+
+	if (!error)
+		dir_link_ready(dir, inode, &ready);
+	return error;
 }
 
 void dir_unlink(struct inode *dir, const char *name)

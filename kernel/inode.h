@@ -50,6 +50,18 @@ struct inode *dir_lookup(struct inode *dir, const char *name);
 /* Gives @inode (counted anew) the name @name in @dir, which has none such. 0, -ENOMEM, -ENOENT if
  * @dir was removed, or what its filesystem says to new names. */
 int dir_link(struct inode *dir, const char *name, struct inode *inode);
+/*
+ * The same in two steps: all that can fail, then the name, when @dir has none such. The first one
+ * fails as dir_link() does; what it made goes by the second, or by name_ready_drop().
+ */
+struct name_ready {
+	struct name_entry *entry;
+	char *own_name; /* a directory's */
+};
+int dir_link_prepare(struct inode *dir, const char *name, struct inode *inode,
+		     struct name_ready *ready);
+void dir_link_ready(struct inode *dir, struct inode *inode, struct name_ready *ready);
+void name_ready_drop(struct name_ready *ready);
 /* Takes the name away; it is there and not generated. */
 void dir_unlink(struct inode *dir, const char *name);
 bool dir_is_empty(struct inode *dir);

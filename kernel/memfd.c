@@ -55,6 +55,11 @@ static int huge_truncate(struct file *f, u64 size)
 	return regular_file_ops.truncate(f, size);
 }
 
+static u64 huge_pages(struct file *f)
+{
+	return regular_file_ops.pages(f);
+}
+
 static void huge_release(struct file *f)
 {
 	flock_release(f);
@@ -68,6 +73,7 @@ static const struct file_ops huge_file_ops = {
 	.stat = huge_stat,
 	.truncate = huge_truncate,
 	.fallocate = huge_fallocate,
+	.pages = huge_pages,
 	.release = huge_release,
 };
 

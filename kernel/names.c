@@ -248,24 +248,41 @@ static void take_name(struct walk *w)
 /* Moves the name; the walks hold the inodes. */
 static int rename_move(struct walk *from, struct walk *to)
 {
-	if (to->inode == from->inode)
-		return 0;
-	if (to->inode)
-		dir_unlink(to->dir, to->last);
-	take_name(from);
-	return dir_link(to->dir, to->last, from->inode);
-}
-
-static int rename_exchange(struct walk *from, struct walk *to)
-{
+	struct name_ready ready;
 	int ret;
 
 	if (to->inode == from->inode)
 		return 0;
+	ret = dir_link_prepare(to->dir, to->last, from->inode, &ready);
+	if (ret)
+		return ret;
+	if (to->inode)
+		dir_unlink(to->dir, to->last);
+	take_name(from);
+	dir_link_ready(to->dir, from->inode, &ready);
+	return 0;
+}
+
+static int rename_exchange(struct walk *from, struct walk *to)
+{
+	struct name_ready first, second;
+	int ret;
+
+	if (to->inode == from->inode)
+		return 0;
+	ret = dir_link_prepare(from->dir, from->last, to->inode, &first);
+	if (ret)
+		return ret;
+	ret = dir_link_prepare(to->dir, to->last, from->inode, &second);
+	if (ret) {
+		name_ready_drop(&first);
+		return ret;
+	}
 	take_name(from);
 	take_name(to);
-	ret = dir_link(from->dir, from->last, to->inode);
-	return ret ? ret : dir_link(to->dir, to->last, from->inode);
+	dir_link_ready(from->dir, to->inode, &first);
+	dir_link_ready(to->dir, from->inode, &second);
+	return 0;
 }
 
 int vfs_rename(struct inode *old_start, const char *old_path, struct inode *new_start,

@@ -225,6 +225,14 @@ static void pipe_release(struct file *f)
 		pipe_free(p);
 }
 
+/* Each end counts half. */
+static u64 pipe_pages(struct file *f)
+{
+	const struct pipe *p = f->priv;
+
+	return __atomic_load_n(&p->size, __ATOMIC_RELAXED) / PAGE_SIZE / 2;
+}
+
 static const struct file_ops pipe_ops = {
 	.name = "pipe",
 	.read = pipe_read,
@@ -232,6 +240,7 @@ static const struct file_ops pipe_ops = {
 	.ioctl = pipe_ioctl,
 	.poll = pipe_poll,
 	.stat = pipe_stat,
+	.pages = pipe_pages,
 	.release = pipe_release,
 };
 

@@ -282,10 +282,38 @@ static int store_comm(const char *text, u64 tag)
 	return 0;
 }
 
+/* As Linux's with CONFIG_FAULT_INJECTION: the n-th allocation of the thread from now on fails. */
+static int show_fail_nth(struct gen_text *t, u64 tag)
+{
+	struct thread *thread = tagged_thread(tag);
+
+	if (!thread)
+		return -ESRCH;
+	gen_printf(t, "%u\n", __atomic_load_n(&thread->task.fail_nth, __ATOMIC_RELAXED));
+	thread_put(thread);
+	return 0;
+}
+
+static int store_fail_nth(const char *text, u64 tag)
+{
+	struct thread *thread;
+	u64 n;
+
+	if (!gen_parse_u64(text, &n) || n > INT32_MAX)
+		return -EINVAL;
+	thread = tagged_thread(tag);
+	if (!thread)
+		return -ESRCH;
+	__atomic_store_n(&thread->task.fail_nth, (u32)n, __ATOMIC_RELAXED);
+	thread_put(thread);
+	return 0;
+}
+
 static const struct gen_file pid_files[] = {
 	{ "cmdline", 0444, gen_show_cmdline, NULL },
 	{ "comm", 0644, gen_show_comm, store_comm },
 	{ "environ", 0400, gen_show_environ, NULL },
+	{ "fail-nth", 0644, show_fail_nth, store_fail_nth },
 	{ "limits", 0444, gen_show_limits, NULL },
 	{ "maps", 0444, proc_show_maps, NULL },
 	{ "mounts", 0444, gen_show_mounts, NULL },

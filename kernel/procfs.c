@@ -48,6 +48,8 @@ static int show_meminfo(struct gen_text *t, u64 tag)
 	gen_printf(t, "MemAvailable:   %8lu kB\n", c.free_pages * kb);
 	gen_printf(t, "Buffers:        %8lu kB\nCached:         %8lu kB\n", 0UL, 0UL);
 	gen_printf(t, "SwapTotal:      %8lu kB\nSwapFree:       %8lu kB\n", 0UL, 0UL);
+	gen_printf(t, "Slab:           %8lu kB\nKernelObjects:  %8lu\n", c.slab_pages * kb,
+		   c.kmalloc_objects);
 	/* The pool of huge pages is whatever is free: sysfs.c. */
 	gen_printf(t, "HugePages_Total:%8lu\nHugePages_Free: %8lu\n", c.free_pages / huge,
 		   c.free_pages / huge);

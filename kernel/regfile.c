@@ -175,6 +175,14 @@ static void regular_release(struct file *f)
 	unclaim(f->priv, claim_of(f));
 }
 
+/* A file that has a name stays. */
+static u64 regular_pages(struct file *f)
+{
+	const struct inode *inode = file_inode(f);
+
+	return inode->nlink ? 0 : memobj_pages(inode->data);
+}
+
 const struct file_ops regular_file_ops = {
 	.name = "file",
 	.read = regular_read,
@@ -184,6 +192,7 @@ const struct file_ops regular_file_ops = {
 	.stat = regular_stat,
 	.truncate = regular_truncate,
 	.fallocate = regular_fallocate,
+	.pages = regular_pages,
 	.release = regular_release,
 };
 

@@ -130,6 +130,9 @@ struct process {
 	bool vfork_done;  /* atomic: no longer borrowed, the parent goes on */
 	struct waitq vfork_wait;
 	struct thread *exec_thread; /* guarded by lock: all others leave */
+	bool out_of_memory;	    /* ended because it was the largest; by lock */
+	u64 leaving_since_ns; /* when somebody short of memory first saw it exit, or ended it; by
+				 lock */
 	u64 start_ns;
 	u64 dead_threads_runtime_ns; /* guarded by lock */
 	u64 children_runtime_ns;

@@ -65,6 +65,19 @@ static int abort_inject(struct vcpu *v, const struct fault_outcome *o)
 	return 1;
 }
 
+/*
+ * Memory is out for a page of the guest's or a table: as if the program had touched its own. If
+ * memory came back the guest accesses it again; if the program ends, a signal is pending.
+ */
+static int report_error(struct vcpu *v, const struct fault_outcome *o)
+{
+	if (o->error == -ENOMEM && (task_memory_is_out() || task_kill_pending(port_current())))
+		return 1;
+	if (o->error == -EINTR)
+		v->run->exit_reason = KVM_EXIT_INTR;
+	return o->error;
+}
+
 static int carry_out(struct vcpu *v, const struct fault_outcome *o)
 {
 	switch (o->kind) {
@@ -77,10 +90,7 @@ static int carry_out(struct vcpu *v, const struct fault_outcome *o)
 	case OUTCOME_SIGBUS:
 		task_send_fault_signal(port_current(), SIGBUS, BUS_MCEERR_AR, o->hva);
 		return 1;
-	case OUTCOME_ERROR:
-		if (o->error == -EINTR)
-			v->run->exit_reason = KVM_EXIT_INTR;
-		return o->error;
+	case OUTCOME_ERROR: return report_error(v, o);
 	case OUTCOME_EXTERNAL: inject_serror(v); return 1;
 	case OUTCOME_KINDS: break;
 	}

@@ -354,12 +354,20 @@ static void gmem_release(struct file *f)
 	kfree(g);
 }
 
+static u64 gmem_pages(struct file *f)
+{
+	const struct guest_memfd *g = f->priv;
+
+	return memobj_pages(g->pages);
+}
+
 static const struct file_ops gmem_file_ops = {
 	.name = "/[kvm-gmem]",
 	.mmap = gmem_mmap,
 	.stat = gmem_stat,
 	.truncate = gmem_truncate,
 	.fallocate = gmem_fallocate,
+	.pages = gmem_pages,
 	.release = gmem_release,
 };
 

@@ -80,20 +80,28 @@ static bool irq_is_pending(struct vcpu *v)
 	return __atomic_load_n(&v->irq_lines, __ATOMIC_ACQUIRE) != 0 || vgic_vcpu_is_pending(v);
 }
 
+/* Until an interrupt or a request comes, or @deadline_ns. */
+static int sleep_until_irq(struct vcpu *v, u64 deadline_ns)
+{
+	int error = wait_event_until(&v->wait,
+				     irq_is_pending(v) ||
+					     __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE),
+				     SLEEP_INTERRUPTIBLE, deadline_ns);
+
+	return error == -EINTR ? interrupted(v) : 1;
+}
+
 int vcpu_wait(struct vcpu *v)
 {
 	u64 deadline;
-	int error = 0;
 
 	timers_settle(v);
 	port_guest_regs_save(&v->cpu);
-	deadline = timer_next_ns(v);
-	if (deadline && !(v->cpu.hcr & GUEST_HCR_VSE))
-		error = wait_event_until(&v->wait,
-					 irq_is_pending(v) ||
-						 __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE),
-					 SLEEP_INTERRUPTIBLE, deadline);
-	return error == -EINTR ? interrupted(v) : 1;
+	/* With a vGIC, a timer's line that it has is enough to wake it, or masked. */
+	deadline = timer_next_ns(v, v->cpu.gic.present ? v->timer_level : 0);
+	if (!deadline || (v->cpu.hcr & GUEST_HCR_VSE))
+		return 1;
+	return sleep_until_irq(v, deadline);
 }
 
 static int suspended(struct vcpu *v)
@@ -102,7 +110,11 @@ static int suspended(struct vcpu *v)
 
 	if (__atomic_load_n(&v->mp_state, __ATOMIC_ACQUIRE) != KVM_MP_STATE_SUSPENDED)
 		return 1;
-	result = vcpu_wait(v);
+	/* Interrupts alone wake it. Of timers, those whose lines are asserted have done what they
+	 * can. */
+	timers_settle(v);
+	port_guest_regs_save(&v->cpu);
+	result = sleep_until_irq(v, timer_next_ns(v, v->timer_level));
 	/* Until user space ends it, also across a KVM_RUN that a signal ended. */
 	__atomic_fetch_or(&v->requests, VCPU_REQ_SUSPEND, __ATOMIC_RELAXED);
 	if (result < 0)
@@ -160,8 +172,7 @@ static int attend(struct vcpu *v, struct task *me)
 {
 	if (task_signal_pending(me) || __atomic_load_n(&v->run->immediate_exit, __ATOMIC_RELAXED))
 		return interrupted(v);
-	if (task_need_resched(me))
-		sched_point();
+	sched_point(); /* whatever it is, others get their turn however often it comes */
 	if (__atomic_load_n(&v->requests, __ATOMIC_RELAXED))
 		return requests_handle(v);
 	return 1;

@@ -90,7 +90,7 @@ static u64 counter_to_ns(u64 ticks)
 	return seconds * NS_PER_S + ticks % hz * NS_PER_S / hz;
 }
 
-u64 timer_next_ns(const struct vcpu *v)
+u64 timer_next_ns(const struct vcpu *v, u32 settled)
 {
 	u64 next = SCHED_FOREVER;
 
@@ -100,8 +100,8 @@ u64 timer_next_ns(const struct vcpu *v)
 		if ((ctl & (CTL_ENABLE | CTL_IMASK)) != CTL_ENABLE)
 			continue;
 		now = counter_of(v, n);
-		if (now >= cval && v->cpu.gic.present && v->timer_level & BIT(n))
-			continue; /* the vGIC has its line: enough to wake it, or masked */
+		if (now >= cval && settled & BIT(n))
+			continue;
 		if (now >= cval)
 			return 0;
 		ns = counter_to_ns(cval - now);

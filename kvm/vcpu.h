@@ -211,9 +211,9 @@ enum { TIMER_LEVEL_UNKNOWN = 1 << 31 };
 bool timer_user_must_know(struct vcpu *v);
 /* Tells it, in kvm_run. */
 void timer_tell_user(struct vcpu *v);
-/* The vCPU is put: when does the next of its timers expire, ns as port_time_ns(); 0: one has, and
- * there is no vGIC that knows of it. */
-u64 timer_next_ns(const struct vcpu *v);
+/* The vCPU is put: when does the next of its timers expire, ns as port_time_ns(); 0: one has, other
+ * than those that @settled has a bit for, BIT(enum guest_timer). */
+u64 timer_next_ns(const struct vcpu *v, u32 settled);
 int timer_reg_get(struct vcpu *v, u64 id, u64 *value);
 int timer_reg_set(struct vcpu *v, u64 id, u64 value);
 extern const u64 timer_regs[6];

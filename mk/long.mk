@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What takes long: exhaustive interleavings, ten million random operations, fifty guests started and
 # destroyed, two minutes of a guest beside hostile ones, a minute of guests over changing memory on
-# each kind of machine, seeded faults.
+# each kind of machine, a million random system calls and ioctls, seeded faults.
 # `make check-long` runs all of it, `make mutate` the seeded faults alone.
 CHECK_LONG := $(O)/check-long
 RACES      := $(wildcard tests/scenario/good_race_*.scn)
@@ -25,15 +25,22 @@ $(CHECK_LONG)/plan: FORCE
 	$(call mixed,nofwb,--no-fwb)
 	$(call mixed,a76,--cpu cortex-a76)
 	$(call mixed,max-without-hafdbs,--append cpu.hafdbs=off)
+	$(call calls,max,)
+	$(call calls,nofwb,--no-fwb)
+	$(call calls,a76,--cpu cortex-a76)
 
 # $(call mixed,NAME,OPTIONS), in the plan
 mixed = $(foreach n,1 2,$(call plan,mixed/$(1)/$(n),240,tests/cli/mixed $(O)/catwalk $(MIXED) 60 --cpus $(n) $(2)))
+# $(call calls,NAME,OPTIONS), in the plan: page_fault_test after it shows that the system is whole.
+calls = $(call plan,calls/$(1),3610,$(O)/catwalk run --timeout 3600 --cpus 2 $(2) --file $(FUZZ_CALLS) --file $(O)/selftests/page_fault_test $(IN_TURN) /fuzz_calls --calls 1000000 -- /page_fault_test)
+FUZZ_CALLS := $(O)/target/tests/target/fuzz_calls
+IN_TURN    := $(O)/target/tests/target/in_turn
 MIXED := $(O)/target/tests/target/kvm_mixed
 
 MUTATE_OBJECTS := $(patsubst %.c,$(O)/model/%.o,$(filter-out tests/unit/cli_%,$(wildcard tests/unit/*.c)))
 
 .PHONY: check-long mutate
-check-long: $(O)/catwalk $(O)/catwalk.Image $(MIXED) $(PROGRAMS) $(GUEST) $(CHECK_LONG)/plan
+check-long: $(O)/catwalk $(O)/catwalk.Image $(MIXED) $(PROGRAMS) $(GUEST) $(SELFTESTS) $(CHECK_LONG)/plan
 	@tools/run-tests $(CHECK_LONG)/logs $(CHECK_LONG)/plan
 	@$(MAKE) -s O=$(O) mutate
 

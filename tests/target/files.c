@@ -197,6 +197,14 @@ static void check_eventfd(void)
 	CHECK_FAILS(eventfd(0, 0x1000000), EINVAL);
 }
 
+static uint32_t event_hole(const struct epoll_event *event)
+{
+	uint32_t hole;
+
+	memcpy(&hole, (const char *)event + sizeof(event->events), sizeof(hole));
+	return hole;
+}
+
 static void check_epoll(void)
 {
 	int ep = epoll_create1(EPOLL_CLOEXEC), event = eventfd(0, 0), fd[2];
@@ -211,7 +219,10 @@ static void check_epoll(void)
 	CHECK_EQ(epoll_wait(ep, got, 4, 0), 0);
 	CHECK_EQ(epoll_wait(ep, got, 4, 20), 0);
 	CHECK_EQ(write(event, &one, 8), 8);
+	memset(got, 0xb6, sizeof(got));
 	CHECK_EQ(epoll_wait(ep, got, 4, -1), 1);
+	/* Between its members nothing of the kernel's: not written (Linux), or 0. */
+	CHECK(event_hole(&got[0]) == 0 || event_hole(&got[0]) == 0xb6b6b6b6);
 	CHECK_EQ(got[0].data.u64, 77);
 	CHECK_EQ(got[0].events, EPOLLIN);
 	CHECK_EQ(write(fd[1], "x", 1), 1);

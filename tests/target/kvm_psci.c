@@ -208,6 +208,32 @@ static void check_set_mp_state(struct vcpu *vcpu)
 	CHECK_EQ(call(vcpu, PSCI_0_2_FN_MIGRATE_INFO_TYPE, 0, 0, 0), 2);
 }
 
+/*
+ * Suspended by the client, with the timer's line asserted and told: nothing wakes it, and it keeps
+ * no one else from running.
+ */
+static void check_suspended(struct vcpu *vcpu)
+{
+	struct kvm_mp_state suspended = { .mp_state = KVM_MP_STATE_SUSPENDED };
+	struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+	vcpu_start(vcpu, GUEST_RAM);
+	reg_set(vcpu, KVM_REG_ARM_TIMER_CVAL, 0);
+	reg_set(vcpu, KVM_REG_ARM_TIMER_CTL, 1);
+	CHECK_OK(ioctl(vcpu->fd, KVM_SET_MP_STATE, &suspended));
+	CHECK_EQ(vcpu_run(vcpu), -EINTR); /* the line has changed */
+	CHECK_EQ(vcpu->run->s.regs.device_irq_level, KVM_ARM_DEV_EL1_VTIMER);
+	alarm_every_us(50 * 1000);
+	CHECK_EQ(vcpu_run(vcpu), -EINTR);
+	alarm_every_us(0);
+	CHECK_EQ(mp_state(vcpu), KVM_MP_STATE_SUSPENDED);
+	CHECK_EQ(reg_get(vcpu, CORE_REG(regs.pc)), GUEST_RAM);
+	reg_set(vcpu, KVM_REG_ARM_TIMER_CTL, 0);
+	CHECK_OK(ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable));
+	CHECK_EQ(vcpu_run(vcpu), -EINTR); /* back again */
+	CHECK_EQ(call(vcpu, PSCI_0_2_FN_MIGRATE_INFO_TYPE, 0, 0, 0), 2);
+}
+
 int main(void)
 {
 	struct vcpu first, second;
@@ -225,6 +251,7 @@ int main(void)
 	check_cpu_on(&first, &second);
 	check_affinities(&vm, &first);
 	check_set_mp_state(&first);
+	check_suspended(&first);
 	check_system_event(&first, PSCI_0_2_FN_SYSTEM_RESET, KVM_SYSTEM_EVENT_RESET);
 	CHECK_EQ(vcpu_init(&vm, &first, 1u << KVM_ARM_VCPU_PSCI_0_2), 0);
 	check_system_event(&first, PSCI_0_2_FN_SYSTEM_OFF, KVM_SYSTEM_EVENT_SHUTDOWN);

@@ -29,6 +29,18 @@ static int copy_input(void)
 	return got < 0;
 }
 
+/* All memory there is. */
+static int eat(void)
+{
+	for (;;) {
+		char *p = malloc(1 << 20);
+
+		if (!p)
+			return 1;
+		memset(p, 1, 1 << 20);
+	}
+}
+
 static int print_words(char **argv)
 {
 	for (; *argv; argv++)
@@ -93,6 +105,8 @@ int main(int argc, char **argv)
 		return copy_input();
 	if (!strcmp(what, "words"))
 		return print_words(argv + 1);
+	if (!strcmp(what, "eat"))
+		return eat();
 	if (!strcmp(what, "flood"))
 		return flood(strtoul(value, NULL, 10));
 	if (!strcmp(what, "size"))
