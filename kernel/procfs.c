@@ -127,7 +127,8 @@ static int show_cmdline(struct gen_text *t, u64 tag)
 static int show_filesystems(struct gen_text *t, u64 tag)
 {
 	(void)tag;
-	gen_printf(t, "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\thugetlbfs\n");
+	gen_printf(t,
+		   "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\thugetlbfs\n");
 	return 0;
 }
 
