@@ -80,15 +80,14 @@ static size_t line_of(const struct logged *l, char *line)
 	return min((size_t)n, (size_t)LINE_MAX - 1);
 }
 
-static size_t text_locked(char *buf, size_t size, u64 *at)
+/* The events from *@next on. */
+static size_t text_locked(char *buf, size_t size, u64 *next)
 {
 	char line[LINE_MAX];
 	size_t used = 0, n;
 
-	if (*at + LOG_ENTRIES < count)
-		*at = count - LOG_ENTRIES;
-	for (; *at < count; ++*at) {
-		n = line_of(&ring[*at % LOG_ENTRIES], line);
+	for (; *next < count; ++*next) {
+		n = line_of(&ring[*next % LOG_ENTRIES], line);
 		if (n > size - used)
 			break;
 		memcpy(buf + used, line, n);
@@ -97,17 +96,29 @@ static size_t text_locked(char *buf, size_t size, u64 *at)
 	return used;
 }
 
+/* How many events are not in the ring, if any. */
+static size_t tell_lost(char *buf, size_t size, u64 overwritten)
+{
+	u64 gone = lost + overwritten;
+
+	return gone ? (size_t)snprintf(buf, size, "%lu earlier events are lost\n", gone) : 0;
+}
+
+/* *@at: 0 at first; then the number of the event to begin with, and one. */
 size_t kvm_trace(char *buf, size_t size, u64 *at)
 {
+	u64 oldest, next;
 	size_t n = 0;
 
 	if (!*at)
 		report_each_vm(trace_log_vm);
 	mutex_lock(&lock);
-	if (!*at && (lost || count > LOG_ENTRIES))
-		n = (size_t)snprintf(buf, size, "%lu earlier events are lost\n",
-				     lost + (count > LOG_ENTRIES ? count - LOG_ENTRIES : 0));
-	n += text_locked(buf + n, size - n, at);
+	oldest = count > LOG_ENTRIES ? count - LOG_ENTRIES : 0;
+	if (!*at)
+		n = tell_lost(buf, size, oldest);
+	next = *at ? max(*at - 1, oldest) : oldest;
+	n += text_locked(buf + n, size - n, &next);
+	*at = next + 1;
 	mutex_unlock(&lock);
 	return n;
 }
