@@ -147,7 +147,7 @@ static int run_all(unsigned long seed)
 }
 
 /* ---- a queue that is dropped while it is read */
-enum { BLOCK = 60000, TURNS = 1000 };
+enum { BLOCK = 60000, TURNS = 300 };
 
 static int receiver, sender;
 static atomic_int stop_reading, torn;
