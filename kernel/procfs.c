@@ -12,6 +12,7 @@
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "kernel/version.h"
+#include "kernel/unix_sock.h"
 
 /* ---- the machine */
 /* What port_hwcap() says, in Linux's words and order: bit N of AT_HWCAP. */
@@ -151,6 +152,14 @@ SHOW_STRING(show_nr_open, "1048576")
 SHOW_STRING(show_file_max, "9223372036854775807")
 SHOW_STRING(show_pipe_max, "1048576")
 SHOW_STRING(show_map_count, "65530")
+/* Limits of sockets: kernel/unix_sock.h. */
+SHOW_STRING(show_somaxconn, "4096")
+SHOW_STRING(show_socket_buffer, "212992")
+SHOW_STRING(show_optmem, "131072")
+SHOW_STRING(show_datagrams, "10")
+_Static_assert(UNIX_BACKLOG_MAX == 4096 && UNIX_BUFFER_DEFAULT == 212992 &&
+		       UNIX_DATAGRAMS_MAX == 10,
+	       "as /proc/sys/net says");
 SHOW_STRING(show_mmap_min, "32768")
 
 static int show_uuid(struct gen_text *t, u64 tag)
@@ -189,6 +198,13 @@ static const struct gen_file proc_files[] = {
 	{ "/proc/sys/fs/file-max", 0444, show_file_max, NULL },
 	{ "/proc/sys/fs/nr_open", 0444, show_nr_open, NULL },
 	{ "/proc/sys/fs/pipe-max-size", 0444, show_pipe_max, NULL },
+	{ "/proc/sys/net/core/optmem_max", 0444, show_optmem, NULL },
+	{ "/proc/sys/net/core/rmem_default", 0444, show_socket_buffer, NULL },
+	{ "/proc/sys/net/core/rmem_max", 0444, show_socket_buffer, NULL },
+	{ "/proc/sys/net/core/somaxconn", 0444, show_somaxconn, NULL },
+	{ "/proc/sys/net/core/wmem_default", 0444, show_socket_buffer, NULL },
+	{ "/proc/sys/net/core/wmem_max", 0444, show_socket_buffer, NULL },
+	{ "/proc/sys/net/unix/max_dgram_qlen", 0444, show_datagrams, NULL },
 	{ "/proc/sys/vm/max_map_count", 0444, show_map_count, NULL },
 	{ "/proc/sys/vm/mmap_min_addr", 0444, show_mmap_min, NULL },
 	{ "/proc/sys/vm/overcommit_memory", 0444, show_0, NULL },

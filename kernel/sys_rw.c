@@ -333,6 +333,125 @@ s64 sys_sendfile(const u64 a[6])
 	return ret;
 }
 
+/* ---- copy_file_range: between regular files, through a buffer of the kernel */
+struct copy_end {
+	struct file *file;
+	u64 where; /* the program's place for the position, or 0: the file's own is used */
+	s64 pos;
+};
+
+/* The position to start from. 0, -EFAULT. */
+static int copy_end_begin(struct copy_end *e)
+{
+	e->pos = (s64)e->file->pos;
+	return e->where && copy_from_user(&e->pos, HVA(e->where), sizeof(e->pos)) ? -EFAULT : 0;
+}
+
+static int copy_end_finish(const struct copy_end *e)
+{
+	if (e->where)
+		return copy_to_user(HVA(e->where), &e->pos, sizeof(e->pos)) ? -EFAULT : 0;
+	e->file->pos = (u64)e->pos;
+	return 0;
+}
+
+static bool is_dir(const struct file *f)
+{
+	return f->traits & FILE_IS_DIR;
+}
+
+/* 0, or why not: in Linux's order. */
+static int copy_check(const struct copy_end *in, const struct copy_end *out, u64 count)
+{
+	if (is_dir(in->file) || is_dir(out->file))
+		return -EISDIR;
+	if (vfs_file_size(in->file) < 0 || vfs_file_size(out->file) < 0)
+		return -EINVAL;
+	if (rw_check(in->file, RW_READ) || rw_check(out->file, RW_WRITE) ||
+	    out->file->flags & O_APPEND)
+		return -EBADF;
+	if (in->pos < 0 || out->pos < 0)
+		return -EINVAL;
+	if (count > INT64_MAX - (u64)max(in->pos, out->pos))
+		return -EOVERFLOW;
+	if (file_inode(in->file) == file_inode(out->file) && in->pos < out->pos + (s64)count &&
+	    out->pos < in->pos + (s64)count)
+		return -EINVAL;
+	return 0;
+}
+
+/* One chunk; its bytes, 0 at the end of the input, or an error. */
+static s64 copy_chunk(struct copy_end *in, struct copy_end *out, char *chunk, size_t n)
+{
+	struct iobuf to = { .kernel = chunk, .left = n };
+	struct iobuf from = { .kernel = chunk };
+	u64 in_pos = (u64)in->pos, out_pos = (u64)out->pos;
+	s64 got = rw_at(in->file, RW_READ, &to, &in_pos);
+
+	if (got <= 0)
+		return got;
+	from.left = (size_t)got;
+	got = rw_at(out->file, RW_WRITE, &from, &out_pos);
+	if (got > 0) {
+		in->pos += got;
+		out->pos += got;
+	}
+	return got;
+}
+
+static s64 copy_range(struct copy_end *in, struct copy_end *out, u64 count)
+{
+	char *chunk = kmalloc(SENDFILE_CHUNK);
+	u64 done = 0;
+	s64 n = 0;
+
+	if (!chunk)
+		return -ENOMEM;
+	while (done < count) {
+		n = copy_chunk(in, out, chunk, min(count - done, (u64)SENDFILE_CHUNK));
+		if (n <= 0)
+			break;
+		done += (u64)n;
+		sched_point();
+	}
+	kfree(chunk);
+	return done ? (s64)done : n;
+}
+
+static s64 copy_file_range(struct copy_end *in, struct copy_end *out, u64 count, u32 flags)
+{
+	s64 ret;
+	int err = copy_end_begin(in);
+
+	if (!err)
+		err = copy_end_begin(out);
+	if (!err && flags)
+		err = -EINVAL;
+	if (!err)
+		err = copy_check(in, out, min(count, RW_MAX));
+	if (err)
+		return err;
+	ret = copy_range(in, out, min(count, RW_MAX));
+	if (ret > 0 && (copy_end_finish(in) || copy_end_finish(out)))
+		ret = -EFAULT;
+	return ret;
+}
+
+s64 sys_copy_file_range(const u64 a[6])
+{
+	struct copy_end in = { .file = file_arg(a[0]), .where = a[1] };
+	struct copy_end out = { .file = file_arg(a[2]), .where = a[3] };
+	s64 ret = -EBADF;
+
+	if (in.file && out.file)
+		ret = copy_file_range(&in, &out, a[4], (u32)a[5]);
+	if (in.file)
+		file_put(in.file);
+	if (out.file)
+		file_put(out.file);
+	return ret;
+}
+
 /* ---- getdents64 */
 enum { DENTS_MAX = 32768 };
 

@@ -18,6 +18,7 @@
 	SYSCALL(pwritev2, __NR_pwritev2) \
 	SYSCALL(lseek, __NR_lseek) \
 	SYSCALL(sendfile, __NR_sendfile) \
+	SYSCALL(copy_file_range, __NR_copy_file_range) \
 	SYSCALL(getdents64, __NR_getdents64) \
 	/* descriptors: sys_fd.c */ \
 	SYSCALL(flock, __NR_flock) \
@@ -33,6 +34,11 @@
 	SYSCALL(fsync, __NR_fsync) \
 	SYSCALL(fdatasync, __NR_fdatasync) \
 	SYSCALL(sync, __NR_sync) \
+	/* how files are used: sys_advice.c */ \
+	SYSCALL(fadvise64, __NR_fadvise64) \
+	SYSCALL(readahead, __NR_readahead) \
+	SYSCALL(syncfs, __NR_syncfs) \
+	SYSCALL(sync_file_range, __NR_sync_file_range) \
 	/* names: sys_names.c */ \
 	SYSCALL(openat, __NR_openat) \
 	SYSCALL(mkdirat, __NR_mkdirat) \

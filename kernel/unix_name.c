@@ -396,10 +396,12 @@ static s64 connect_stream(struct unix_sock *s, const struct unix_addr *addr, u64
 	return ret;
 }
 
-/* What @s got from its old peer is lost when it turns to another: who sent it is told. */
-static void set_datagram_peer(struct unix_sock *s, struct unix_sock *peer)
+/*
+ * What @s got from its old peer is lost when it turns to another: who sent it is told. @peer's
+ * reference goes into @s, the messages into @lost. Under read_lock, as a reader may be at them.
+ */
+static void set_datagram_peer(struct unix_sock *s, struct unix_sock *peer, struct unix_msgs *lost)
 {
-	struct unix_msgs msgs = TAILQ_HEAD_INITIALIZER(msgs);
 	struct unix_sock *old;
 
 	spin_lock(&unix_lock);
@@ -410,7 +412,7 @@ static void set_datagram_peer(struct unix_sock *s, struct unix_sock *peer)
 		TAILQ_REMOVE(&s->full->found_full, s, full_link);
 	s->full = NULL;
 	if (old && old != peer && !TAILQ_EMPTY(&s->queue)) {
-		unix_queue_take_all(s, &msgs);
+		unix_queue_take_all(s, lost);
 		if (!old->dead && old->peer == s)
 			old->error = ECONNRESET;
 	}
@@ -418,8 +420,22 @@ static void set_datagram_peer(struct unix_sock *s, struct unix_sock *peer)
 	if (old)
 		unix_wake(old);
 	unix_wake(s);
-	unix_msgs_free(&msgs);
 	unix_put(old);
+}
+
+/* 0, or -ERESTARTSYS: then nothing changed, and @peer's reference is put. */
+static int turn_to_peer(struct unix_sock *s, struct unix_sock *peer)
+{
+	struct unix_msgs lost = TAILQ_HEAD_INITIALIZER(lost);
+
+	if (mutex_lock_interruptible(&s->read_lock)) {
+		unix_put(peer);
+		return -ERESTARTSYS;
+	}
+	set_datagram_peer(s, peer, &lost);
+	mutex_unlock(&s->read_lock);
+	unix_msgs_free(&lost);
+	return 0;
 }
 
 /* Only its own peer may send to a socket that has one. */
@@ -447,8 +463,7 @@ static s64 connect_datagram(struct unix_sock *s, const struct unix_addr *addr)
 		unix_put(to);
 		return -EPERM;
 	}
-	set_datagram_peer(s, to);
-	return 0;
+	return turn_to_peer(s, to);
 }
 
 s64 unix_connect(struct unix_sock *s, const struct sockaddr_un *a, u32 size, u64 deadline_ns)
@@ -458,10 +473,8 @@ s64 unix_connect(struct unix_sock *s, const struct sockaddr_un *a, u32 size, u64
 
 	if (size < NAME_OFFSET)
 		return -EINVAL;
-	if (!unix_connects(s) && a->sun_family == AF_UNSPEC) {
-		set_datagram_peer(s, NULL);
-		return 0;
-	}
+	if (!unix_connects(s) && a->sun_family == AF_UNSPEC)
+		return turn_to_peer(s, NULL);
 	addr = unix_addr_new(a, size);
 	if (IS_ERR(addr))
 		return PTR_ERR(addr);

@@ -314,6 +314,14 @@ static int socket_stat(struct file *f, struct stat *st)
 	return 0;
 }
 
+/* What it sent and nobody has read; what it was sent is its senders'. */
+static u64 socket_pages(struct file *f)
+{
+	const struct unix_sock *s = f->priv;
+
+	return __atomic_load_n(&s->charged, __ATOMIC_RELAXED) / PAGE_SIZE;
+}
+
 static void socket_release(struct file *f)
 {
 	unix_close(f->priv);
@@ -326,6 +334,7 @@ static const struct file_ops socket_ops = {
 	.ioctl = socket_ioctl,
 	.poll = socket_poll,
 	.stat = socket_stat,
+	.pages = socket_pages,
 	.release = socket_release,
 };
 

@@ -25,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -250,7 +251,73 @@ static int do_socketpair(void)
 		close(fd[0]);
 		close(fd[1]);
 	}
-	return error == -EAFNOSUPPORT ? 0 : error;
+	return error;
+}
+
+/* A name, a connection by it, and its other end. */
+static int do_connect(void)
+{
+	struct sockaddr_un a = { AF_UNIX, "\0fail" };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+	int server = -1, error = result(listener < 0 ? listener : client);
+
+	if (!error)
+		error = result(bind(listener, (struct sockaddr *)&a, 7));
+	if (!error)
+		error = result(listen(listener, 1));
+	if (!error)
+		error = result(connect(client, (struct sockaddr *)&a, 7));
+	if (!error) {
+		server = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+		error = result(server);
+	}
+	end(error);
+	close(server);
+	close(client);
+	close(listener);
+	return error;
+}
+
+static int do_bind_path(void)
+{
+	struct sockaddr_un a = { AF_UNIX, "/tmp/fail.sock" };
+	int s = socket(AF_UNIX, SOCK_DGRAM, 0), error = result(s);
+
+	if (!error)
+		error = last(bind(s, (struct sockaddr *)&a, sizeof(a)));
+	end(error);
+	close(s);
+	unlink(a.sun_path);
+	return error;
+}
+
+/* Bytes and a file, sent and received. */
+static int do_send_file(void)
+{
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .h = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec iov = { buffer, 100 };
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &control,
+			    .msg_controllen = sizeof(control) };
+	int fd[2], got = -1, error;
+
+	memcpy(CMSG_DATA(&control.h), &pipes[0], sizeof(int));
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, fd))
+		return end(-errno);
+	error = result(sendmsg(fd[0], &h, MSG_DONTWAIT));
+	if (!error)
+		error = result(recvmsg(fd[1], &h, MSG_DONTWAIT));
+	end(error);
+	if (!error && h.msg_controllen >= CMSG_LEN(sizeof(int)))
+		memcpy(&got, CMSG_DATA(&control.h), sizeof(int));
+	close(got);
+	close(fd[0]);
+	close(fd[1]);
+	return error;
 }
 
 static int do_epoll(void)
@@ -532,6 +599,21 @@ static int do_flock(void)
 	int error = last(syscall(SYS_flock, fd_a, 1 /* LOCK_SH */));
 
 	syscall(SYS_flock, fd_a, 8 /* LOCK_UN */);
+	return error;
+}
+
+/* A lock, and a hole in it. */
+static int do_record_lock(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_len = 100 };
+	struct flock hole = { .l_type = F_UNLCK, .l_start = 10, .l_len = 10 };
+	struct flock all = { .l_type = F_UNLCK };
+	int error = result(fcntl(fd_a, F_SETLK, &lock));
+
+	if (!error)
+		error = result(fcntl(fd_a, F_SETLK, &hole));
+	end(error);
+	fcntl(fd_a, F_SETLK, &all);
 	return error;
 }
 
@@ -822,6 +904,10 @@ static const struct row {
 	{ "timerfd_create", do_timerfd, 0, NULL },
 	{ "signalfd4", do_signalfd, 0, NULL },
 	{ "socketpair", do_socketpair, 0, NULL },
+	{ "bind, connect, accept", do_connect, 0, NULL },
+	{ "bind to a path", do_bind_path, 0, NULL },
+	{ "SCM_RIGHTS", do_send_file, ENOBUFS, NULL },
+	{ "F_SETLK", do_record_lock, ENOLCK, NULL },
 	{ "epoll", do_epoll, 0, NULL },
 	{ "ppoll", do_poll, 0, NULL },
 	{ "pselect6", do_select, 0, NULL },

@@ -414,6 +414,40 @@ static void check_memfd(void)
 	close(fd);
 }
 
+/* Bytes from file to file, at positions given or the files' own. */
+static void check_copy_range(void)
+{
+	static char block[40000], seen[40000];
+	int in = open("/tmp/copy.in", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int out = open("/tmp/copy.out", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	off_t from = 1, to = 100;
+
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = (char)(i * 7);
+	CHECK_EQ(write(in, block, sizeof(block)), sizeof(block));
+	CHECK_EQ(copy_file_range(in, &from, out, &to, 39000, 0), 39000);
+	CHECK_EQ(from, 39001);
+	CHECK_EQ(to, 39100);
+	CHECK_EQ(pread(out, seen, sizeof(seen), 100), 39000);
+	CHECK_EQ(memcmp(seen, block + 1, 39000), 0);
+	/* Up to the end, and no further. */
+	CHECK_EQ(lseek(in, 39990, SEEK_SET), 39990);
+	CHECK_EQ(copy_file_range(in, NULL, out, NULL, 100, 0), 10);
+	CHECK_EQ(lseek(in, 0, SEEK_CUR), 40000);
+	CHECK_EQ(lseek(out, 0, SEEK_CUR), 10);
+	CHECK_EQ(copy_file_range(in, NULL, out, NULL, 100, 0), 0);
+	/* Within a file, where the ranges are apart. */
+	from = 0;
+	to = 50000;
+	CHECK_EQ(copy_file_range(in, &from, in, &to, 5, 0), 5);
+	CHECK_EQ(pread(in, seen, 5, 50000), 5);
+	CHECK_EQ(memcmp(seen, block, 5), 0);
+	CHECK_OK(fcntl(out, F_SETFL, O_APPEND));
+	CHECK_FAILS(copy_file_range(in, &from, out, NULL, 5, 0), EBADF);
+	close(in);
+	close(out);
+}
+
 int main(void)
 {
 	mkdir("/tmp", 0777);
@@ -430,5 +464,6 @@ int main(void)
 	check_proc();
 	check_names();
 	check_memfd();
+	check_copy_range();
 	return check_done("files");
 }

@@ -146,6 +146,66 @@ static int run_all(unsigned long seed)
 	return 0;
 }
 
+/* ---- a queue that is dropped while it is read */
+enum { BLOCK = 60000, TURNS = 300 };
+
+static int receiver, sender;
+static atomic_int stop_reading, torn;
+static struct sockaddr_un sender_name = { AF_UNIX, "\0sender" };
+
+static void *read_blocks(void *block)
+{
+	const char *p = block;
+
+	while (!atomic_load(&stop_reading)) {
+		ssize_t n = recv(receiver, block, BLOCK, MSG_DONTWAIT);
+
+		/* All bytes of a message are the same. */
+		for (ssize_t i = 1; i < n; i++)
+			if (p[i] != p[0]) {
+				atomic_fetch_add(&torn, 1);
+				break;
+			}
+	}
+	return NULL;
+}
+
+static void *send_blocks(void *block)
+{
+	for (int c = 0; !atomic_load(&stop_reading); c++) {
+		memset(block, c, BLOCK);
+		(void)send(sender, block, BLOCK, MSG_DONTWAIT);
+	}
+	return NULL;
+}
+
+/* Turning to another peer drops what the old one sent, which must not be under a reader. */
+static void check_dropped_while_read(void)
+{
+	struct sockaddr_un name = { AF_UNIX, "\0receiver" }, none = { AF_UNSPEC, "" };
+	static char blocks[2][BLOCK];
+	pthread_t threads[2];
+
+	receiver = socket(AF_UNIX, SOCK_DGRAM, 0);
+	sender = socket(AF_UNIX, SOCK_DGRAM, 0);
+	CHECK_OK(bind(receiver, (struct sockaddr *)&name, 11));
+	CHECK_OK(bind(sender, (struct sockaddr *)&sender_name, 9));
+	CHECK_OK(connect(sender, (struct sockaddr *)&name, 11));
+	pthread_create(&threads[0], NULL, read_blocks, blocks[0]);
+	pthread_create(&threads[1], NULL, send_blocks, blocks[1]);
+	for (int i = 0; i < TURNS; i++) {
+		CHECK_EQ(connect(receiver, (struct sockaddr *)&sender_name, 9), 0);
+		CHECK_EQ(connect(receiver, (struct sockaddr *)&none, 2), 0);
+		usleep(100);
+	}
+	atomic_store(&stop_reading, 1);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	CHECK_EQ(atomic_load(&torn), 0);
+	close(receiver);
+	close(sender);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
@@ -162,6 +222,7 @@ int main(int argc, char **argv)
 		CHECK_EQ(waitpid(child, &status, 0), child);
 		CHECK_EQ(status, 0);
 	}
+	check_dropped_while_read();
 	sysinfo(&after);
 	/* Linux keeps some for what comes next. */
 	CHECK(after.freeram + (16UL << 20) > before.freeram);

@@ -505,6 +505,26 @@ static void check_options(void)
 	close_pair(p);
 }
 
+static int fact(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	int value = -1;
+
+	CHECK(f && fscanf(f, "%d", &value) == 1);
+	if (f)
+		fclose(f);
+	return value;
+}
+
+static void check_facts(void)
+{
+	CHECK_EQ(fact("/proc/sys/net/core/somaxconn"), 4096);
+	CHECK_EQ(fact("/proc/sys/net/core/wmem_default"), 212992);
+	CHECK_EQ(fact("/proc/sys/net/core/wmem_max"), 212992);
+	CHECK(fact("/proc/sys/net/core/optmem_max") >= 20480); /* Linux 6.8 made it more */
+	CHECK_EQ(fact("/proc/sys/net/unix/max_dgram_qlen"), 10);
+}
+
 /* ---- several at once */
 static void *write_later(void *fd)
 {
@@ -676,6 +696,7 @@ int main(void)
 	check_full_datagrams();
 	check_timeouts();
 	check_options();
+	check_facts();
 	check_waiting();
 	check_interrupted();
 	check_much();

@@ -45,7 +45,7 @@ static const u16 codes[] = {
 	BPF_MISC | BPF_TXA,
 	BPF_RET | BPF_K,
 	BPF_RET | BPF_A,
-	BPF_ALU | BPF_ADD | BPF_K,
+	BPF_ALU, /* BPF_ADD of K: both are 0 */
 	BPF_ALU | BPF_SUB | BPF_X,
 	BPF_ALU | BPF_MUL | BPF_K,
 	BPF_ALU | BPF_DIV | BPF_X,
