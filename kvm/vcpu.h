@@ -66,6 +66,7 @@ struct vcpu {
 	/* The vGIC's part (kvm/vgic_vcpu.c); unused without one */
 	struct vgic_cpu vgic;
 	struct vgic_lrs lrs; /* used: atomic; not 0 while the CPU has them */
+	bool takes_now;	     /* what the next entry finds pending, the guest is about to take */
 	u32 folds;	     /* atomic: how often the list registers were taken back */
 
 	/* PSCI CPU_ON: written under reset_lock, taken by VCPU_REQ_RESET */
@@ -256,6 +257,9 @@ int vgic_first_run(struct vcpu *v);
  * the exit, if something was entered with. */
 void vgic_enter(struct vcpu *v);
 void vgic_leave(struct vcpu *v);
+/* The guest looks what is pending, for the first time since vgic_enter() had it trap: it runs
+ * again, with the timers' lines as they are now. */
+int vgic_vcpu_acknowledges(struct vcpu *v);
 /* Would an interrupt end its WFI? Without a vGIC: no. */
 bool vgic_vcpu_is_pending(struct vcpu *v);
 /* The CPU interface as after a warm reset; the vCPU is put. */
