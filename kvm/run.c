@@ -80,20 +80,24 @@ static bool irq_is_pending(struct vcpu *v)
 	return __atomic_load_n(&v->irq_lines, __ATOMIC_ACQUIRE) != 0 || vgic_vcpu_is_pending(v);
 }
 
-int vcpu_wait(struct vcpu *v)
+/* Sleeps until @deadline_ns, an interrupt or a request; 0: not at all. 1 or -EINTR. */
+static int sleep_until(struct vcpu *v, u64 deadline_ns)
 {
-	u64 deadline;
 	int error = 0;
 
-	timers_settle(v);
-	port_guest_regs_save(&v->cpu);
-	deadline = timer_next_ns(v);
-	if (deadline && !(v->cpu.hcr & GUEST_HCR_VSE))
+	if (deadline_ns)
 		error = wait_event_until(&v->wait,
 					 irq_is_pending(v) ||
 						 __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE),
-					 SLEEP_INTERRUPTIBLE, deadline);
+					 SLEEP_INTERRUPTIBLE, deadline_ns);
 	return error == -EINTR ? interrupted(v) : 1;
+}
+
+int vcpu_wait(struct vcpu *v)
+{
+	timers_settle(v);
+	port_guest_regs_save(&v->cpu);
+	return sleep_until(v, v->cpu.hcr & GUEST_HCR_VSE ? 0 : timer_next_ns(v));
 }
 
 static int suspended(struct vcpu *v)
@@ -102,7 +106,11 @@ static int suspended(struct vcpu *v)
 
 	if (__atomic_load_n(&v->mp_state, __ATOMIC_ACQUIRE) != KVM_MP_STATE_SUSPENDED)
 		return 1;
-	result = vcpu_wait(v);
+	/* A timer that user space knows of, or an SError, would let WFI go on; here only interrupts
+	 * do. */
+	timers_settle(v);
+	port_guest_regs_save(&v->cpu);
+	result = sleep_until(v, timer_next_change_ns(v));
 	/* Until user space ends it, also across a KVM_RUN that a signal ended. */
 	__atomic_fetch_or(&v->requests, VCPU_REQ_SUSPEND, __ATOMIC_RELAXED);
 	if (result < 0)

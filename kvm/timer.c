@@ -4,6 +4,7 @@
  * to user space (KVM_CAP_ARM_USER_IRQ), and a line that rises ends WFI. The timers themselves run
  * in hardware while the vCPU is loaded, and are computed from their registers while it is not.
  */
+#include "kvm/irqchip.h"
 #include "kvm/vcpu.h"
 
 #define CTL_ENABLE  BIT(0)
@@ -90,7 +91,8 @@ static u64 counter_to_ns(u64 ticks)
 	return seconds * NS_PER_S + ticks % hz * NS_PER_S / hz;
 }
 
-u64 timer_next_ns(const struct vcpu *v)
+/* Bit n of @known: that timer n has expired is nothing to wake up for. */
+static u64 next_ns(const struct vcpu *v, u32 known)
 {
 	u64 next = SCHED_FOREVER;
 
@@ -100,8 +102,8 @@ u64 timer_next_ns(const struct vcpu *v)
 		if ((ctl & (CTL_ENABLE | CTL_IMASK)) != CTL_ENABLE)
 			continue;
 		now = counter_of(v, n);
-		if (now >= cval && v->cpu.gic.present && v->timer_level & BIT(n))
-			continue; /* the vGIC has its line: enough to wake it, or masked */
+		if (now >= cval && known & BIT(n))
+			continue;
 		if (now >= cval)
 			return 0;
 		ns = counter_to_ns(cval - now);
@@ -109,6 +111,17 @@ u64 timer_next_ns(const struct vcpu *v)
 			next = min(next, port_time_ns() + ns);
 	}
 	return next;
+}
+
+u64 timer_next_ns(const struct vcpu *v)
+{
+	/* The vGIC has the line: enough to wake the vCPU, or masked. */
+	return next_ns(v, v->cpu.gic.present ? v->timer_level : 0);
+}
+
+u64 timer_next_change_ns(const struct vcpu *v)
+{
+	return next_ns(v, v->timer_level);
 }
 
 /* ---- ONE_REG */
@@ -206,19 +219,19 @@ _Static_assert(KVM_ARM_VCPU_TIMER_IRQ_PTIMER == GUEST_TIMER_PHYSICAL, "timers by
 int timer_set_counter_offset(struct vm *vm, hva_t arg)
 {
 	struct kvm_arm_counter_offset o;
-	int error = 0;
+	int error;
 
 	if (copy_from_user(&o, arg, sizeof(o)))
 		return -EFAULT;
 	if (o.reserved)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	if (vm->ran) {
-		error = -EBUSY;
-	} else {
+	error = vcpus_trylock(vm);
+	if (!error) {
 		for (unsigned int n = 0; n < GUEST_TIMERS; n++)
 			vm->counter_offset[n] = o.counter_offset;
 		vm->counter_offset_set = true;
+		vcpus_unlock(vm);
 	}
 	mutex_unlock(&vm->lock);
 	return error;

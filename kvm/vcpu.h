@@ -215,6 +215,8 @@ void timer_tell_user(struct vcpu *v);
 /* The vCPU is put: when does the next of its timers expire, ns as port_time_ns(); 0: one has, and
  * there is no vGIC that knows of it. */
 u64 timer_next_ns(const struct vcpu *v);
+/* The same, but an expired timer that user space was told of is nothing to wake up for. */
+u64 timer_next_change_ns(const struct vcpu *v);
 int timer_reg_get(struct vcpu *v, u64 id, u64 *value);
 int timer_reg_set(struct vcpu *v, u64 id, u64 value);
 extern const u64 timer_regs[6];
@@ -222,6 +224,7 @@ extern const u64 timer_regs[6];
 enum timer_reg { PTIMER_COUNT, PTIMER_TVAL, PTIMER_CTL, PTIMER_CVAL };
 u64 timer_trapped_read(struct vcpu *v, enum timer_reg reg);
 void timer_trapped_write(struct vcpu *v, enum timer_reg reg, u64 value);
+/* KVM_ARM_SET_COUNTER_OFFSET, of both counters and for good. -EBUSY: a vCPU runs. */
 int timer_set_counter_offset(struct vm *vm, hva_t arg);
 void guest_timers_init(struct vm *vm);
 /* KVM_ARM_VCPU_TIMER_CTRL: the interrupt of timer @n (enum guest_timer). -EINVAL: no PPI, no vGIC;
