@@ -48,5 +48,6 @@ help:
 	@echo 'make format     formats the sources'
 	@echo 'make clean      removes $(O)/'
 	@echo
+	@echo 'make check-selftests  every KVM selftest for arm64, with more of their parameters: half an hour'
 	@echo 'make check-unit, check-cli, check-target, check-static: parts of make check'
 	@echo 'O=DIR builds into DIR; V=1 prints the commands; COMPILER=clang builds with clang'

@@ -40,6 +40,7 @@ static int handle_wfx(struct vcpu *v)
 		return 1;
 	}
 	exit_count(&v->exits, EXIT_wfi);
+	v->takes_now = true;
 	return vcpu_wait(v);
 }
 

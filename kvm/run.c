@@ -202,6 +202,7 @@ static int enter_once(struct vcpu *v, struct task *me)
 	costs_turn(&v->exits, TIME_run);
 	v->exits.all++;
 	__atomic_store_n(&v->mode, VCPU_OUTSIDE, __ATOMIC_RELAXED);
+	v->takes_now = false;
 	if (v->lrs.used)
 		vgic_leave(v);
 

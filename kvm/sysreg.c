@@ -25,10 +25,11 @@ enum sr_kind {
 	SR_OS_LOCK,   /* OSLAR_EL1: the way to write OSLSR_EL1 */
 	SR_SET_WAY,   /* cache maintenance by set and way */
 	SR_MDSCR,
-	SR_GIC_SGI, /* raises SGIs; reg is the group */
-	SR_GIC_SRE, /* ICC_SRE_EL1: system registers, for good */
-	SR_GIC_DIR, /* traps at times only (kvm/vgic_lr.c) */
-	SR_PTIMER,  /* the same (kvm/port.h, cntpoff); reg is an enum timer_reg */
+	SR_GIC_SGI,    /* raises SGIs; reg is the group */
+	SR_GIC_SRE,    /* ICC_SRE_EL1: system registers, for good */
+	SR_GIC_DIR,    /* traps at times only (kvm/vgic_lr.c) */
+	SR_GIC_GROUP1, /* the same */
+	SR_PTIMER,     /* the same (kvm/port.h, cntpoff); reg is an enum timer_reg */
 };
 
 struct sr_row {
@@ -76,11 +77,20 @@ static const struct sr_row rows[] = {
 	{ SR(3, 0, 10, 3, 0), SR_LIVE, GR_AMAIR_EL1, 0 },
 	{ SR(3, 0, 12, 0, 0), SR_LIVE, GR_VBAR_EL1, 0 },
 	{ SR(3, 0, 12, 1, 1), SR_MEMORY, GR_DISR_EL1, 0 },
+	{ SR(3, 0, 12, 9, 0), SR_GIC_GROUP1, 0, 0 }, /* ICC_AP1R<n>_EL1 */
+	{ SR(3, 0, 12, 9, 1), SR_GIC_GROUP1, 0, 0 },
+	{ SR(3, 0, 12, 9, 2), SR_GIC_GROUP1, 0, 0 },
+	{ SR(3, 0, 12, 9, 3), SR_GIC_GROUP1, 0, 0 },
 	{ SR(3, 0, 12, 11, 1), SR_GIC_DIR, 0, 0 },
-	{ SR(3, 0, 12, 11, 5), SR_GIC_SGI, 1, 0 }, /* ICC_SGI1R_EL1 */
-	{ SR(3, 0, 12, 11, 6), SR_GIC_SGI, 0, 0 }, /* ICC_ASGI1R_EL1 */
-	{ SR(3, 0, 12, 11, 7), SR_GIC_SGI, 0, 0 }, /* ICC_SGI0R_EL1 */
+	{ SR(3, 0, 12, 11, 5), SR_GIC_SGI, 1, 0 },    /* ICC_SGI1R_EL1 */
+	{ SR(3, 0, 12, 11, 6), SR_GIC_SGI, 0, 0 },    /* ICC_ASGI1R_EL1 */
+	{ SR(3, 0, 12, 11, 7), SR_GIC_SGI, 0, 0 },    /* ICC_SGI0R_EL1 */
+	{ SR(3, 0, 12, 12, 0), SR_GIC_GROUP1, 0, 0 }, /* ICC_IAR1_EL1 */
+	{ SR(3, 0, 12, 12, 1), SR_GIC_GROUP1, 0, 0 }, /* ICC_EOIR1_EL1 */
+	{ SR(3, 0, 12, 12, 2), SR_GIC_GROUP1, 0, 0 }, /* ICC_HPPIR1_EL1 */
+	{ SR(3, 0, 12, 12, 3), SR_GIC_GROUP1, 0, 0 }, /* ICC_BPR1_EL1 */
 	{ SR(3, 0, 12, 12, 5), SR_GIC_SRE, 0, 0 },
+	{ SR(3, 0, 12, 12, 7), SR_GIC_GROUP1, 0, 0 }, /* ICC_IGRPEN1_EL1 */
 	{ SR(3, 0, 13, 0, 1), SR_LIVE, GR_CONTEXTIDR_EL1, 0 },
 	{ SR(3, 0, 13, 0, 4), SR_LIVE, GR_TPIDR_EL1, 0 },
 	{ SR(3, 0, 14, 1, 0), SR_LIVE, GR_CNTKCTL_EL1, 0 },
@@ -268,6 +278,8 @@ static int gic_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 {
 	if (!v->cpu.gic.present)
 		return undefined(v);
+	if (row->kind == SR_GIC_GROUP1)
+		return vgic_vcpu_acknowledges(v);
 	if (row->kind == SR_GIC_SRE)
 		return a->is_read ? read_as(v, a, ICC_SRE_ALL) : done(v);
 	if (a->is_read)
@@ -314,6 +326,7 @@ static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 		return done(v);
 	case SR_GIC_SGI:
 	case SR_GIC_SRE:
+	case SR_GIC_GROUP1:
 	case SR_GIC_DIR: return gic_trap(v, row, a);
 	case SR_PTIMER: return ptimer_trap(v, row, a);
 	case SR_LIVE:
@@ -408,6 +421,7 @@ static bool in_user_list(const struct sr_row *row)
 	case SR_GIC_SGI:
 	case SR_GIC_SRE:
 	case SR_GIC_DIR:
+	case SR_GIC_GROUP1:
 	case SR_PTIMER: break;
 	}
 	return false;

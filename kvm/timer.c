@@ -4,6 +4,7 @@
  * to user space (KVM_CAP_ARM_USER_IRQ), and a line that rises ends WFI. The timers themselves run
  * in hardware while the vCPU is loaded, and are computed from their registers while it is not.
  */
+#include "kvm/irqchip.h"
 #include "kvm/vcpu.h"
 
 #define CTL_ENABLE  BIT(0)
@@ -206,19 +207,19 @@ _Static_assert(KVM_ARM_VCPU_TIMER_IRQ_PTIMER == GUEST_TIMER_PHYSICAL, "timers by
 int timer_set_counter_offset(struct vm *vm, hva_t arg)
 {
 	struct kvm_arm_counter_offset o;
-	int error = 0;
+	int error;
 
 	if (copy_from_user(&o, arg, sizeof(o)))
 		return -EFAULT;
 	if (o.reserved)
 		return -EINVAL;
 	mutex_lock(&vm->lock);
-	if (vm->ran) {
-		error = -EBUSY;
-	} else {
+	error = vcpus_trylock(vm);
+	if (!error) {
 		for (unsigned int n = 0; n < GUEST_TIMERS; n++)
 			vm->counter_offset[n] = o.counter_offset;
 		vm->counter_offset_set = true;
+		vcpus_unlock(vm);
 	}
 	mutex_unlock(&vm->lock);
 	return error;

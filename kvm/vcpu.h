@@ -66,6 +66,7 @@ struct vcpu {
 	/* The vGIC's part (kvm/vgic_vcpu.c); unused without one */
 	struct vgic_cpu vgic;
 	struct vgic_lrs lrs; /* used: atomic; not 0 while the CPU has them */
+	bool takes_now;	     /* what the next entry finds pending, the guest is about to take */
 	u32 folds;	     /* atomic: how often the list registers were taken back */
 
 	/* PSCI CPU_ON: written under reset_lock, taken by VCPU_REQ_RESET */
@@ -221,6 +222,7 @@ extern const u64 timer_regs[6];
 enum timer_reg { PTIMER_COUNT, PTIMER_TVAL, PTIMER_CTL, PTIMER_CVAL };
 u64 timer_trapped_read(struct vcpu *v, enum timer_reg reg);
 void timer_trapped_write(struct vcpu *v, enum timer_reg reg, u64 value);
+/* KVM_ARM_SET_COUNTER_OFFSET, of both counters and for good. -EBUSY: a vCPU runs. */
 int timer_set_counter_offset(struct vm *vm, hva_t arg);
 void guest_timers_init(struct vm *vm);
 /* KVM_ARM_VCPU_TIMER_CTRL: the interrupt of timer @n (enum guest_timer). -EINVAL: no PPI, no vGIC;
@@ -256,6 +258,9 @@ int vgic_first_run(struct vcpu *v);
  * the exit, if something was entered with. */
 void vgic_enter(struct vcpu *v);
 void vgic_leave(struct vcpu *v);
+/* The guest looks what is pending, for the first time since vgic_enter() had it trap: it runs
+ * again, with the timers' lines as they are now. */
+int vgic_vcpu_acknowledges(struct vcpu *v);
 /* Would an interrupt end its WFI? Without a vGIC: no. */
 bool vgic_vcpu_is_pending(struct vcpu *v);
 /* The CPU interface as after a warm reset; the vCPU is put. */

@@ -180,6 +180,10 @@ static inline bool vgic_is_idle(const struct vgic_cpu *c)
 /* Before an entry: chooses what goes into the list registers. @vmcr tells which groups the guest
  * has enabled. Takes the lock. */
 void vgic_fill(struct vgic *g, struct vgic_cpu *c, u64 vmcr, u32 lrs, struct vgic_lrs *out);
+/* Is @intid among what the guest gets as pending? */
+bool vgic_offers(const struct vgic_lrs *lrs, u32 intid);
+/* The guest's next access to a register of group 1, by which it acknowledges, traps. */
+void vgic_trap_acknowledge(struct vgic_lrs *lrs);
 /*
  * After an exit: takes over what the guest did to @in; @vmcr is its ICH_VMCR_EL2 now. Gives, in
  * @ended, the numbers of level-triggered SPIs that it deactivated, at most VGIC_ENDED_MAX; how

@@ -16,6 +16,7 @@
 #define HCR_NPIE	   BIT(3) /* nothing is pending any more */
 #define HCR_VGRP0EIE	   BIT(4) /* the guest has enabled group 0 */
 #define HCR_VGRP1EIE	   BIT(6)
+#define HCR_TALL1	   BIT(12) /* accesses to registers of group 1 trap */
 #define HCR_TDIR	   BIT(14)
 #define HCR_EOICOUNT_SHIFT 27
 
@@ -231,6 +232,20 @@ void vgic_fill(struct vgic *g, struct vgic_cpu *c, u64 vmcr, u32 lrs, struct vgi
 	out->used = ch.count;
 	out->hcr = hcr_for(&ch);
 	spin_unlock(&g->lock);
+}
+
+bool vgic_offers(const struct vgic_lrs *lrs, u32 intid)
+{
+	for (u32 i = 0; i < lrs->used; i++) {
+		if ((u32)lrs->lr[i] == intid && lrs->lr[i] & LR_PENDING)
+			return true;
+	}
+	return false;
+}
+
+void vgic_trap_acknowledge(struct vgic_lrs *lrs)
+{
+	lrs->hcr |= HCR_TALL1;
 }
 
 /* ---- folding */

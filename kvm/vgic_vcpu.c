@@ -70,11 +70,39 @@ void vgic_vcpu_adopt(struct vcpu *v, struct vgic *g)
 
 /* ---- entry and exit */
 
+#define PSTATE_I BIT(7)
+
+/*
+ * A timer's line falls in hardware when the guest programs it anew, which nobody is told; what is
+ * pending in a list register stays so. A guest that may do that before it takes the interrupt, as
+ * it has interrupts masked, is asked again when it acknowledges. Not one that has just been woken:
+ * all guests sleep with interrupts masked, and then take what woke them.
+ */
+static bool line_may_fall(const struct vcpu *v)
+{
+	if (v->takes_now || !(v->cpu.pstate & PSTATE_I))
+		return false;
+	for (unsigned int n = 0; n < GUEST_TIMERS; n++) {
+		if (v->timer_level & BIT(n) && vgic_offers(&v->lrs, v->vm->timer_ppi[n]))
+			return true;
+	}
+	return false;
+}
+
 void vgic_enter(struct vcpu *v)
 {
 	vgic_fill(v->vm->vgic, &v->vgic, port_guest_gic_vmcr(), port_gic()->lrs, &v->lrs);
-	if (v->lrs.used)
-		port_guest_gic_give(&v->lrs);
+	if (!v->lrs.used)
+		return;
+	if (line_may_fall(v))
+		vgic_trap_acknowledge(&v->lrs);
+	port_guest_gic_give(&v->lrs);
+}
+
+int vgic_vcpu_acknowledges(struct vcpu *v)
+{
+	v->takes_now = true;
+	return 1;
 }
 
 void vgic_leave(struct vcpu *v)

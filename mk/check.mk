@@ -2,7 +2,8 @@
 # The tests. Each part writes a plan (lines NAME, SECONDS, COMMAND with tabs between), and
 # tools/run-tests runs it. `make check` runs all parts as one plan.
 CHECK := $(O)/check
-TABLES := tests/target/tests.tbl tests/target/run.tbl
+TABLES := tests/target/tests.tbl tests/target/run.tbl tests/target/selftests.tbl
+SELFTEST_TABLES := tests/target/run.tbl tests/target/selftests.tbl tests/target/selftests-long.tbl
 SOURCES := $(wildcard $(foreach dir,abi bench bench/* check cli engine examples examples/* host kernel kvm port/* port/*/* tests/* user \
 	vmm vmm/* tools,$(dir)/*.[ch]))
 tab := $(shell printf '\t')
@@ -120,6 +121,12 @@ $(CHECK)/plan-target: FORCE
 	$(call plan_guest,linux/a76/1,--host linux --cpu cortex-a76)
 	@for table in $(TABLES); do tools/plan-target $(O) $$table || exit; done >>$@
 
+# Every KVM selftest, with and without FWB.
+$(CHECK)/plan-selftests: FORCE
+	@mkdir -p $(@D)
+	@for table in $(SELFTEST_TABLES); do tools/plan-target $(O) $$table || exit; done | \
+		grep '/selftests/' | grep -v '^target/[^/]*/nofwb/' >$@
+
 .PHONY: clang
 clang: | $(setup)
 	$(Q)$(MAKE) -s O=$(O)/clang COMPILER=clang setup=$(setup) ARM64_SYSROOT=$(ARM64_SYSROOT) \
@@ -132,11 +139,12 @@ check-unit-needs   := $(UNIT_TESTS) $(THREAD_TEST) $(FUZZERS) $(O)/native/catwal
 check-cli-needs    := $(O)/native/catwalk
 check-target-needs := $(O)/catwalk $(O)/catwalk.Image $(PROGRAMS) $(SELFTESTS) $(GUEST) $(BUSYBOX) $(TERMINAL) \
 	clang port-test-image
+check-selftests-needs := $(O)/catwalk $(O)/catwalk.Image $(SELFTESTS)
 
-.PHONY: check FORCE $(CHECK_PARTS:%=check-%)
+.PHONY: check FORCE $(CHECK_PARTS:%=check-%) check-selftests
 check: $(foreach part,$(CHECK_PARTS),$(check-$(part)-needs) $(CHECK)/plan-$(part))
 	@cat $(CHECK_PARTS:%=$(CHECK)/plan-%) >$(CHECK)/plan
 	@tools/run-tests $(CHECK)/logs $(CHECK)/plan
 
-$(CHECK_PARTS:%=check-%): check-%: $$(check-%-needs) $(CHECK)/plan-%
+$(CHECK_PARTS:%=check-%) check-selftests: check-%: $$(check-%-needs) $(CHECK)/plan-%
 	@tools/run-tests $(CHECK)/logs-$* $(CHECK)/plan-$*

@@ -7,7 +7,9 @@
 #include "tests/target/check.h"
 #include "tests/target/client.h"
 
+#include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifndef KVM_ARM_SET_COUNTER_OFFSET /* of Linux 6.4 */
 struct kvm_arm_counter_offset {
@@ -139,6 +141,30 @@ static uint64_t host_count(void)
 	return count;
 }
 
+static void *run_for_a_while(void *arg)
+{
+	check_timer(arg, GUEST_RAM + 0x1000, 400, KVM_ARM_DEV_EL1_PTIMER);
+	return NULL;
+}
+
+/* It can be set again, between runs. */
+static void check_offset_while_running(struct vm *vm, struct vcpu *vcpu)
+{
+	struct kvm_arm_counter_offset o = { .counter_offset = host_count() - (1ul << 40) };
+	pthread_t thread;
+
+	REQUIRE(pthread_create(&thread, NULL, run_for_a_while, vcpu) == 0);
+	usleep(200000);
+	CHECK_FAILS(ioctl(vm->fd, KVM_ARM_SET_COUNTER_OFFSET, &o), EBUSY);
+	pthread_join(thread, NULL);
+	CHECK_FAILS(ioctl(vm->fd, KVM_ARM_SET_COUNTER_OFFSET, 8), EFAULT);
+	o.reserved = 1;
+	CHECK_FAILS(ioctl(vm->fd, KVM_ARM_SET_COUNTER_OFFSET, &o), EINVAL);
+	o.reserved = 0;
+	CHECK_OK(ioctl(vm->fd, KVM_ARM_SET_COUNTER_OFFSET, &o));
+	check_counts(vcpu, 1ul << 40, 1ul << 40);
+}
+
 static void check_offsets(void)
 {
 	struct kvm_arm_counter_offset o = { .counter_offset = host_count() - 1000 };
@@ -178,8 +204,46 @@ static void check_offsets(void)
 	reg_set(&vcpu, KVM_REG_ARM_TIMER_CNT, 1ul << 62);
 	check_counts(&vcpu, 1000, 1000);
 	check_timer(&vcpu, GUEST_RAM + 0x1000, 10, KVM_ARM_DEV_EL1_PTIMER);
+	check_offset_while_running(&vm, &vcpu);
 	vcpu_destroy(&vcpu);
 	vm_destroy(&vm);
+}
+
+/* ---- suspended */
+
+static uint64_t used_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Nothing but an interrupt ends it, and the timer's line is not one here. */
+static void check_suspended(struct vcpu *vcpu)
+{
+	struct kvm_mp_state suspended = { .mp_state = KVM_MP_STATE_SUSPENDED };
+	struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	uint64_t start, used;
+
+	vcpu_start(vcpu, GUEST_RAM);
+	reg_set(vcpu, KVM_REG_ARM_TIMER_CVAL, 0);
+	reg_set(vcpu, KVM_REG_ARM_TIMER_CTL, 1);
+	REQUIRE(ioctl(vcpu->fd, KVM_SET_MP_STATE, &suspended) == 0);
+	/* User space is told of the line first. */
+	CHECK_EQ(vcpu_run(vcpu), -EINTR);
+	CHECK_EQ(vcpu->run->s.regs.device_irq_level, KVM_ARM_DEV_EL1_VTIMER);
+	alarm_every_us(200000);
+	start = now_ns();
+	used = used_ns();
+	CHECK_EQ(vcpu_run(vcpu), -EINTR);
+	used = used_ns() - used;
+	CHECK(now_ns() - start >= 100000000);
+	CHECK(used < (now_ns() - start) / 4);
+	alarm_every_us(0);
+	REQUIRE(ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable) == 0);
+	reg_set(vcpu, KVM_REG_ARM_TIMER_CTL, 0);
+	CHECK_EQ(vcpu_run(vcpu), -EINTR);
 }
 
 int main(void)
@@ -198,6 +262,7 @@ int main(void)
 		check_timer(&vcpu, GUEST_RAM, ms, KVM_ARM_DEV_EL1_VTIMER);
 		check_timer(&vcpu, GUEST_RAM + 0x1000, ms, KVM_ARM_DEV_EL1_PTIMER);
 	}
+	check_suspended(&vcpu);
 	vcpu_destroy(&vcpu);
 	vm_destroy(&vm);
 	check_offsets();

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ enum {
 	AT_LINE = 0x2500,
 	AT_STARTER = 0x2600,
 	AT_GROUPS = 0x2700,
+	AT_RETRACT = 0x2800,
 };
 
 struct machine {
@@ -159,6 +161,35 @@ GUEST(starter, "	mov x0, #3\n"
 	       "	str x0, [x19]\n"
 	       "	b .\n");
 
+/* With interrupts masked: a timer that has expired, and is then programmed to expire later. What is
+ * there to acknowledge then, and once it expires again? */
+GUEST(retractor, "	mov x0, #0xff\n"
+		 "	msr s3_0_c4_c6_0, x0\n"
+		 "	mov x0, #1\n"
+		 "	msr s3_0_c12_c12_7, x0\n"
+		 "	msr cntv_cval_el0, xzr\n"
+		 "	msr cntv_ctl_el0, x0\n"
+		 "	isb\n"
+		 "	mov x1, #0x10000\n" /* long enough for the interrupt to get here */
+		 "1:	subs x1, x1, #1\n"
+		 "	b.ne 1b\n"
+		 "	mov x1, #1 << 62\n" /* QEMU 7.2 hangs if it and the offset wrap */
+		 "	msr cntv_cval_el0, x1\n"
+		 "	isb\n"
+		 "	mrs x2, s3_0_c12_c12_0\n" /* ICC_IAR1_EL1 */
+		 "	msr s3_0_c12_c12_1, x2\n" /* ICC_EOIR1_EL1 */
+		 "	msr cntv_cval_el0, xzr\n"
+		 "	isb\n"
+		 "	mov x1, #0x10000\n"
+		 "2:	subs x1, x1, #1\n"
+		 "	b.ne 2b\n"
+		 "	mrs x3, s3_0_c12_c12_0\n"
+		 "	msr cntv_ctl_el0, xzr\n"
+		 "	msr s3_0_c12_c12_1, x3\n"
+		 "	str x2, [x19]\n"
+		 "	str x3, [x19, #8]\n"
+		 "	b .\n");
+
 static void machine_create(struct machine *m, unsigned vcpus)
 {
 	vm_create(&m->vm, 0);
@@ -176,6 +207,7 @@ static void machine_create(struct machine *m, unsigned vcpus)
 	LOAD(m->ram + AT_LINE, line);
 	LOAD(m->ram + AT_GROUPS, groups);
 	LOAD(m->ram + AT_STARTER, starter);
+	LOAD(m->ram + AT_RETRACT, retractor);
 }
 
 static void machine_destroy(struct machine *m)
@@ -450,6 +482,25 @@ static void check_timer_line(struct machine *m, uint32_t intid)
 	complete(vcpu);
 }
 
+/* A level that falls before it is acknowledged was none: here Linux may show what has been.
+ */
+static void check_retracted(struct machine *m)
+{
+	struct vcpu *vcpu = &m->vcpu[0];
+	struct utsname name;
+	uint64_t first;
+
+	REQUIRE(uname(&name) == 0);
+	redist_set(m->gic, 0, GICR_SGI_PAGE + GICD_ISENABLER, 1u << 22);
+	vcpu_start(vcpu, GUEST_RAM + AT_RETRACT);
+	first = RUN_TO_WRITE(vcpu, GUEST_MMIO);
+	if (strstr(name.release, "catwalk"))
+		CHECK_EQ(first, 1023);
+	CHECK_EQ(RUN_TO_WRITE(vcpu, GUEST_MMIO + 8), 22);
+	complete(vcpu);
+	CHECK_EQ(redist_get(m->gic, 0, GICR_SGI_PAGE + GICD_ISACTIVER), 0);
+}
+
 static void check_timer_numbers(struct machine *m)
 {
 	int irq = 0;
@@ -701,6 +752,8 @@ int main(void)
 	check_timer(&m, 22, 0); /* as check_timer_numbers() chose */
 	check_timer(&m, 30, 1);
 	check_timer_line(&m, 22);
+
+	check_retracted(&m);
 	check_level(&m);
 	check_edge(&m);
 	check_priorities(&m, 0);

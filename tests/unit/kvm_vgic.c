@@ -30,6 +30,8 @@ enum { CPUS = 3, LRS = 4, RAM = 8 << 20 };
 #define HCR_VGRP1EIE BIT(6)
 #define HCR_TDIR     BIT(14)
 
+#define ICH_HCR_TALL1 BIT(12)
+
 /* Every group and priority is let through. */
 #define VMCR_ALL (VMCR_ENG0 | VMCR_ENG1 | 0xffUL << VMCR_PMR_SHIFT)
 
@@ -285,6 +287,28 @@ static void a_level_that_falls_is_gone(void **state)
 	enter(0);
 	assert_int_equal(w.lrs[0].used, 0);
 	assert_true(vgic_is_idle(&w.cpu[0]));
+}
+
+/* What a guest could acknowledge now, and that it can be made to trap when it does. */
+static void what_is_offered(void **state)
+{
+	(void)state;
+	enable(41, VGIC_LEVEL, 0x80);
+	enable(42, VGIC_LEVEL, 0x90);
+	raise(41);
+	raise(42);
+	enter(0);
+	assert_true(vgic_offers(&w.lrs[0], 41));
+	assert_true(vgic_offers(&w.lrs[0], 42));
+	assert_false(vgic_offers(&w.lrs[0], 43));
+	assert_int_equal(acknowledge(0), 41);
+	assert_false(vgic_offers(&w.lrs[0], 41));
+	assert_int_equal(w.lrs[0].hcr & ICH_HCR_TALL1, 0);
+	vgic_trap_acknowledge(&w.lrs[0]);
+	assert_int_equal(w.lrs[0].hcr & ICH_HCR_TALL1, ICH_HCR_TALL1);
+	leave(0);
+	enter(0);
+	assert_int_equal(w.lrs[0].hcr & ICH_HCR_TALL1, 0);
 }
 
 /* A write of ISPENDR to a level-triggered one lasts until it is acknowledged. */
@@ -786,6 +810,7 @@ int main(void)
 		VGIC_TEST(what_is_not_taken_stays),
 		VGIC_TEST(a_level_is_taken_while_it_is_high),
 		VGIC_TEST(a_level_that_falls_is_gone),
+		VGIC_TEST(what_is_offered),
 		VGIC_TEST(a_written_pending_is_latched),
 		VGIC_TEST(the_most_urgent_go_first),
 		VGIC_TEST(active_ones_outside_are_ended),
