@@ -52,7 +52,11 @@ enum fuzz_fd {
 	FD_HUGE_MEMFD,
 	FD_UFFD,
 	FD_DEVMEM,
-	FD_SOCKET,
+	FD_SOCKET, /* two that are connected, a listener, and a pair for datagrams */
+	FD_SOCKET_PEER,
+	FD_LISTENER,
+	FD_DATAGRAM,
+	FD_DATAGRAM_PEER,
 	FD_TTY,
 	FD_NULL,
 	FD_ZERO,

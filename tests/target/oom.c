@@ -274,7 +274,7 @@ static int log_slots(void)
 	void *p = anonymous(size);
 
 	for (;;) {
-		struct vm vm = { .fd = ioctl(kvm, KVM_CREATE_VM, 44) };
+		struct vm vm = { .fd = ioctl(kvm, KVM_CREATE_VM, 0) };
 
 		if (vm.fd < 0)
 			return told();
