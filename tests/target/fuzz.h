@@ -196,6 +196,19 @@ void fuzz_open_all(struct fuzz *f);
 /* Arguments. */
 fuzz_arg fuzz_fd_any, fuzz_fd_spare;
 
+/* ---- fuzz_child.c */
+struct fuzz_options {
+	unsigned long seed, calls, threads;
+	unsigned long first; /* child */
+	unsigned long each;  /* not 0: says what each child leaves */
+};
+extern struct fuzz_options fuzz_options;
+enum { FUZZ_GAVE_UP = 77 }; /* the status of a child in which a call does not end */
+/* Makes the calls of child number @child; does not return. */
+void fuzz_run_child(unsigned long child);
+/* A row of both tables together, system calls first. */
+const struct fuzz_call *fuzz_row(size_t row);
+
 /* ---- fuzz_ioctls.c, fuzz_syscalls.c */
 extern const struct fuzz_call fuzz_syscalls[];
 extern const size_t fuzz_syscall_count;

@@ -541,8 +541,9 @@ static uint64_t strings(struct fuzz *f)
 
 static uint64_t program(struct fuzz *f)
 {
+	static const char own_file[] = FUZZ_DIR "/file";
 	static const char *const programs[] = { "/proc/self/exe", "/dev/null", "/proc/self/maps",
-						FUZZ_DIR "/file", "/proc" };
+						own_file, "/proc" };
 
 	return text(f, programs[fuzz_below(f, COUNT(programs))]);
 }
