@@ -52,7 +52,11 @@ enum fuzz_fd {
 	FD_HUGE_MEMFD,
 	FD_UFFD,
 	FD_DEVMEM,
-	FD_SOCKET,
+	FD_SOCKET, /* two that are connected, a listener, and a pair for datagrams */
+	FD_SOCKET_PEER,
+	FD_LISTENER,
+	FD_DATAGRAM,
+	FD_DATAGRAM_PEER,
 	FD_TTY,
 	FD_NULL,
 	FD_ZERO,
@@ -191,6 +195,19 @@ extern struct fuzz_shared *fuzz_shared;
 void fuzz_open_all(struct fuzz *f);
 /* Arguments. */
 fuzz_arg fuzz_fd_any, fuzz_fd_spare;
+
+/* ---- fuzz_child.c */
+struct fuzz_options {
+	unsigned long seed, calls, threads;
+	unsigned long first; /* child */
+	unsigned long each;  /* not 0: says what each child leaves */
+};
+extern struct fuzz_options fuzz_options;
+enum { FUZZ_GAVE_UP = 77 }; /* the status of a child in which a call does not end */
+/* Makes the calls of child number @child; does not return. */
+void fuzz_run_child(unsigned long child);
+/* A row of both tables together, system calls first. */
+const struct fuzz_call *fuzz_row(size_t row);
 
 /* ---- fuzz_ioctls.c, fuzz_syscalls.c */
 extern const struct fuzz_call fuzz_syscalls[];

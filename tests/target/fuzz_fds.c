@@ -161,7 +161,19 @@ static void open_events(void)
 	(void)!pipe(pipes);
 	moved(pipes[0], FD_PIPE_OUT);
 	moved(pipes[1], FD_PIPE_IN);
-	moved(socket(AF_UNIX, SOCK_STREAM, 0), FD_SOCKET);
+}
+
+static void open_sockets(void)
+{
+	int stream[2] = { -1, -1 }, datagram[2] = { -1, -1 };
+
+	(void)socketpair(AF_UNIX, SOCK_STREAM, 0, stream);
+	(void)socketpair(AF_UNIX, SOCK_DGRAM, 0, datagram);
+	moved(stream[0], FD_SOCKET);
+	moved(stream[1], FD_SOCKET_PEER);
+	moved(datagram[0], FD_DATAGRAM);
+	moved(datagram[1], FD_DATAGRAM_PEER);
+	moved(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), FD_LISTENER);
 }
 
 static void open_memory(void)
@@ -210,6 +222,7 @@ void fuzz_open_all(struct fuzz *f)
 {
 	open_kvm(f);
 	open_events();
+	open_sockets();
 	open_memory();
 	open_files(f);
 }

@@ -192,15 +192,13 @@ static int is_planted(uint32_t v)
 void fuzz_scan(struct fuzz *f, const void *p, size_t size)
 {
 	const uint64_t *words = p;
-	uint64_t before = 0;
 
-	for (size_t i = 0; i < size / 8; before = words[i++]) {
+	for (size_t i = 0; i < size / 8; i++) {
 		uint64_t v = words[i];
 
 		if (v == FILL_WORD || v == 0)
 			continue;
-		if (!f->odd_places &&
-		    (is_kernel_address(v) || is_kernel_address(before >> 32 | v << 32))) {
+		if (!f->odd_places && is_kernel_address(v)) {
 			atomic_fetch_add(&fuzz_shared->kernel_seen, 1);
 			report(f, "an address of the kernel", v, i * 8);
 		}

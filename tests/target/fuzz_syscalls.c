@@ -126,6 +126,8 @@ FUZZ_PICK_BITS(wait_options, WNOHANG, WUNTRACED, WCONTINUED, WEXITED, WNOWAIT)
 FUZZ_PICK_ONE(wait_kind, P_ALL, P_PID, P_PGID, P_PIDFD, 9)
 FUZZ_PICK_ONE(policy, 0, 1, 2, 3, 5, 6, 99)
 FUZZ_PICK_ONE(family, AF_UNIX, AF_UNIX, AF_INET, 16, 99)
+FUZZ_PICK_ONE(socket_level, SOL_SOCKET, SOL_SOCKET, SOL_SOCKET, 0, 6)
+FUZZ_PICK_ONE(socket_option, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 17, 18, 20, 21, 30, 38, 39, 59, 99)
 FUZZ_PICK_ONE(socket_type, SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM | SOCK_NONBLOCK, 9)
 FUZZ_PICK_BITS(message_flags, MSG_DONTWAIT, MSG_DONTWAIT, MSG_PEEK, MSG_NOSIGNAL, MSG_WAITALL)
 FUZZ_PICK_BITS(clone_flags, CLONE_VM, CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD,
@@ -171,7 +173,8 @@ static uint64_t fd_high(struct fuzz *f)
 	return (uint64_t)FUZZ_FD(FD_KINDS) + fuzz_below(f, 4 * FUZZ_FD_END);
 }
 
-FUZZ_PICK_ONE(socket_fd, FUZZ_FD(FD_SOCKET), FUZZ_FD(FD_SOCKET), FUZZ_FD(FD_EVENT), 5, 7)
+FUZZ_PICK_ONE(socket_fd, FUZZ_FD(FD_SOCKET), FUZZ_FD(FD_SOCKET_PEER), FUZZ_FD(FD_LISTENER),
+	      FUZZ_FD(FD_DATAGRAM), FUZZ_FD(FD_DATAGRAM_PEER), FUZZ_FD(FD_EVENT), 5, 7)
 FUZZ_PICK_ONE(epoll_fd, FUZZ_FD(FD_EPOLL), FUZZ_FD(FD_EPOLL), FUZZ_FD(FD_EVENT), 6)
 FUZZ_PICK_ONE(timer_fd, FUZZ_FD(FD_TIMER), FUZZ_FD(FD_TIMER), FUZZ_FD(FD_EVENT), 6)
 FUZZ_PICK_ONE(file_fd, FUZZ_FD(FD_FILE), FUZZ_FD(FD_MEMFD), FUZZ_FD(FD_GMEM),
@@ -398,6 +401,29 @@ static uint64_t vectors_in(struct fuzz *f)
 
 FUZZ_PICK_ONE(vector_count, 1, 2, 3, 4, 4, 0, 5, 1025, -1ul)
 
+/* Files on their way. */
+static uint64_t rights(struct fuzz *f)
+{
+	struct {
+		struct cmsghdr head;
+		int fds[2];
+	} s = { { sizeof(s), SOL_SOCKET, FUZZ_ONE_IN(f, 4) ? SCM_CREDENTIALS : SCM_RIGHTS },
+		{ (int)fuzz_fd_any(f), (int)fuzz_fd_any(f) } };
+
+	s.head.cmsg_len -= fuzz_below(f, 6);
+	return PUT(f, s);
+}
+
+static uint64_t message_to_send(struct fuzz *f)
+{
+	struct msghdr s = { .msg_iov = (void *)vectors_in(f),
+			    .msg_iovlen = vector_count(f),
+			    .msg_control = (void *)optional(f, rights),
+			    .msg_controllen = 24 };
+
+	return PUT(f, s);
+}
+
 static uint64_t message(struct fuzz *f)
 {
 	struct msghdr s = { .msg_name = (void *)out_or_none(f),
@@ -412,10 +438,13 @@ static uint64_t message(struct fuzz *f)
 
 static uint64_t address(struct fuzz *f)
 {
-	struct sockaddr_un s = { .sun_family = AF_UNIX, .sun_path = "fz6" };
+	struct sockaddr_un s = { .sun_family = AF_UNIX, .sun_path = FUZZ_DIR "/socket" };
 
 	return PUT(f, s);
 }
+
+FUZZ_PICK_ONE(address_length, sizeof(struct sockaddr_un), sizeof(struct sockaddr_un), 2, 10, 200,
+	      -1ul)
 
 static uint64_t address_size(struct fuzz *f)
 {
@@ -512,8 +541,9 @@ static uint64_t strings(struct fuzz *f)
 
 static uint64_t program(struct fuzz *f)
 {
+	static const char own_file[] = FUZZ_DIR "/file";
 	static const char *const programs[] = { "/proc/self/exe", "/dev/null", "/proc/self/maps",
-						FUZZ_DIR "/file", "/proc" };
+						own_file, "/proc" };
 
 	return text(f, programs[fuzz_below(f, COUNT(programs))]);
 }
@@ -710,19 +740,19 @@ const struct fuzz_call fuzz_syscalls[] = {
 	/* sockets */
 	CALL(socket, family, socket_type, none),
 	CALL(socketpair, family, socket_type, none, fuzz_out),
-	CALL(bind, socket_fd, address, small),
+	CALL(bind, socket_fd, address, address_length),
 	CALL(listen, socket_fd, small),
 	CALL(accept, socket_fd, out_or_none, address_size),
 	CALL(accept4, socket_fd, out_or_none, address_size, nonblock_cloexec),
-	CALL(connect, socket_fd, address, number),
+	CALL(connect, socket_fd, address, address_length),
 	CALL(getsockname, socket_fd, fuzz_out, address_size),
 	CALL(getpeername, socket_fd, fuzz_out, address_size),
 	CALL(sendto, socket_fd, fuzz_in, length, message_flags, none, none),
 	CALL(recvfrom, socket_fd, fuzz_out, length, message_flags, out_or_none, address_size),
-	CALL(sendmsg, socket_fd, message, message_flags),
+	CALL(sendmsg, socket_fd, message_to_send, message_flags),
 	CALL(recvmsg, socket_fd, message, message_flags),
-	CALL(setsockopt, socket_fd, small, small, fuzz_in, small),
-	CALL(getsockopt, socket_fd, small, small, fuzz_out, address_size),
+	CALL(setsockopt, socket_fd, socket_level, socket_option, fuzz_in, small),
+	CALL(getsockopt, socket_fd, socket_level, socket_option, fuzz_out, address_size),
 	CALL(shutdown, socket_fd, small),
 };
 const size_t fuzz_syscall_count = COUNT(fuzz_syscalls);

@@ -99,7 +99,8 @@ static int read_sparsely(void)
 	madvise((void *)p, size, MADV_NOHUGEPAGE);
 	for (size_t at = 0; at < size; at += 2 * MIB)
 		sum += p[at];
-	return sum ? UNEXPECTED : UNEXPECTED;
+	(void)sum;
+	return UNEXPECTED;
 }
 
 static int shared_memory(void)
@@ -274,7 +275,7 @@ static int log_slots(void)
 	void *p = anonymous(size);
 
 	for (;;) {
-		struct vm vm = { .fd = ioctl(kvm, KVM_CREATE_VM, 44) };
+		struct vm vm = { .fd = ioctl(kvm, KVM_CREATE_VM, 0) };
 
 		if (vm.fd < 0)
 			return told();
