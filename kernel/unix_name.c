@@ -396,10 +396,13 @@ static s64 connect_stream(struct unix_sock *s, const struct unix_addr *addr, u64
 	return ret;
 }
 
-/* What @s got from its old peer is lost when it turns to another: who sent it is told. */
-static void set_datagram_peer(struct unix_sock *s, struct unix_sock *peer)
+/*
+ * What @s got from its old peer is lost when it turns to another: who sent it is told. Under
+ * read_lock: no reader is in the middle of a message. The old peer.
+ */
+static struct unix_sock *swap_datagram_peer(struct unix_sock *s, struct unix_sock *peer,
+					    struct unix_msgs *msgs)
 {
-	struct unix_msgs msgs = TAILQ_HEAD_INITIALIZER(msgs);
 	struct unix_sock *old;
 
 	spin_lock(&unix_lock);
@@ -410,16 +413,32 @@ static void set_datagram_peer(struct unix_sock *s, struct unix_sock *peer)
 		TAILQ_REMOVE(&s->full->found_full, s, full_link);
 	s->full = NULL;
 	if (old && old != peer && !TAILQ_EMPTY(&s->queue)) {
-		unix_queue_take_all(s, &msgs);
+		unix_queue_take_all(s, msgs);
 		if (!old->dead && old->peer == s)
 			old->error = ECONNRESET;
 	}
 	spin_unlock(&unix_lock);
+	return old;
+}
+
+/* @peer's reference goes into @s, or is dropped. */
+static s64 set_datagram_peer(struct unix_sock *s, struct unix_sock *peer)
+{
+	struct unix_msgs msgs = TAILQ_HEAD_INITIALIZER(msgs);
+	struct unix_sock *old;
+
+	if (mutex_lock_interruptible(&s->read_lock)) {
+		unix_put(peer);
+		return -ERESTARTSYS;
+	}
+	old = swap_datagram_peer(s, peer, &msgs);
+	mutex_unlock(&s->read_lock);
 	if (old)
 		unix_wake(old);
 	unix_wake(s);
 	unix_msgs_free(&msgs);
 	unix_put(old);
+	return 0;
 }
 
 /* Only its own peer may send to a socket that has one. */
@@ -447,8 +466,7 @@ static s64 connect_datagram(struct unix_sock *s, const struct unix_addr *addr)
 		unix_put(to);
 		return -EPERM;
 	}
-	set_datagram_peer(s, to);
-	return 0;
+	return set_datagram_peer(s, to);
 }
 
 s64 unix_connect(struct unix_sock *s, const struct sockaddr_un *a, u32 size, u64 deadline_ns)
@@ -458,10 +476,8 @@ s64 unix_connect(struct unix_sock *s, const struct sockaddr_un *a, u32 size, u64
 
 	if (size < NAME_OFFSET)
 		return -EINVAL;
-	if (!unix_connects(s) && a->sun_family == AF_UNSPEC) {
-		set_datagram_peer(s, NULL);
-		return 0;
-	}
+	if (!unix_connects(s) && a->sun_family == AF_UNSPEC)
+		return set_datagram_peer(s, NULL);
 	addr = unix_addr_new(a, size);
 	if (IS_ERR(addr))
 		return PTR_ERR(addr);
