@@ -18,7 +18,7 @@
 #include "kernel/time.h"
 
 enum {
-	EPOLL_NEST_MAX = 5, /* sets within sets; Linux's limit */
+	EPOLL_NEST_MAX = 5, /* sets one within the other; Linux's limit */
 	EPOLL_BATCH = 64,   /* events given to user space at a time */
 	EPOLL_EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event),
 };
@@ -49,7 +49,11 @@ struct epoll {
 	struct epoll_items items;
 	struct spinlock ready_lock;
 	struct epoll_ready ready;
-	struct waitq wq; /* of epoll_wait, and of sets that hold this one */
+	struct waitq wq;   /* of epoll_wait, and of sets that hold this one */
+	struct file *file; /* whose set this is; not counted */
+	/* The walk that last came here and what it found; guarded by epoll_lock. */
+	u64 walk;
+	u32 depth;
 };
 
 static struct mutex epoll_lock;
@@ -238,30 +242,70 @@ s64 sys_epoll_create1(const u64 a[6])
 	TAILQ_INIT(&set->ready);
 	waitq_init(&set->wq);
 	f = file_alloc(&epoll_ops, set, O_RDWR);
-	if (!f)
+	if (f)
+		set->file = f;
+	else
 		kfree(set);
 	return fd_for_file(f, flags);
 }
 
 /* ---- epoll_ctl */
-/* How deep sets lie in @f, or -ELOOP if @set is among them or they lie too deep. */
-static int nest_depth(struct file *f, const struct epoll *set, int depth)
+/*
+ * Two walks over sets within sets. Each comes to a set once, by the number of the walk, and nests
+ * no deeper than sets do.
+ */
+/* How many sets lie in @f, one within the other, with itself; EPOLL_NEST_MAX or more if @set does.
+ */
+static u32 sets_below(struct file *f, const struct epoll *set, u64 walk)
 {
+	struct epoll *here = f->priv;
 	struct epoll_item *item;
-	int deepest = depth;
+	u32 deepest = 0;
 
 	if (f->ops != &epoll_ops)
-		return depth;
-	if (f->priv == set || depth >= EPOLL_NEST_MAX)
-		return -ELOOP;
-	RB_FOREACH (item, epoll_items, &((struct epoll *)f->priv)->items) {
-		int d = nest_depth(item->file, set, depth + 1);
-
-		if (d < 0)
-			return d;
-		deepest = max(deepest, d);
+		return 0;
+	if (here == set)
+		return EPOLL_NEST_MAX;
+	if (here->walk == walk)
+		return here->depth;
+	RB_FOREACH (item, epoll_items, &here->items) {
+		deepest = max(deepest, sets_below(item->file, set, walk));
+		sched_point();
 	}
+	here->walk = walk;
+	here->depth = deepest + 1;
+	return here->depth;
+}
+
+/* How many sets @set lies in, one within the other. */
+static u32 sets_above(struct epoll *set, u64 walk)
+{
+	struct file_watch *w;
+	u32 deepest = 0;
+
+	if (set->walk == walk)
+		return set->depth;
+	LIST_FOREACH (w, &set->file->watches, link) {
+		struct epoll_item *item = container_of(w, struct epoll_item, watch);
+
+		deepest = max(deepest, sets_above(item->set, walk) + 1);
+		sched_point();
+	}
+	set->walk = walk;
+	set->depth = deepest;
 	return deepest;
+}
+
+/* May @f lie in @set? A wake-up at the bottom goes through all the sets above, on one stack. */
+static int nest_check(struct epoll *set, struct file *f)
+{
+	static u64 walks; /* guarded by epoll_lock */
+	u32 below;
+
+	if (f->ops != &epoll_ops)
+		return 0;
+	below = sets_below(f, set, ++walks);
+	return sets_above(set, ++walks) + 1 + below > EPOLL_NEST_MAX ? -ELOOP : 0;
 }
 
 static int epoll_change(struct epoll *set, int op, struct file *f, int fd,
@@ -272,8 +316,8 @@ static int epoll_change(struct epoll *set, int op, struct file *f, int fd,
 	mutex_lock(&epoll_lock);
 	switch (op) {
 	case EPOLL_CTL_ADD:
-		ret = nest_depth(f, set, 0);
-		if (ret >= 0)
+		ret = nest_check(set, f);
+		if (!ret)
 			ret = item_add(set, f, fd, event);
 		break;
 	case EPOLL_CTL_MOD: ret = item_modify(set, f, fd, event); break;

@@ -120,6 +120,12 @@ static void cut_in_two(struct inode *inode, struct record_lock *l, const struct 
 	add(inode, rest);
 }
 
+/* Has @range its owner's lock on both sides, of which it would make two? */
+static bool lies_within(const struct record_lock *range, const struct record_lock *l)
+{
+	return l->owner == range->owner && l->start < range->start && l->end > range->end;
+}
+
 /* Takes the range of @range away from all locks of its owner; true: @rest was needed. */
 static bool cut_all(struct inode *inode, const struct record_lock *range, struct record_lock *rest,
 		    struct record_lock_list *gone)
@@ -129,7 +135,7 @@ static bool cut_all(struct inode *inode, const struct record_lock *range, struct
 	LIST_FOREACH_SAFE (l, &inode->record_locks, link, next) {
 		if (l->owner != range->owner || !overlap(l, range))
 			continue;
-		if (l->start < range->start && l->end > range->end) {
+		if (lies_within(range, l)) {
 			cut_in_two(inode, l, range, rest);
 			return true; /* no other can overlap */
 		}
@@ -168,6 +174,7 @@ static void free_all(struct record_lock_list *gone)
 	while ((l = LIST_FIRST(gone))) {
 		LIST_REMOVE(l, link);
 		kfree(l);
+		sched_point();
 	}
 }
 
@@ -241,6 +248,18 @@ static void set_locked(struct request *r)
 	r->fresh = NULL;
 }
 
+/* Would the file have too many? */
+static bool too_many(const struct request *r)
+{
+	u32 more = r->unlock ? 0 : 1;
+	struct record_lock *l;
+
+	LIST_FOREACH (l, &r->inode->record_locks, link)
+		if (lies_within(&r->want, l))
+			more++;
+	return more && r->inode->record_lock_count + more > LOCKS_MAX;
+}
+
 /* One attempt: false if another's lock is in the way. */
 static bool try_set(struct request *r)
 {
@@ -251,7 +270,7 @@ static bool try_set(struct request *r)
 	r->err = 0;
 	if (blocker)
 		r->err = -EAGAIN;
-	else if (r->inode->record_lock_count + 2 > LOCKS_MAX && !r->unlock)
+	else if (too_many(r))
 		r->err = -ENOLCK;
 	else
 		set_locked(r);

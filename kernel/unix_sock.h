@@ -7,7 +7,7 @@
  * unix_lock (spin, one for all sockets) guards names, peers, states and queues: every hold moves
  * pointers and numbers and touches no program's memory. A reader copies out of the first message of
  * its socket under the socket's read_lock (sleeping), which makes it the only one that takes
- * messages out; messages are filled before anybody else sees them.
+ * messages out, until the socket's file is gone; messages are filled before anybody else sees them.
  *
  * A message is charged to the socket that sent it until it is read or dropped, and to a total for
  * all sockets: a program that sends without end waits, or gets EAGAIN or ENOBUFS.

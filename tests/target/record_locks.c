@@ -10,10 +10,18 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PATH "/tmp/record_locks"
+
+static int is_catwalk(void)
+{
+	struct utsname name;
+
+	return uname(&name) == 0 && strstr(name.release, "catwalk") != NULL;
+}
 
 static int open_it(int flags)
 {
@@ -356,6 +364,31 @@ static void check_many(void)
 	close(fd);
 }
 
+/* One lock with hole after hole is many, too. */
+static void check_many_holes(void)
+{
+	int fd = open_it(O_RDWR), holes = 0;
+
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 0, 0));
+	while (holes < 20000 && lock(fd, F_SETLK, F_UNLCK, holes * 2L + 1, 1) == 0)
+		holes++;
+	if (is_catwalk()) {
+		CHECK_EQ(errno, ENOLCK);
+		CHECK_EQ(holes, 4095);
+		CHECK_FAILS(lock(fd, F_SETLK, F_WRLCK, 1, 1), ENOLCK);
+	} else {
+		CHECK_EQ(holes, 20000);
+	}
+	/* At the limit, what needs no more goes on. */
+	CHECK(!other_gets(F_WRLCK, 2, 1));
+	CHECK_OK(lock(fd, F_SETLK, F_UNLCK, 2, 1));
+	CHECK(other_gets(F_WRLCK, 1, 3));
+	CHECK_OK(lock(fd, F_SETLK, F_WRLCK, 2, 1));
+	CHECK_OK(lock(fd, F_SETLK, F_UNLCK, 0, 0));
+	CHECK(other_gets(F_WRLCK, 0, 0));
+	close(fd);
+}
+
 int main(void)
 {
 	mkdir("/tmp", 0777);
@@ -371,5 +404,6 @@ int main(void)
 	check_closed_while_waiting();
 	check_errors();
 	check_many();
+	check_many_holes();
 	return check_done("record_locks");
 }

@@ -8,11 +8,13 @@
 #define _GNU_SOURCE
 #include "tests/target/check.h"
 #include "tests/target/sock.h"
+#include "tests/target/uffd_peer.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -206,6 +208,73 @@ static void check_dropped_while_read(void)
 	close(sender);
 }
 
+/* ---- a reader in the middle of a message */
+enum { PAGE = 4096, MESSAGE = 2 * PAGE, OTHERS = 8 };
+
+struct reading {
+	int fd;
+	char *to;
+	long got;
+};
+
+static void *read_message(void *arg)
+{
+	struct reading *r = arg;
+
+	r->got = recv(r->fd, r->to, MESSAGE, 0);
+	return NULL;
+}
+
+static void *disconnect(void *arg)
+{
+	struct sockaddr_un nobody = { .sun_family = AF_UNSPEC };
+	int fd = *(const int *)arg;
+
+	CHECK_OK(connect(fd, (struct sockaddr *)&nobody, sizeof(nobody.sun_family)));
+	return NULL;
+}
+
+/* A socket that turns away from its peer drops what waits, but not from under who reads it. The
+ * second page of the reader's buffer comes only after that. */
+static void check_disconnect_under_reader(void)
+{
+	static char sent[MESSAGE], others[MESSAGE];
+	pthread_t reader, leaver;
+	struct reading r;
+	int p[2], q[2], uffd = uffd_open(O_CLOEXEC, 0);
+
+	memset(sent, 'a', sizeof(sent));
+	memset(others, 'z', sizeof(others));
+	make_pair(SOCK_DGRAM, p);
+	make_pair(SOCK_DGRAM, q);
+	r = (struct reading){ .fd = p[1] };
+	r.to = mmap(NULL, MESSAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(r.to != MAP_FAILED);
+	memset(r.to, 0, PAGE);
+	REQUIRE(uffd_register(uffd, r.to + PAGE, PAGE, MISSING) == 0);
+	CHECK_EQ(send(p[0], sent, MESSAGE, 0), MESSAGE);
+	REQUIRE(pthread_create(&reader, NULL, read_message, &r) == 0);
+	EXPECT_FAULT(uffd, r.to + PAGE, 1); /* for writing */
+	REQUIRE(pthread_create(&leaver, NULL, disconnect, &p[1]) == 0);
+	usleep(100 * 1000);
+	/* They would lie where the message lay. */
+	for (int i = 0; i < OTHERS; i++)
+		CHECK_EQ(send(q[0], others, MESSAGE, 0), MESSAGE);
+	CHECK_EQ(uffd_copy(uffd, r.to + PAGE, others, PAGE, 0), PAGE);
+	pthread_join(reader, NULL);
+	pthread_join(leaver, NULL);
+	CHECK_EQ(r.got, MESSAGE);
+	CHECK(!memcmp(r.to, sent, MESSAGE));
+	/* Nothing is left, and the queue is in order. */
+	CHECK_FAILS(recv(p[1], r.to, MESSAGE, MSG_DONTWAIT), EAGAIN);
+	close_pair(p);
+	for (int i = 0; i < OTHERS; i++)
+		CHECK_EQ(recv(q[1], r.to, MESSAGE, 0), MESSAGE);
+	close_pair(q);
+	munmap(r.to, MESSAGE);
+	close(uffd);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
@@ -214,6 +283,7 @@ int main(int argc, char **argv)
 	pid_t child;
 
 	steps = argc > 2 ? strtoul(argv[2], NULL, 0) : steps;
+	check_disconnect_under_reader();
 	sysinfo(&before);
 	for (int round = 0; round < 3; round++) {
 		child = fork();
