@@ -149,6 +149,14 @@ static void depopulate(void *memory, size_t size)
 	must(madvise(memory, size, MADV_DONTNEED), "MADV_DONTNEED");
 }
 
+/* A slot over @memory, of which the host has all and a guest has written all, in steps of @step. */
+static void map_all(void *memory, size_t size, size_t step)
+{
+	populate(memory, size, step);
+	set_slot(memory, size, 0);
+	touch(size / step, step, WRITE_ACCESS);
+}
+
 /* --- system calls and ioctls --------------------------------------------------------------- */
 
 static double null_syscall(void)
@@ -453,59 +461,40 @@ static double delete_slot_mapped(void)
 	void *memory = pages_memory();
 	uint64_t start;
 
-	populate(memory, PAGES * (size_t)PAGE, PAGE);
-	set_slot(memory, PAGES * (size_t)PAGE, 0);
-	touch(PAGES, PAGE, WRITE_ACCESS);
+	map_all(memory, PAGES * (size_t)PAGE, PAGE);
 	start = ticks();
 	set_slot(NULL, 0, 0);
 	return instructions(ticks() - start);
 }
 
-static double dontneed(void)
+/* What it takes to give up mapped memory, @part bytes a call; for each @step bytes. */
+static double dontneed(char *memory, size_t size, size_t part, size_t step)
 {
-	void *memory = pages_memory();
+	size_t count = size / step;
 	uint64_t start, elapsed;
 
-	populate(memory, PAGES * (size_t)PAGE, PAGE);
-	set_slot(memory, PAGES * (size_t)PAGE, 0);
-	touch(PAGES, PAGE, WRITE_ACCESS);
+	map_all(memory, size, step);
 	start = ticks();
-	depopulate(memory, PAGES * (size_t)PAGE);
+	for (size_t at = 0; at < size; at += part)
+		depopulate(memory + at, part);
 	elapsed = ticks() - start;
 	set_slot(memory, 0, 0);
-	return instructions(elapsed) / PAGES;
+	return instructions(elapsed) / (double)count;
 }
 
-/* A call for each page. */
-static double dontneed_by_page(void)
+static double dontneed_pages(void)
 {
-	char *memory = pages_memory();
-	uint64_t start, elapsed;
+	return dontneed(pages_memory(), PAGES * (size_t)PAGE, PAGES * (size_t)PAGE, PAGE);
+}
 
-	populate(memory, PAGES * (size_t)PAGE, PAGE);
-	set_slot(memory, PAGES * (size_t)PAGE, 0);
-	touch(PAGES, PAGE, WRITE_ACCESS);
-	start = ticks();
-	for (size_t i = 0; i < PAGES; i++)
-		depopulate(memory + i * PAGE, PAGE);
-	elapsed = ticks() - start;
-	set_slot(memory, 0, 0);
-	return instructions(elapsed) / PAGES;
+static double dontneed_page_by_page(void)
+{
+	return dontneed(pages_memory(), PAGES * (size_t)PAGE, PAGE, PAGE);
 }
 
 static double dontneed_blocks(void)
 {
-	void *memory = blocks_memory();
-	uint64_t start, elapsed;
-
-	populate(memory, BLOCKS * (size_t)BLOCK, BLOCK);
-	set_slot(memory, BLOCKS * (size_t)BLOCK, 0);
-	touch(BLOCKS, BLOCK, WRITE_ACCESS);
-	start = ticks();
-	depopulate(memory, BLOCKS * (size_t)BLOCK);
-	elapsed = ticks() - start;
-	set_slot(memory, 0, 0);
-	return instructions(elapsed) / BLOCKS;
+	return dontneed(blocks_memory(), BLOCKS * (size_t)BLOCK, BLOCKS * (size_t)BLOCK, BLOCK);
 }
 
 /* The close of a VM and its vCPU with all pages mapped. */
@@ -572,9 +561,7 @@ static double log_begin(void)
 	void *memory = pages_memory();
 	uint64_t start, elapsed;
 
-	populate(memory, PAGES * (size_t)PAGE, PAGE);
-	set_slot(memory, PAGES * (size_t)PAGE, 0);
-	touch(PAGES, PAGE, WRITE_ACCESS);
+	map_all(memory, PAGES * (size_t)PAGE, PAGE);
 	start = ticks();
 	set_slot(memory, PAGES * (size_t)PAGE, KVM_MEM_LOG_DIRTY_PAGES);
 	elapsed = ticks() - start;
@@ -588,9 +575,7 @@ static double log_split(void)
 	void *memory = blocks_memory();
 	double cost;
 
-	populate(memory, BLOCKS * (size_t)BLOCK, BLOCK);
-	set_slot(memory, BLOCKS * (size_t)BLOCK, 0);
-	touch(BLOCKS, BLOCK, WRITE_ACCESS);
+	map_all(memory, BLOCKS * (size_t)BLOCK, BLOCK);
 	set_slot(memory, BLOCKS * (size_t)BLOCK, KVM_MEM_LOG_DIRTY_PAGES);
 	cost = touch_cost(BLOCKS, BLOCK, WRITE_ACCESS);
 	set_slot(NULL, 0, 0);
@@ -697,8 +682,8 @@ static const struct operation operations[] = {
 	{ "slot-delete-64m-unmapped", delete_slot_unmapped },
 	{ "slot-delete-4096-mapped", delete_slot_mapped },
 	{ "close-vm-4096-mapped", close_mapped },
-	{ "dontneed-a-page", dontneed },
-	{ "dontneed-one-page", dontneed_by_page },
+	{ "dontneed-a-page", dontneed_pages },
+	{ "dontneed-one-page", dontneed_page_by_page },
 	{ "dontneed-a-block", dontneed_blocks },
 	{ "dirty-log-begin-a-page", log_begin },
 	{ "dirty-log-fault-splits", log_split },
