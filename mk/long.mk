@@ -31,8 +31,10 @@ $(CHECK_LONG)/plan: FORCE
 
 # $(call mixed,NAME,OPTIONS), in the plan
 mixed = $(foreach n,1 2,$(call plan,mixed/$(1)/$(n),240,tests/cli/mixed $(O)/catwalk $(MIXED) 60 --cpus $(n) $(2)))
-# $(call calls,NAME,OPTIONS), in the plan: page_fault_test after it shows that the system is whole.
-calls = $(call plan,calls/$(1),3610,$(O)/catwalk run --timeout 3600 --cpus 2 $(2) --file $(FUZZ_CALLS) --file $(O)/selftests/page_fault_test $(IN_TURN) /fuzz_calls --calls 1000000 -- /page_fault_test)
+# $(call calls,NAME,OPTIONS), in the plan: on two CPUs, and on one with page_fault_test after it, which shows
+# that the system is whole (with several CPUs the emulator fails that test: docs/caveats.md).
+calls = $(call plan,calls/$(1)/2,3610,$(O)/catwalk run --timeout 3600 --cpus 2 $(2) $(FUZZ_CALLS) --calls 1000000) \
+	$(call plan,calls/$(1)/1,3610,$(O)/catwalk run --timeout 3600 $(2) --file $(FUZZ_CALLS) --file $(O)/selftests/page_fault_test $(IN_TURN) /fuzz_calls --calls 1000000 -- /page_fault_test)
 FUZZ_CALLS := $(O)/target/tests/target/fuzz_calls
 IN_TURN    := $(O)/target/tests/target/in_turn
 MIXED := $(O)/target/tests/target/kvm_mixed
