@@ -18,14 +18,20 @@ enum {
 	PATIENCE_NS = 2000 * 1000 * 1000,
 };
 
+/* A vfork's child has its parent's: the parent is to end, which ends the child first. If the parent
+ * has nothing left to do but wait for it, it is the child that must. */
+static bool mm_is_its_own(const struct process *p)
+{
+	return !p->mm_borrowed || __atomic_load_n(&p->mm_owner_exits, __ATOMIC_RELAXED);
+}
+
 /* What comes back when @p ends, in pages, roughly: its memory, and what its files hold. Under
  * p->lock. */
 static u64 size_of(struct process *p)
 {
 	u64 pages = p->files ? fdtable_pages(p->files) : 0;
 
-	/* A vfork's child has its parent's. */
-	if (p->mm && !p->mm_borrowed)
+	if (p->mm && mm_is_its_own(p))
 		pages += mm_resident_pages(p->mm);
 	return pages;
 }

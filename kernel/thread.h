@@ -126,8 +126,9 @@ struct process {
 	struct mm *mm;
 	struct fdtable *files;
 	struct fs_context *fs;
-	bool mm_borrowed; /* vfork: the parent's; given back at exec or exit */
-	bool vfork_done;  /* atomic: no longer borrowed, the parent goes on */
+	bool mm_borrowed;    /* vfork: the parent's; given back at exec or exit */
+	bool vfork_done;     /* atomic: no longer borrowed, the parent goes on */
+	bool mm_owner_exits; /* atomic: the parent only waits for it, to end */
 	struct waitq vfork_wait;
 	struct thread *exec_thread; /* guarded by lock: all others leave */
 	bool out_of_memory;	    /* ended because it was the largest; by lock */

@@ -91,6 +91,21 @@ static int touch_sparsely(void)
 	return touch(2 * MIB, MADV_NOHUGEPAGE);
 }
 
+/* By who has borrowed the memory of a process that waits for it. */
+static int touch_in_vfork(void)
+{
+	size_t size = more_than_all();
+	volatile char *p = anonymous(size);
+
+	madvise((void *)p, size, MADV_NOHUGEPAGE);
+	if (vfork() == 0) {
+		for (size_t at = 0; at < size; at += PAGE)
+			p[at] = 1;
+		_exit(0);
+	}
+	return UNEXPECTED;
+}
+
 /* Tables alone: of the page of zeroes. */
 static int read_sparsely(void)
 {
@@ -388,6 +403,7 @@ static const struct way {
 	{ "touch_small", touch_small, KILLED },
 	{ "touch_large", touch_large, KILLED },
 	{ "touch_sparsely", touch_sparsely, KILLED },
+	{ "touch_in_vfork", touch_in_vfork, KILLED },
 	{ "read_sparsely", read_sparsely, KILLED },
 	{ "shared_memory", shared_memory, KILLED },
 	{ "read_into", read_into, KILLED },
@@ -495,6 +511,9 @@ static int bystander(void)
 	return 0;
 }
 
+/* The first are run beside a bystander. */
+enum { BESIDE = 5 };
+
 static const struct way bystander_way = { "bystander", bystander, TOLD };
 
 static void check_largest(void)
@@ -503,7 +522,7 @@ static void check_largest(void)
 	int status;
 
 	by = start(&bystander_way);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < BESIDE; i++) {
 		hog = start(&ways[i]);
 		REQUIRE(waitpid(hog, &status, 0) == hog);
 		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
