@@ -34,8 +34,8 @@ struct iobuf {
 	const struct iobuf_segment *next;
 };
 
-/* Copies min(@n, left) bytes out of (get) or into (put) the buffer. Bytes moved, or -EFAULT if none
- * could be. */
+/* Copies min(@n, left) bytes out of (get) or into (put) the buffer, in bounded steps with a
+ * sched_point() between. Bytes moved, or -EFAULT if none could be. */
 s64 iobuf_get(struct iobuf *io, void *dst, size_t n);
 s64 iobuf_put(struct iobuf *io, const void *src, size_t n);
 s64 iobuf_zero(struct iobuf *io, size_t n);

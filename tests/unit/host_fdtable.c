@@ -300,6 +300,29 @@ static void kernel_buffers_move(void **state)
 	assert_int_equal(iobuf_get(&io, out, 1), 0);
 }
 
+/* A large move gives way to others now and then. */
+static void large_moves_give_way(void **state)
+{
+	enum { LARGE = 8 << 20, BETWEEN_MAX = 2 << 20 };
+	char *from = malloc(LARGE), *to = malloc(LARGE);
+	struct iobuf io = { .kernel = to, .left = LARGE };
+
+	(void)state;
+	assert_true(from && to);
+	memset(from, 'x', LARGE);
+	model_sched_points = 0;
+	assert_int_equal(iobuf_put(&io, from, LARGE), LARGE);
+	assert_true(model_sched_points >= LARGE / BETWEEN_MAX - 1);
+	assert_memory_equal(from, to, LARGE);
+	io = (struct iobuf){ .kernel = to, .left = LARGE };
+	model_sched_points = 0;
+	assert_int_equal(iobuf_zero(&io, LARGE), LARGE);
+	assert_true(model_sched_points >= LARGE / BETWEEN_MAX - 1);
+	assert_int_equal(to[LARGE - 1], 0);
+	free(from);
+	free(to);
+}
+
 /* No program is there, so every user address is bad: the first byte already fails. */
 static void bad_user_buffers_fail(void **state)
 {
@@ -409,6 +432,7 @@ int main(void)
 		TEST(without_memory_nothing_changes),
 		TEST(watchers_hear_before_release),
 		TEST(kernel_buffers_move),
+		TEST(large_moves_give_way),
 		TEST(bad_user_buffers_fail),
 		TEST(event_counters_count),
 		TEST(semaphores_give_one),
