@@ -158,8 +158,11 @@ void fd_limit_set(struct fdtable *t, unsigned int limit);
 unsigned int fd_limit_get(struct fdtable *t);
 /* The lowest open descriptor >= @from, or -1 (for /proc/self/fd and close_range). */
 int fd_next(struct fdtable *t, int from);
-/* Pages of memory that its files hold, roughly: one for each, and what they say themselves. Does
- * not sleep. */
-u64 fdtable_pages(struct fdtable *t);
+/*
+ * Pages of memory that its files hold, roughly: one for each, and what they say themselves. Adds
+ * those of a bounded number of descriptors from *@next on, which goes on; false: it was the end.
+ * Does not sleep.
+ */
+bool fdtable_count_pages(struct fdtable *t, unsigned int *next, u64 *pages);
 
 #endif

@@ -99,6 +99,8 @@ struct process {
 	struct process_list children;
 	LIST_ENTRY(process) sibling_link;
 	LIST_ENTRY(process) all_link;
+	u64 birth; /* all_processes is in this order, the youngest first */
+	bool in_tree;
 
 	struct spinlock lock;
 	struct thread_list threads; /* those that have not exited */
