@@ -33,6 +33,9 @@ struct fdtable {
 
 enum { WORD_BITS = 64 };
 
+/* Slots that are looked at in one hold of the lock. */
+enum { COPY_STEP = 4096, COUNT_STEP = 512 };
+
 /* Slots and, behind them, their bits. */
 static struct fd_slot *slots_alloc(unsigned int size)
 {
@@ -87,7 +90,9 @@ void fdtable_put(struct fdtable *t)
 	if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	for (int fd = fd_next(t, 0); fd >= 0; fd = fd_next(t, fd + 1)) {
-		put_closed(t, t->slots[fd].file);
+		/* NULL: it was reserved, and its file will not come. */
+		if (t->slots[fd].file)
+			put_closed(t, t->slots[fd].file);
 		sched_point();
 	}
 	kfree(t->slots);
@@ -175,20 +180,32 @@ static unsigned int slot_find(const struct fdtable *t, unsigned int fd, enum slo
 	return fd + (unsigned int)__builtin_ctzl(word);
 }
 
-/* Copies into @copy, which was made for @t's size; false if @t has grown since. */
-static bool fdtable_copy_slots(struct fdtable *copy, struct fdtable *t)
+/* Copies up to COPY_STEP slots from @from on into @copy, which was made for @t's size; false if @t
+ * has grown since. */
+static bool fdtable_copy_step(struct fdtable *copy, struct fdtable *t, unsigned int from)
 {
+	unsigned int end = min(from + COPY_STEP, copy->size);
 	bool fits;
 
 	spin_lock(&t->lock);
 	fits = t->size <= copy->size;
-	for (unsigned int fd = 0; fits && fd < t->size; fd++)
+	for (unsigned int fd = from; fits && fd < min(end, t->size); fd++)
 		if (t->slots[fd].file)
 			slot_set(copy, fd, file_get(t->slots[fd].file), t->slots[fd].flags);
-	copy->lowest = 0; /* what is reserved in @t is free in the copy */
 	copy->limit = t->limit;
 	spin_unlock(&t->lock);
 	return fits;
+}
+
+/* In steps: of a table larger than one, the copy may be of different moments. */
+static bool fdtable_copy_slots(struct fdtable *copy, struct fdtable *t)
+{
+	for (unsigned int from = 0; from < copy->size; from += COPY_STEP) {
+		if (!fdtable_copy_step(copy, t, from))
+			return false;
+		sched_point();
+	}
+	return true;
 }
 
 struct fdtable *fdtable_copy(struct fdtable *t)
@@ -399,20 +416,21 @@ int fd_next(struct fdtable *t, int from)
 	return (int)fd;
 }
 
-/* Bounded: who has more descriptors than that is large enough. */
-#define FDS_COUNTED 65536U
-
-u64 fdtable_pages(struct fdtable *t)
+bool fdtable_count_pages(struct fdtable *t, unsigned int *next, u64 *pages)
 {
-	u64 pages = 0;
+	unsigned int fd, end;
+	bool more;
 
 	spin_lock(&t->lock);
-	for (unsigned int fd = 0; fd < min(t->size, FDS_COUNTED); fd++) {
+	end = min(*next + COUNT_STEP, t->size);
+	for (fd = *next; fd < end; fd++) {
 		struct file *f = t->slots[fd].file;
 
 		if (f)
-			pages += 1 + (f->ops->pages ? f->ops->pages(f) : 0);
+			*pages += 1 + (f->ops->pages ? f->ops->pages(f) : 0);
 	}
+	more = fd < t->size;
 	spin_unlock(&t->lock);
-	return pages;
+	*next = fd;
+	return more;
 }

@@ -84,6 +84,9 @@ static void iobuf_advance(struct iobuf *io, size_t n)
 		io->here -= n;
 }
 
+/* Kernel memory is moved this much at a time, and then others get their turn. */
+enum { IOBUF_STEP = 1 << 16 };
+
 /*
  * User memory is moved up to a page at a time, so that a buffer that is only partly accessible
  * gives the bytes before the hole, as Linux does.
@@ -91,7 +94,7 @@ static void iobuf_advance(struct iobuf *io, size_t n)
 static size_t iobuf_step(struct iobuf *io, size_t n)
 {
 	if (io->kernel)
-		return n;
+		return min(n, (size_t)IOBUF_STEP);
 	if (io->next) {
 		iobuf_next_segment(io);
 		n = min(n, io->here);
@@ -140,6 +143,8 @@ static s64 iobuf_do(struct iobuf *io, iobuf_move move, void *mem, size_t n)
 			break;
 		iobuf_advance(io, step);
 		moved += step;
+		if (moved < n)
+			sched_point();
 	}
 	return moved || !n ? (s64)moved : -EFAULT;
 }

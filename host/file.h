@@ -34,8 +34,8 @@ struct iobuf {
 	const struct iobuf_segment *next;
 };
 
-/* Copies min(@n, left) bytes out of (get) or into (put) the buffer. Bytes moved, or -EFAULT if none
- * could be. */
+/* Copies min(@n, left) bytes out of (get) or into (put) the buffer, in bounded steps with a
+ * sched_point() between. Bytes moved, or -EFAULT if none could be. */
 s64 iobuf_get(struct iobuf *io, void *dst, size_t n);
 s64 iobuf_put(struct iobuf *io, const void *src, size_t n);
 s64 iobuf_zero(struct iobuf *io, size_t n);
@@ -158,8 +158,11 @@ void fd_limit_set(struct fdtable *t, unsigned int limit);
 unsigned int fd_limit_get(struct fdtable *t);
 /* The lowest open descriptor >= @from, or -1 (for /proc/self/fd and close_range). */
 int fd_next(struct fdtable *t, int from);
-/* Pages of memory that its files hold, roughly: one for each, and what they say themselves. Does
- * not sleep. */
-u64 fdtable_pages(struct fdtable *t);
+/*
+ * Pages of memory that its files hold, roughly: one for each, and what they say themselves. Adds
+ * those of a bounded number of descriptors from *@next on, which goes on; false: it was the end.
+ * Does not sleep.
+ */
+bool fdtable_count_pages(struct fdtable *t, unsigned int *next, u64 *pages);
 
 #endif

@@ -7,7 +7,10 @@
 #include "host/string.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/signal.h"
 #include "kernel/vfs.h"
+
+enum { LOOK_AGAIN_NS = 10 * 1000 * 1000 };
 
 /* What a process may share with its maker beside memory. */
 #define PROCESS_FLAGS                                                                              \
@@ -100,16 +103,53 @@ static int put_parent_tid(const struct clone_request *req, s32 tid)
 	return copy_to_user(req->parent_tid, &tid, sizeof(tid));
 }
 
+static bool has_given_back(const struct process *child)
+{
+	return __atomic_load_n(&child->vfork_done, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * The calling thread is to end, and its process's memory is in use by @child. If a signal ends the
+ * process it ends @child, too. If exit_group or another thread's exec does, @child goes on.
+ */
+static void claim_back(struct process *child)
+{
+	struct process *owner = current_process();
+	siginfo_t info = { .si_code = SI_KERNEL };
+	bool exits, killed;
+
+	spin_lock(&owner->lock);
+	exits = owner->exiting;
+	killed = exits && owner->exit_status & 0x7f;
+	spin_unlock(&owner->lock);
+	if (exits)
+		__atomic_store_n(&child->mm_owner_exits, true, __ATOMIC_RELAXED);
+	if (killed)
+		(void)signal_send_process(child, SIGKILL, &info);
+}
+
+/* Waits until @child has memory of its own, or none. */
+static void wait_for_vfork(struct process *child)
+{
+	int err = wait_event_until(&child->vfork_wait, has_given_back(child), SLEEP_KILLABLE,
+				   SCHED_FOREVER);
+
+	/* What ends this thread may come after what began to: look again. */
+	while (err && !has_given_back(child)) {
+		claim_back(child);
+		(void)wait_event_until(&child->vfork_wait, has_given_back(child),
+				       SLEEP_UNINTERRUPTIBLE, port_time_ns() + LOOK_AGAIN_NS);
+	}
+}
+
 /* From here on it lives, and may have ended before this returns. */
 static void start(struct process *p, struct thread *t, const struct clone_request *req)
 {
-	bool waits = req->flags & CLONE_VFORK;
-
 	process_enter_tree(p, current_process());
 	thread_begin_process(t);
 	sched_start(t);
-	if (waits)
-		wait_event(&p->vfork_wait, __atomic_load_n(&p->vfork_done, __ATOMIC_ACQUIRE));
+	if (req->flags & CLONE_VFORK)
+		wait_for_vfork(p);
 }
 
 s64 process_clone(const struct clone_request *req)

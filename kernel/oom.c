@@ -18,26 +18,69 @@ enum {
 	PATIENCE_NS = 2000 * 1000 * 1000,
 };
 
-/* What comes back when @p ends, in pages, roughly: its memory, and what its files hold. Under
- * p->lock. */
-static u64 size_of(struct process *p)
+/* A vfork's child has its parent's: the parent is to end, which ends the child first. If the parent
+ * has nothing left to do but wait for it, it is the child that must. */
+static bool mm_is_its_own(const struct process *p)
 {
-	u64 pages = p->files ? fdtable_pages(p->files) : 0;
+	return !p->mm_borrowed || __atomic_load_n(&p->mm_owner_exits, __ATOMIC_RELAXED);
+}
 
-	/* A vfork's child has its parent's. */
-	if (p->mm && !p->mm_borrowed)
-		pages += mm_resident_pages(p->mm);
+/* What the files of @p hold, in pages. Step by step: who has many does not keep the lock. */
+static u64 file_pages(struct process *p)
+{
+	unsigned int next = 0;
+	u64 pages = 0;
+	bool more;
+
+	do {
+		spin_lock(&p->lock);
+		more = p->files && fdtable_count_pages(p->files, &next, &pages);
+		spin_unlock(&p->lock);
+		sched_point();
+	} while (more);
 	return pages;
 }
 
-/* Ended, or about to. Under p->lock. */
-static bool is_leaving(struct process *p, u64 now)
+/* What comes back when @p ends, in pages, roughly: its memory, and what its files hold. */
+static u64 size_of(struct process *p)
 {
-	if (!p->exiting)
-		return false;
-	if (!p->leaving_since_ns)
+	u64 pages = 0;
+
+	spin_lock(&p->lock);
+	if (p->mm && mm_is_its_own(p))
+		pages = mm_resident_pages(p->mm);
+	spin_unlock(&p->lock);
+	return pages + file_pages(p);
+}
+
+/* Its memory and its files have gone. */
+static bool has_left(const struct process *p)
+{
+	return __atomic_load_n(&p->zombie, __ATOMIC_ACQUIRE);
+}
+
+/* What is to be done about a process. */
+enum candidate {
+	NOT_ONE, /* it has nothing to give back, or did not end in time */
+	LEAVING,
+	MAY_END,
+};
+
+static enum candidate candidate(struct process *p)
+{
+	enum candidate c = NOT_ONE;
+	u64 now;
+
+	spin_lock(&p->lock);
+	now = port_time_ns(); /* not before somebody ended it */
+	if (p->exiting && !p->leaving_since_ns)
 		p->leaving_since_ns = now;
-	return now - p->leaving_since_ns < PATIENCE_NS;
+	if (!p->exiting && p->mm)
+		c = MAY_END;
+	else if (p->exiting && !has_left(p) && now - p->leaving_since_ns < PATIENCE_NS)
+		c = LEAVING;
+	spin_unlock(&p->lock);
+	return c;
 }
 
 struct victim {
@@ -46,29 +89,28 @@ struct victim {
 	bool leaving; /* already: nobody else has to */
 };
 
-/* A process that is leaving, or else the largest. Under process_tree_lock. */
+/* @p is @v's from now on if it is the better one. */
+static void consider(struct victim *v, struct process *p, enum candidate c)
+{
+	u64 pages = c == MAY_END ? size_of(p) : 0;
+
+	if (c != LEAVING && pages <= v->pages)
+		return;
+	if (v->process)
+		process_put(v->process);
+	*v = (struct victim){ process_get(p), pages, c == LEAVING };
+}
+
+/* A process that is leaving, or else the largest. */
 static struct victim choose(void)
 {
-	u64 now = port_time_ns();
 	struct victim v = { 0 };
-	struct process *p;
+	struct process *p = NULL;
 
-	LIST_FOREACH (p, &all_processes, all_link) {
-		u64 pages;
-
-		spin_lock(&p->lock);
-		v.leaving = !p->zombie && is_leaving(p, now);
-		pages = p->mm && !p->exiting ? size_of(p) : 0;
-		spin_unlock(&p->lock);
-		if (v.leaving || pages > v.pages) {
-			v.process = p;
-			v.pages = pages;
-		}
-		if (v.leaving)
-			break;
-	}
-	if (v.process)
-		process_get(v.process);
+	while (!v.leaving && (p = process_before(p)))
+		consider(&v, p, candidate(p));
+	if (p)
+		process_put(p);
 	return v;
 }
 
@@ -111,12 +153,6 @@ static void kill(struct process *p, u64 pages)
 		say(p, name, pages);
 }
 
-/* Its memory and its files have gone. */
-static bool has_left(const struct process *p)
-{
-	return __atomic_load_n(&p->zombie, __ATOMIC_ACQUIRE);
-}
-
 static void sleep_a_little(void)
 {
 	sched_prepare_sleep(SLEEP_KILLABLE);
@@ -136,23 +172,34 @@ static void wait_until_left(struct process *p)
 		sched_grace_period();
 }
 
+static bool has_come_back(void)
+{
+	return page_counts().free_pages >= ENOUGH_PAGES;
+}
+
+/* Ends @v, unless it is ending, and lets it. */
+static void end(const struct victim *v)
+{
+	if (!v->leaving)
+		kill(v->process, v->pages);
+	if (v->process != current_process())
+		wait_until_left(v->process);
+}
+
 bool task_memory_is_out(void)
 {
 	struct victim v;
 
-	if (page_counts().free_pages >= ENOUGH_PAGES)
-		return true; /* it came back meanwhile, or the failure was injected */
+	if (has_come_back())
+		return true; /* or the failure was injected */
 	if (task_kill_pending(port_current()))
 		return false;
-	spin_lock(&process_tree_lock);
 	v = choose();
-	spin_unlock(&process_tree_lock);
 	if (!v.process)
 		return false;
-	if (!v.leaving)
-		kill(v.process, v.pages);
-	if (v.process != current_process())
-		wait_until_left(v.process);
+	/* The choice took its time: somebody else's victim may have gone. */
+	if (!has_come_back())
+		end(&v);
 	process_put(v.process);
 	return !task_kill_pending(port_current());
 }

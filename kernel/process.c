@@ -98,14 +98,44 @@ struct process *process_find(s32 pid)
 	return p;
 }
 
+/* Under process_tree_lock. */
+static struct process *find_before(const struct process *from)
+{
+	struct process *p = LIST_FIRST(&all_processes);
+
+	if (from && from->in_tree)
+		return LIST_NEXT(from, all_link);
+	while (from && p && p->birth > from->birth)
+		p = LIST_NEXT(p, all_link);
+	return p;
+}
+
+struct process *process_before(struct process *p)
+{
+	struct process *before;
+
+	spin_lock(&process_tree_lock);
+	before = find_before(p);
+	if (before)
+		process_get(before);
+	spin_unlock(&process_tree_lock);
+	if (p)
+		process_put(p);
+	return before;
+}
+
 void process_enter_tree(struct process *p, struct process *parent)
 {
+	static u64 births; /* guarded by process_tree_lock */
+
 	process_get(p);
 	spin_lock(&process_tree_lock);
 	p->parent = parent;
 	p->pgid = parent ? parent->pgid : p->pid;
 	p->sid = parent ? parent->sid : p->pid;
 	p->has_terminal = parent && parent->has_terminal;
+	p->birth = ++births;
+	p->in_tree = true;
 	LIST_INSERT_HEAD(&all_processes, p, all_link);
 	if (parent)
 		LIST_INSERT_HEAD(&parent->children, p, sibling_link);
@@ -115,6 +145,7 @@ void process_enter_tree(struct process *p, struct process *parent)
 void process_leave_tree(struct process *p)
 {
 	LIST_REMOVE(p, all_link);
+	p->in_tree = false;
 	if (p->parent)
 		LIST_REMOVE(p, sibling_link);
 	p->parent = NULL;

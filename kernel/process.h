@@ -37,6 +37,11 @@ struct process *process_alloc(void);
 void process_enter_tree(struct process *p, struct process *parent);
 /* The process with this id, or NULL; under process_tree_lock. */
 struct process *process_find_locked(s32 pid);
+/*
+ * For walks over all processes that let go of process_tree_lock between: the youngest that was born
+ * before @p (NULL: the youngest of all), counted, or NULL. Puts @p.
+ */
+struct process *process_before(struct process *p);
 /* Under process_tree_lock; the caller puts the tree's reference afterwards. */
 void process_leave_tree(struct process *p);
 /*

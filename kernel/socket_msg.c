@@ -271,15 +271,16 @@ struct control {
 	u32 *msg_flags;
 };
 
-/* Adds a control message with @size bytes, as much of it as there is room for. */
-static void control_add(struct control *c, s32 type, const void *data, size_t size)
+/* Adds a control message with @size bytes, as much of it as there is room for; false: there is
+ * none, or it cannot be written. */
+static bool control_add(struct control *c, s32 type, const void *data, size_t size)
 {
 	struct cmsghdr h = { .size = sizeof(h) + size, .level = SOL_SOCKET, .type = type };
 	u64 room = c->size - c->used, at = c->p + c->used;
 
 	if (room < sizeof(h)) {
 		*c->msg_flags |= MSG_CTRUNC;
-		return;
+		return false;
 	}
 	if (h.size > room) {
 		*c->msg_flags |= MSG_CTRUNC;
@@ -287,36 +288,55 @@ static void control_add(struct control *c, s32 type, const void *data, size_t si
 	}
 	if (copy_to_user(HVA(at), &h, sizeof(h)) ||
 	    copy_to_user(HVA(at + sizeof(h)), data, h.size - sizeof(h)))
-		return;
+		return false;
 	c->used += min((u64)ALIGN_UP(sizeof(h) + size, 8), room);
+	return true;
 }
 
-/* Gives the first files of @rights descriptors: how many, with their numbers in @fds. */
-static u32 install_rights(struct unix_rights *rights, u32 most, u32 flags, int *fds)
+/* Reserves up to @most descriptors: how many, with their numbers in @fds. */
+static u32 reserve_fds(int *fds, u32 most)
 {
-	u32 fd_flags = flags & MSG_CMSG_CLOEXEC ? FD_CLOEXEC : 0, n;
+	u32 n;
 
-	for (n = 0; n < min(rights->count, most); n++) {
-		fds[n] = fd_install(current_files(), rights->files[n], 0, fd_flags);
+	for (n = 0; n < most; n++) {
+		fds[n] = fd_reserve(current_files(), 0);
 		if (fds[n] < 0)
 			break;
-		rights->files[n] = NULL; /* the descriptor's now */
 	}
 	return n;
 }
 
+static void fill_fds(const int *fds, u32 n, struct unix_rights *rights, u32 flags)
+{
+	for (u32 i = 0; i < n; i++) {
+		fd_fill(current_files(), fds[i], rights->files[i],
+			flags & MSG_CMSG_CLOEXEC ? FD_CLOEXEC : 0);
+		rights->files[i] = NULL; /* the descriptor's now */
+	}
+}
+
+static void unreserve_fds(const int *fds, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		fd_unreserve(current_files(), fds[i]);
+}
+
+/* The program knows a descriptor before there is a file behind it: none comes that it was not told
+ * of. */
 static void control_add_rights(struct control *c, struct unix_rights *rights, u32 flags)
 {
 	u64 room = c->size - c->used;
-	u32 most = room <= sizeof(struct cmsghdr)
-			   ? 0
-			   : (u32)min((room - sizeof(struct cmsghdr)) / sizeof(int),
-				      (u64)UNIX_RIGHTS_MAX);
+	u64 most =
+		room <= sizeof(struct cmsghdr) ? 0 : (room - sizeof(struct cmsghdr)) / sizeof(int);
 	int fds[UNIX_RIGHTS_MAX];
-	u32 n = install_rights(rights, most, flags, fds);
+	u32 n = reserve_fds(fds, (u32)min(most, (u64)rights->count));
 
-	if (n)
-		control_add(c, SCM_RIGHTS, fds, n * sizeof(int));
+	if (n && control_add(c, SCM_RIGHTS, fds, n * sizeof(int))) {
+		fill_fds(fds, n, rights, flags);
+	} else {
+		unreserve_fds(fds, n);
+		n = 0;
+	}
 	if (n < rights->count)
 		*c->msg_flags |= MSG_CTRUNC;
 }

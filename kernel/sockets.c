@@ -81,39 +81,53 @@ s64 sys_socket(const u64 a[6])
 	if (type < 0)
 		return type;
 	s = unix_sock_new((u32)type);
-	return fd_for_file(s ? unix_file(s, (u32)a[1]) : NULL, (u32)a[1]);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	return fd_for_file(unix_file(s, (u32)a[1]), (u32)a[1]);
 }
 
-/* Two files that are connected; false: no memory, nothing made. */
-static bool pair_files(struct file *ends[2], u32 type, u32 flags)
+/* Two files for the sockets, which are closed with them; -ENOMEM: both are. */
+static int files_of_pair(struct file *ends[2], struct unix_sock *const s[2], u32 flags)
 {
-	struct unix_sock *s[2] = { unix_sock_new(type), unix_sock_new(type) };
-
-	if (!s[0] || !s[1]) {
-		unix_put(s[0]);
-		unix_put(s[1]);
-		return false;
-	}
-	unix_pair(s[0], s[1]);
 	ends[0] = unix_file(s[0], flags);
 	ends[1] = unix_file(s[1], flags);
-	for (int i = 0; i < 2 && !(ends[0] && ends[1]); i++)
+	if (ends[0] && ends[1])
+		return 0;
+	for (int i = 0; i < 2; i++)
 		if (ends[i])
 			file_put(ends[i]);
-	return ends[0] && ends[1];
+	return -ENOMEM;
+}
+
+/* Two files that are connected; on error nothing is made. */
+static int pair_files(struct file *ends[2], u32 type, u32 flags)
+{
+	struct unix_sock *s[2];
+
+	s[0] = unix_sock_new(type);
+	if (IS_ERR(s[0]))
+		return (int)PTR_ERR(s[0]);
+	s[1] = unix_sock_new(type);
+	if (IS_ERR(s[1])) {
+		unix_put(s[0]);
+		return (int)PTR_ERR(s[1]);
+	}
+	unix_pair(s[0], s[1]);
+	return files_of_pair(ends, s, flags);
 }
 
 s64 sys_socketpair(const u64 a[6])
 {
 	u32 flags = (u32)a[1];
 	s64 type = socket_type(a[0], flags, (s32)a[2]), fd;
-	struct file *ends[2];
-	int fds[2];
+	struct file *ends[2] = { 0 };
+	int fds[2], err;
 
 	if (type < 0)
 		return type;
-	if (!pair_files(ends, (u32)type, flags))
-		return -ENOMEM;
+	err = pair_files(ends, (u32)type, flags);
+	if (err)
+		return err;
 	fd = fd_for_file(ends[0], flags);
 	if (fd < 0) {
 		file_put(ends[1]);

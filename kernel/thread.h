@@ -99,6 +99,8 @@ struct process {
 	struct process_list children;
 	LIST_ENTRY(process) sibling_link;
 	LIST_ENTRY(process) all_link;
+	u64 birth; /* all_processes is in this order, the youngest first */
+	bool in_tree;
 
 	struct spinlock lock;
 	struct thread_list threads; /* those that have not exited */
@@ -126,8 +128,9 @@ struct process {
 	struct mm *mm;
 	struct fdtable *files;
 	struct fs_context *fs;
-	bool mm_borrowed; /* vfork: the parent's; given back at exec or exit */
-	bool vfork_done;  /* atomic: no longer borrowed, the parent goes on */
+	bool mm_borrowed;    /* vfork: the parent's; given back at exec or exit */
+	bool vfork_done;     /* atomic: no longer borrowed, the parent goes on */
+	bool mm_owner_exits; /* atomic: the parent only waits for it, to end */
 	struct waitq vfork_wait;
 	struct thread *exec_thread; /* guarded by lock: all others leave */
 	bool out_of_memory;	    /* ended because it was the largest; by lock */

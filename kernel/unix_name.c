@@ -380,8 +380,8 @@ static s64 connect_stream(struct unix_sock *s, const struct unix_addr *addr, u64
 	struct unix_sock *fresh = unix_sock_new(s->type);
 	int ret = s->pass_cred ? unix_autobind(s) : 0;
 
-	if (!fresh)
-		return -ENOMEM;
+	if (IS_ERR(fresh))
+		return PTR_ERR(fresh);
 	while (!ret) {
 		ret = connect_once(s, addr, fresh, deadline_ns);
 		if (!ret) {
@@ -503,6 +503,7 @@ static bool try_accept(struct accept_try *t)
 	if (!t->err && got) {
 		TAILQ_REMOVE(&s->backlog, got, backlog_link);
 		s->backlog_count--;
+		s->backlog_charged -= unix_queue_charge(got);
 		if (!TAILQ_EMPTY(&got->queue_rights))
 			TAILQ_REMOVE(&s->backlog_rights, got, backlog_rights_link);
 		got->listener = NULL;

@@ -89,6 +89,12 @@ static void uncharge(struct unix_sock *s, u32 charge)
 		waitq_wake(&s->wq, WAKE_ALL, POLLOUT | POLLWRNORM | POLLWRBAND);
 }
 
+u64 unix_queue_charge(const struct unix_sock *s)
+{
+	return __atomic_load_n(&s->queue_bytes, __ATOMIC_RELAXED) +
+	       (u64)__atomic_load_n(&s->queue_count, __ATOMIC_RELAXED) * UNIX_MESSAGE_COST;
+}
+
 struct unix_msg *unix_msg_new(struct unix_sock *s, u32 size, u64 deadline_ns)
 {
 	struct reservation r = { .s = s, .charge = size + UNIX_MESSAGE_COST };
@@ -231,6 +237,8 @@ int unix_queue_add(struct unix_sock *to, struct unix_msg *msg)
 	TAILQ_INSERT_TAIL(&to->queue, msg, link);
 	to->queue_count++;
 	to->queue_bytes += msg->size;
+	if (to->listener)
+		to->listener->backlog_charged += msg->charge;
 	return 0;
 }
 

@@ -13,8 +13,17 @@
 
 struct spinlock unix_lock;
 
+/* Linux's limit: twice as many as files by default, which are one for 10 KiB of memory, or 8192 if
+ * that is more. */
+enum { BYTES_PER_FILE = 10240, FILES_LEAST = 8192 };
+static u32 sockets_max;	 /* set once */
+static u32 socket_count; /* atomic: those without a file, too */
+
 void unix_init(void)
 {
+	u64 memory = page_counts().total_pages * PAGE_SIZE;
+
+	sockets_max = 2 * (u32)max(memory / BYTES_PER_FILE, (u64)FILES_LEAST);
 	spin_init(&unix_lock);
 	unix_queue_init();
 }
@@ -24,13 +33,24 @@ struct unix_cred unix_current_cred(void)
 	return (struct unix_cred){ .pid = current_process()->pid };
 }
 
+static struct unix_sock *sock_alloc(void)
+{
+	struct unix_sock *s = ERR_PTR(-ENFILE);
+
+	if (__atomic_add_fetch(&socket_count, 1, __ATOMIC_RELAXED) <= sockets_max)
+		s = kzalloc(sizeof(*s)) ?: ERR_PTR(-ENOMEM);
+	if (IS_ERR(s))
+		__atomic_fetch_sub(&socket_count, 1, __ATOMIC_RELAXED);
+	return s;
+}
+
 struct unix_sock *unix_sock_new(u32 type)
 {
 	static u64 last_ino;
-	struct unix_sock *s = kzalloc(sizeof(*s));
+	struct unix_sock *s = sock_alloc();
 
-	if (!s)
-		return NULL;
+	if (IS_ERR(s))
+		return s;
 	s->refs = 1;
 	s->type = type;
 	s->ino = __atomic_add_fetch(&last_ino, 1, __ATOMIC_RELAXED);
@@ -63,6 +83,7 @@ void unix_put(struct unix_sock *s)
 	if (s->addr)
 		unix_addr_put(s->addr);
 	kfree(s);
+	__atomic_fetch_sub(&socket_count, 1, __ATOMIC_RELAXED);
 }
 
 struct unix_sock *unix_peer(struct unix_sock *s)
@@ -314,17 +335,23 @@ static int socket_stat(struct file *f, struct stat *st)
 	return 0;
 }
 
-/* What it sent and nobody has read; what it was sent is its senders'. */
-static u64 socket_pages(struct file *f)
-{
-	const struct unix_sock *s = f->priv;
-
-	return __atomic_load_n(&s->charged, __ATOMIC_RELAXED) / PAGE_SIZE;
-}
-
 static void socket_release(struct file *f)
 {
 	unix_close(f->priv);
+}
+
+/* Of a message half counts for who sent it, half for whom it waits for; what a listener holds
+ * counts for it alone: both ends of connections that nobody has accepted, and what came by them.
+ * Without unix_lock: the caller holds locks that come after it. */
+static u64 socket_pages(struct file *f)
+{
+	const struct unix_sock *s = f->priv;
+	u64 sent = __atomic_load_n(&s->charged, __ATOMIC_RELAXED);
+	u64 connections = __atomic_load_n(&s->backlog_count, __ATOMIC_RELAXED);
+	u64 backlog = connections * 2 * sizeof(*s) +
+		      __atomic_load_n(&s->backlog_charged, __ATOMIC_RELAXED);
+
+	return ((sent + unix_queue_charge(s)) / 2 + backlog) / PAGE_SIZE;
 }
 
 static const struct file_ops socket_ops = {

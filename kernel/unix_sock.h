@@ -127,6 +127,7 @@ struct unix_sock {
 	struct unix_socks backlog;
 	struct unix_socks backlog_rights;
 	u32 backlog_count, backlog_max;
+	u64 backlog_charged;	    /* messages that wait for those in the backlog */
 	struct unix_sock *listener; /* of one that waits for accept; not counted */
 	TAILQ_ENTRY(unix_sock) backlog_link, backlog_rights_link;
 	/* For walks over files on their way */
@@ -153,7 +154,7 @@ static inline bool unix_connects(const struct unix_sock *s)
 /* ---- kernel/unix_sock.c: sockets and their files */
 /* Once, before the first program. */
 void unix_init(void);
-/* One reference; NULL: no memory. */
+/* One reference; ERR_PTR(-ENOMEM, -ENFILE: there are too many). */
 struct unix_sock *unix_sock_new(u32 type);
 struct unix_sock *unix_get(struct unix_sock *s);
 void unix_put(struct unix_sock *s);
@@ -214,6 +215,8 @@ struct unix_rights *unix_rights_copy(const struct unix_rights *rights);
  * have room. ERR_PTR(-EAGAIN, -EPIPE, -ENOBUFS, -ERESTARTSYS, -EINTR, the error that waits).
  */
 struct unix_msg *unix_msg_new(struct unix_sock *s, u32 size, u64 deadline_ns);
+/* What the messages in @s's queue are charged together, roughly while others change it. */
+u64 unix_queue_charge(const struct unix_sock *s);
 /* Drops a message, or all of @msgs: no lock held. */
 void unix_msg_free(struct unix_msg *msg);
 void unix_msgs_free(struct unix_msgs *msgs);

@@ -66,6 +66,7 @@ bool (*model_user_fault)(u64 va, enum model_access access);
 struct model_tlbi_counts model_tlbis;
 unsigned int model_asid_bits = 8;
 int (*model_on_sleep)(u64 deadline_ns);
+u64 model_sched_points;
 
 /* ---- refusals */
 
@@ -495,6 +496,7 @@ void sched_wake(struct task *t)
 
 void sched_point(void)
 {
+	model_sched_points++;
 	if (model_spinlocks_held)
 		panic("gave way with %u spin locks held", model_spinlocks_held);
 }

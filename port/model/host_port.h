@@ -42,6 +42,8 @@ struct model_tlbi_counts {
 extern struct model_tlbi_counts model_tlbis;
 /* What other threads do while the only one sleeps, if set: returns what sched_sleep() returns. */
 extern int (*model_on_sleep)(u64 deadline_ns);
+/* How often sched_point() was reached; tests set it to 0. */
+extern u64 model_sched_points;
 /* ASIDs have this many bits; 8 unless set before the first mm runs. */
 extern unsigned int model_asid_bits;
 

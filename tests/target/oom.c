@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,6 +89,21 @@ static int touch_large(void)
 static int touch_sparsely(void)
 {
 	return touch(2 * MIB, MADV_NOHUGEPAGE);
+}
+
+/* By who has borrowed the memory of a process that waits for it. */
+static int touch_in_vfork(void)
+{
+	size_t size = more_than_all();
+	volatile char *p = anonymous(size);
+
+	madvise((void *)p, size, MADV_NOHUGEPAGE);
+	if (vfork() == 0) {
+		for (size_t at = 0; at < size; at += PAGE)
+			p[at] = 1;
+		_exit(0);
+	}
+	return UNEXPECTED;
 }
 
 /* Tables alone: of the page of zeroes. */
@@ -191,6 +207,29 @@ static int open_sockets(void)
 	while (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0)
 		continue;
 	return errno == EAFNOSUPPORT ? TOLD_NOMEM : told();
+}
+
+/* Connections that nobody accepts, to listener after listener. They have no descriptors. */
+static int connect_sockets(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	for (int i = 0;; i++) {
+		int listener = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+
+		snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "hog%08d", i);
+		if (listener < 0 || bind(listener, (struct sockaddr *)&a, sizeof(a)) ||
+		    listen(listener, 4096))
+			break;
+		while ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0)) >= 0 &&
+		       connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+			close(fd);
+		if (fd < 0 || errno != EAGAIN)
+			break;
+		close(fd);
+	}
+	/* Long before memory is out. */
+	return errno == ENFILE ? TOLD_OTHER : UNEXPECTED;
 }
 
 static int map_many(void)
@@ -364,6 +403,7 @@ static const struct way {
 	{ "touch_small", touch_small, KILLED },
 	{ "touch_large", touch_large, KILLED },
 	{ "touch_sparsely", touch_sparsely, KILLED },
+	{ "touch_in_vfork", touch_in_vfork, KILLED },
 	{ "read_sparsely", read_sparsely, KILLED },
 	{ "shared_memory", shared_memory, KILLED },
 	{ "read_into", read_into, KILLED },
@@ -373,6 +413,7 @@ static const struct way {
 	{ "fill_pipes", fill_pipes, TOLD },
 	{ "open_events", open_events, TOLD },
 	{ "open_sockets", open_sockets, TOLD },
+	{ "connect_sockets", connect_sockets, TOLD },
 	{ "map_many", map_many, TOLD },
 	{ "start_threads", start_threads, EITHER },
 	{ "fork_many", fork_many, EITHER },
@@ -470,6 +511,9 @@ static int bystander(void)
 	return 0;
 }
 
+/* The first are run beside a bystander. */
+enum { BESIDE = 5 };
+
 static const struct way bystander_way = { "bystander", bystander, TOLD };
 
 static void check_largest(void)
@@ -478,7 +522,7 @@ static void check_largest(void)
 	int status;
 
 	by = start(&bystander_way);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < BESIDE; i++) {
 		hog = start(&ways[i]);
 		REQUIRE(waitpid(hog, &status, 0) == hog);
 		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
@@ -487,6 +531,75 @@ static void check_largest(void)
 	atomic_store(stop, 1);
 	CHECK_EQ(waitpid(by, &status, 0), by);
 	CHECK_EQ(status, 0);
+	while (waitpid(-1, NULL, 0) > 0) /* children of the hogs' */
+		continue;
+}
+
+/* ---- what a process has in sockets counts */
+
+enum { FILLERS_MAX = 16, FILLER_BYTES = 6 * MIB };
+
+/* Fills socket after socket, until messages may have no more. */
+static int fill_sockets(void)
+{
+	static char block[1 << 16];
+	int fd[2];
+
+	do {
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd))
+			return UNEXPECTED;
+		while (write(fd[0], block, sizeof(block)) > 0)
+			continue;
+	} while (errno == EAGAIN);
+	atomic_store(stop, 1);
+	pause();
+	return UNEXPECTED;
+}
+
+static int fill_a_little(void)
+{
+	char *p = anonymous(FILLER_BYTES);
+
+	memset(p, 1, FILLER_BYTES);
+	atomic_store(stop, 1);
+	pause();
+	return UNEXPECTED;
+}
+
+static const struct way socket_hog_way = { "fill_sockets", fill_sockets, KILLED };
+static const struct way filler_way = { "filler", fill_a_little, KILLED };
+
+/* Starts one and waits until it has what it wants, or any process has ended; then its id. */
+static pid_t start_and_wait(const struct way *way, pid_t *pid, int *status)
+{
+	pid_t ended = 0;
+
+	atomic_store(stop, 0);
+	*pid = start(way);
+	while (!atomic_load(stop) && !ended) {
+		usleep(1000);
+		ended = waitpid(-1, status, WNOHANG);
+	}
+	return ended;
+}
+
+/* Others, who have less each, come until memory is out: who has it in sockets goes. */
+static void check_socket_hog(void)
+{
+	pid_t hog, fillers[FILLERS_MAX], ended;
+	int status = 0, n = 0;
+
+	REQUIRE(start_and_wait(&socket_hog_way, &hog, &status) == 0);
+	do {
+		ended = start_and_wait(&filler_way, &fillers[n], &status);
+	} while (!ended && ++n < FILLERS_MAX);
+	CHECK_EQ(ended, hog);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	for (int i = 0; i <= n && i < FILLERS_MAX; i++)
+		kill(fillers[i], SIGKILL);
+	kill(hog, SIGKILL);
+	while (waitpid(-1, &status, 0) > 0)
+		continue;
 }
 
 static int is_wanted(const char *name, int argc, char **argv)
@@ -507,5 +620,7 @@ int main(int argc, char **argv)
 			check_way(&ways[i]);
 	if (is_wanted("largest", argc, argv))
 		check_largest();
+	if (is_wanted("socket_hog", argc, argv))
+		check_socket_hog();
 	return check_done("oom");
 }

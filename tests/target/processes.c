@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -270,6 +271,49 @@ static void check_killed_before_it_runs(void)
 	munmap(tid, 4096);
 }
 
+static int is_catwalk(void)
+{
+	struct utsname name;
+
+	return uname(&name) == 0 && strstr(name.release, "catwalk") != NULL;
+}
+
+/* A process that waits for its vfork's child can be killed. On Catwalk the child, which uses its
+ * memory, ends with it. */
+static void check_killed_in_vfork(void)
+{
+	volatile pid_t *child =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int p[2], status;
+	char end;
+	pid_t pid;
+
+	REQUIRE(child != MAP_FAILED && pipe(p) == 0);
+	*child = 0;
+	pid = fork();
+	if (pid == 0) {
+		close(p[0]);
+		if (vfork() == 0) {
+			*child = getpid();
+			for (;;)
+				pause();
+		}
+		_exit(1);
+	}
+	close(p[1]);
+	while (!*child)
+		usleep(1000);
+	CHECK_OK(kill(pid, SIGKILL));
+	status = collect(pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	if (!is_catwalk())
+		kill(*child, SIGKILL);
+	/* Both have let go of the pipe. */
+	CHECK_EQ(read(p[0], &end, 1), 0);
+	close(p[0]);
+	munmap((void *)child, PAGE);
+}
+
 static int child(char **argv)
 {
 	const char *env = getenv("PROCESSES");
@@ -295,6 +339,7 @@ int main(int argc, char **argv)
 	check_exec();
 	check_exec_ends_threads();
 	check_killed_before_it_runs();
+	check_killed_in_vfork();
 	check_nothing_is_left_behind();
 	return check_done("processes");
 }

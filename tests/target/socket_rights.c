@@ -230,6 +230,33 @@ static void check_no_descriptor(void)
 	close_pair(p);
 }
 
+/* The numbers have no place to go: no descriptor is made that nobody knows of. */
+static void check_unwritable_control(void)
+{
+	static char data[4];
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = (void *)8,
+			    .msg_controllen = CMSG_SPACE(sizeof(int)) };
+	int p[2], q[2], before;
+
+	make_pair(SOCK_DGRAM, p);
+	REQUIRE(pipe(q) == 0);
+	CHECK_EQ(send_fd(p[0], q[1]), 1);
+	close(q[1]);
+	before = open_descriptors();
+	CHECK_EQ(recvmsg(p[1], &h, 0), 1);
+	CHECK_EQ(h.msg_flags & MSG_CTRUNC, MSG_CTRUNC);
+	CHECK_EQ(open_descriptors(), before);
+	CHECK(is_closed(q[0]));
+	/* Nor is a number lost. */
+	CHECK_EQ(dup(q[0]), q[1]);
+	close(q[1]);
+	close(q[0]);
+	close_pair(p);
+}
+
 /* ---- errors */
 static void check_errors(void)
 {
@@ -424,6 +451,7 @@ int main(void)
 	check_pieces();
 	check_not_taken();
 	check_no_descriptor();
+	check_unwritable_control();
 	check_errors();
 	check_credentials();
 	check_deep(3);

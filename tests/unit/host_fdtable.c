@@ -187,6 +187,58 @@ static void copies_are_apart(void **state)
 	assert_int_equal(released, 201);
 }
 
+/* A large table is copied and counted in steps, between which others get the lock. */
+static u64 two_pages(struct file *f)
+{
+	(void)f;
+	return 2;
+}
+
+static const struct file_ops paged_ops = { .name = "paged", .pages = two_pages };
+
+static void large_tables_go_in_steps(void **state)
+{
+	enum { LARGE = 20000, IN_ONE_HOLD = 4096 };
+	struct fdtable *t = fdtable_new(), *copy;
+	struct file *f = file_alloc(&paged_ops, NULL, O_RDONLY);
+	unsigned int next = 0, steps = 1;
+	u64 pages = 0;
+
+	(void)state;
+	fd_limit_set(t, LARGE);
+	for (int fd = 0; fd < LARGE; fd++)
+		assert_int_equal(fd_install(t, file_get(f), 0, 0), fd);
+	model_sched_points = 0;
+	copy = fdtable_copy(t);
+	assert_non_null(copy);
+	assert_true(model_sched_points >= LARGE / IN_ONE_HOLD);
+	assert_int_equal(f->refs, 1 + 2 * LARGE);
+	while (fdtable_count_pages(copy, &next, &pages)) {
+		steps++;
+		assert_true(pages <= (u64)steps * IN_ONE_HOLD * 3);
+	}
+	assert_true(steps > LARGE / IN_ONE_HOLD);
+	assert_int_equal(pages, LARGE * 3);
+	assert_int_equal(fd_limit_get(copy), LARGE);
+	fdtable_put(copy);
+	fdtable_put(t);
+	assert_int_equal(f->refs, 1);
+	file_put(f);
+}
+
+/* Who ends while it opens a file leaves a number without one. */
+static void tables_end_with_reserved_descriptors(void **state)
+{
+	struct fdtable *t = fdtable_new();
+
+	(void)state;
+	assert_int_equal(install(t, 0), 0);
+	assert_int_equal(fd_reserve(t, 0), 1);
+	assert_int_equal(install(t, 0), 2);
+	fdtable_put(t);
+	assert_int_equal(released, 2);
+}
+
 static void path_only_files_are_not_for_io(void **state)
 {
 	struct fdtable *t = fdtable_new();
@@ -300,6 +352,29 @@ static void kernel_buffers_move(void **state)
 	assert_int_equal(iobuf_get(&io, out, 1), 0);
 }
 
+/* A large move gives way to others now and then. */
+static void large_moves_give_way(void **state)
+{
+	enum { LARGE = 8 << 20, BETWEEN_MAX = 2 << 20 };
+	char *from = malloc(LARGE), *to = malloc(LARGE);
+	struct iobuf io = { .kernel = to, .left = LARGE };
+
+	(void)state;
+	assert_true(from && to);
+	memset(from, 'x', LARGE);
+	model_sched_points = 0;
+	assert_int_equal(iobuf_put(&io, from, LARGE), LARGE);
+	assert_true(model_sched_points >= LARGE / BETWEEN_MAX - 1);
+	assert_memory_equal(from, to, LARGE);
+	io = (struct iobuf){ .kernel = to, .left = LARGE };
+	model_sched_points = 0;
+	assert_int_equal(iobuf_zero(&io, LARGE), LARGE);
+	assert_true(model_sched_points >= LARGE / BETWEEN_MAX - 1);
+	assert_int_equal(to[LARGE - 1], 0);
+	free(from);
+	free(to);
+}
+
 /* No program is there, so every user address is bad: the first byte already fails. */
 static void bad_user_buffers_fail(void **state)
 {
@@ -404,11 +479,14 @@ int main(void)
 		TEST(a_reserved_descriptor_names_nothing),
 		TEST(dup_shares_and_replace_closes),
 		TEST(copies_are_apart),
+		TEST(large_tables_go_in_steps),
+		TEST(tables_end_with_reserved_descriptors),
 		TEST(path_only_files_are_not_for_io),
 		TEST(behaves_like_an_array),
 		TEST(without_memory_nothing_changes),
 		TEST(watchers_hear_before_release),
 		TEST(kernel_buffers_move),
+		TEST(large_moves_give_way),
 		TEST(bad_user_buffers_fail),
 		TEST(event_counters_count),
 		TEST(semaphores_give_one),
