@@ -19,7 +19,10 @@
 
 enum {
 	EPOLL_NEST_MAX = 5, /* sets one within the other; Linux's limit */
-	EPOLL_BATCH = 64,   /* events given to user space at a time */
+	/* Sets above those that hold a file, each counted for each way to it. Linux has limits for
+	 * each length of a way, 660 in all. */
+	EPOLL_WAYS_MAX = 660,
+	EPOLL_BATCH = 64, /* events given to user space at a time */
 	EPOLL_EVENTS_MAX = INT32_MAX / sizeof(struct epoll_event),
 };
 
@@ -51,12 +54,14 @@ struct epoll {
 	struct epoll_ready ready;
 	struct waitq wq;   /* of epoll_wait, and of sets that hold this one */
 	struct file *file; /* whose set this is; not counted */
-	/* The walk that last came here and what it found; guarded by epoll_lock. */
-	u64 walk;
-	u32 depth;
+	/* The walks that last came here, what one found, and one downwards; guarded by epoll_lock.
+	 */
+	u64 walk, walk_down;
+	u32 found;
 };
 
 static struct mutex epoll_lock;
+static const struct file_ops epoll_ops;
 
 static int item_cmp(const struct epoll_item *a, const struct epoll_item *b)
 {
@@ -131,6 +136,119 @@ static void watches_gone(struct file *f)
 	mutex_unlock(&epoll_lock);
 }
 
+/*
+ * ---- walks over sets within sets, under epoll_lock. Each comes to a set once, by the number of
+ * the walk, and nests no deeper than sets do.
+ */
+static u64 walks; /* guarded by epoll_lock */
+
+/* How many sets lie in @f, one within the other, with itself; EPOLL_NEST_MAX or more if @set does.
+ */
+static u32 sets_below(struct file *f, const struct epoll *set, u64 walk)
+{
+	struct epoll *here = f->priv;
+	struct epoll_item *item;
+	u32 deepest = 0;
+
+	if (f->ops != &epoll_ops)
+		return 0;
+	if (here == set)
+		return EPOLL_NEST_MAX;
+	if (here->walk == walk)
+		return here->found;
+	RB_FOREACH (item, epoll_items, &here->items) {
+		deepest = max(deepest, sets_below(item->file, set, walk));
+		sched_point();
+	}
+	here->walk = walk;
+	here->found = deepest + 1;
+	return here->found;
+}
+
+/* How many sets @set lies in, one within the other. */
+static u32 sets_above(struct epoll *set, u64 walk)
+{
+	struct file_watch *w;
+	u32 deepest = 0;
+
+	if (set->walk == walk)
+		return set->found;
+	LIST_FOREACH (w, &set->file->watches, link) {
+		struct epoll_item *item = container_of(w, struct epoll_item, watch);
+
+		deepest = max(deepest, sets_above(item->set, walk) + 1);
+		sched_point();
+	}
+	set->walk = walk;
+	set->found = deepest;
+	return deepest;
+}
+
+/* May @f lie in @set? A wake-up at the bottom goes through all the sets above, on one stack. */
+static int nest_check(struct epoll *set, struct file *f)
+{
+	u32 below;
+
+	if (f->ops != &epoll_ops)
+		return 0;
+	below = sets_below(f, set, ++walks);
+	return sets_above(set, ++walks) + 1 + below > EPOLL_NEST_MAX ? -ELOOP : 0;
+}
+
+/* How many sets are woken when @set is, each as often as there are ways to it. */
+static u32 ways_above(struct epoll *set, u64 walk)
+{
+	struct file_watch *w;
+	u32 ways = 0;
+
+	if (set->walk == walk)
+		return set->found;
+	LIST_FOREACH (w, &set->file->watches, link) {
+		ways += 1 + ways_above(container_of(w, struct epoll_item, watch)->set, walk);
+		if (ways > EPOLL_WAYS_MAX)
+			break;
+		sched_point();
+	}
+	set->walk = walk;
+	set->found = ways;
+	return ways;
+}
+
+static int file_ways_check(struct file *f, u64 walk)
+{
+	struct file_watch *w;
+	u32 ways = 0;
+
+	LIST_FOREACH (w, &f->watches, link) {
+		ways += ways_above(container_of(w, struct epoll_item, watch)->set, walk);
+		if (ways > EPOLL_WAYS_MAX)
+			return -EINVAL;
+		sched_point();
+	}
+	return 0;
+}
+
+/* One event of a file wakes all sets above, with its queue locked: do @f, or the files in it, have
+ * few enough? */
+static int ways_check(struct file *f, u64 walk)
+{
+	struct epoll *set = f->priv;
+	struct epoll_item *item;
+	int err = 0;
+
+	if (f->ops != &epoll_ops)
+		return file_ways_check(f, walk);
+	if (set->walk_down == walk)
+		return 0;
+	set->walk_down = walk;
+	RB_FOREACH (item, epoll_items, &set->items) {
+		err = ways_check(item->file, walk);
+		if (err)
+			break;
+	}
+	return err;
+}
+
 /* Starts, or starts again, to look for the events of @item: what is there already counts. */
 static void item_arm(struct epoll_item *item)
 {
@@ -143,10 +261,21 @@ static void item_arm(struct epoll_item *item)
 	}
 }
 
+/* @item is in its set, and wakes it from now on. */
+static void item_watch(struct epoll_item *item)
+{
+	struct waitq *wq;
+
+	file_poll(item->file, &wq);
+	if (wq)
+		waitq_add(wq, &item->waiter);
+	item_arm(item);
+}
+
 static int item_add(struct epoll *set, struct file *f, int fd, const struct epoll_event *event)
 {
 	struct epoll_item *item;
-	struct waitq *wq;
+	int err;
 
 	if (item_find(set, f, fd))
 		return -EEXIST;
@@ -162,11 +291,12 @@ static int item_add(struct epoll *set, struct file *f, int fd, const struct epol
 	RB_INSERT(epoll_items, &set->items, item);
 	__atomic_store_n(&f->watches_gone, watches_gone, __ATOMIC_RELEASE);
 	LIST_INSERT_HEAD(&f->watches, &item->watch, link);
-	file_poll(f, &wq);
-	if (wq)
-		waitq_add(wq, &item->waiter);
-	item_arm(item);
-	return 0;
+	err = ways_check(f, ++walks);
+	if (err)
+		item_remove(item);
+	else
+		item_watch(item);
+	return err;
 }
 
 static int item_modify(struct epoll *set, struct file *f, int fd, const struct epoll_event *event)
@@ -250,64 +380,6 @@ s64 sys_epoll_create1(const u64 a[6])
 }
 
 /* ---- epoll_ctl */
-/*
- * Two walks over sets within sets. Each comes to a set once, by the number of the walk, and nests
- * no deeper than sets do.
- */
-/* How many sets lie in @f, one within the other, with itself; EPOLL_NEST_MAX or more if @set does.
- */
-static u32 sets_below(struct file *f, const struct epoll *set, u64 walk)
-{
-	struct epoll *here = f->priv;
-	struct epoll_item *item;
-	u32 deepest = 0;
-
-	if (f->ops != &epoll_ops)
-		return 0;
-	if (here == set)
-		return EPOLL_NEST_MAX;
-	if (here->walk == walk)
-		return here->depth;
-	RB_FOREACH (item, epoll_items, &here->items) {
-		deepest = max(deepest, sets_below(item->file, set, walk));
-		sched_point();
-	}
-	here->walk = walk;
-	here->depth = deepest + 1;
-	return here->depth;
-}
-
-/* How many sets @set lies in, one within the other. */
-static u32 sets_above(struct epoll *set, u64 walk)
-{
-	struct file_watch *w;
-	u32 deepest = 0;
-
-	if (set->walk == walk)
-		return set->depth;
-	LIST_FOREACH (w, &set->file->watches, link) {
-		struct epoll_item *item = container_of(w, struct epoll_item, watch);
-
-		deepest = max(deepest, sets_above(item->set, walk) + 1);
-		sched_point();
-	}
-	set->walk = walk;
-	set->depth = deepest;
-	return deepest;
-}
-
-/* May @f lie in @set? A wake-up at the bottom goes through all the sets above, on one stack. */
-static int nest_check(struct epoll *set, struct file *f)
-{
-	static u64 walks; /* guarded by epoll_lock */
-	u32 below;
-
-	if (f->ops != &epoll_ops)
-		return 0;
-	below = sets_below(f, set, ++walks);
-	return sets_above(set, ++walks) + 1 + below > EPOLL_NEST_MAX ? -ELOOP : 0;
-}
-
 static int epoll_change(struct epoll *set, int op, struct file *f, int fd,
 			const struct epoll_event *event)
 {

@@ -106,6 +106,7 @@ static void check_loops(void)
 static void check_wide(void)
 {
 	static int sets[LEVELS][WIDTH];
+	int event = eventfd(1, 0);
 
 	for (int i = 0; i < LEVELS; i++)
 		make_sets(sets[i], WIDTH);
@@ -114,8 +115,34 @@ static void check_wide(void)
 			for (int down = 0; down < WIDTH; down++)
 				check_note(add(sets[i][up], sets[i + 1][down]) == 0);
 	CHECK_FAILS(add(sets[LEVELS - 1][0], sets[0][0]), ELOOP);
+	/* An event would go all the ways up at once. */
+	CHECK_FAILS(add(sets[LEVELS - 1][0], event), EINVAL);
+	CHECK_OK(add(sets[0][0], event));
+	close(event);
 	for (int i = 0; i < LEVELS; i++)
 		close_all(sets[i], WIDTH);
+}
+
+/* One set in many is fine; those in many others, too, are more than one event may wake. */
+static void check_ways(void)
+{
+	int bottom = epoll_create1(0), event = eventfd(0, 0), middle[WIDTH], top[WIDTH];
+	int refused = 0;
+
+	make_sets(middle, WIDTH);
+	make_sets(top, WIDTH);
+	CHECK_OK(add(bottom, event));
+	for (int i = 0; i < WIDTH; i++)
+		CHECK_OK(add(middle[i], bottom));
+	for (int i = 0; i < WIDTH && !refused; i++)
+		for (int j = 0; j < WIDTH && !refused; j++)
+			refused = add(top[i], middle[j]) ? errno : 0;
+	CHECK_EQ(refused, EINVAL);
+	check_wakes(top[0], bottom);
+	close(event);
+	close(bottom);
+	close_all(middle, WIDTH);
+	close_all(top, WIDTH);
 }
 
 int main(void)
@@ -125,5 +152,6 @@ int main(void)
 	check_joined();
 	check_loops();
 	check_wide();
+	check_ways();
 	return check_done("epolls");
 }
