@@ -414,8 +414,12 @@ static void fifo_release(struct file *f)
 	fifo_put(file_inode(f), f->priv);
 }
 
-/* What an open waits for: an end of the other kind that is open, or was since. */
+/*
+ * What an open waits for: an end of the other kind that comes. One that was there already is
+ * enough, even if it has gone by the time anybody looks again.
+ */
 struct fifo_wait {
+	bool is_met;
 	u64 readers_seen, writers_seen;
 };
 
@@ -433,7 +437,8 @@ static int fifo_join(struct pipe *p, const struct file *f, struct fifo_wait *w)
 		p->writers += writes;
 		p->readers_ever += reads;
 		p->writers_ever += writes;
-		*w = (struct fifo_wait){ p->readers_ever, p->writers_ever };
+		*w = (struct fifo_wait){ p->readers && p->writers, p->readers_ever,
+					 p->writers_ever };
 	}
 	mutex_unlock(&p->lock);
 	waitq_wake(&p->wq, WAKE_ALL, 0);
@@ -442,17 +447,14 @@ static int fifo_join(struct pipe *p, const struct file *f, struct fifo_wait *w)
 
 static int fifo_wait(struct pipe *p, const struct file *f, const struct fifo_wait *w)
 {
-	bool reads = file_readable(f), writes = file_writable(f);
-	int err = 0;
+	int err;
 
-	if (f->flags & O_NONBLOCK || (reads && writes))
+	if (f->flags & O_NONBLOCK || w->is_met)
 		return 0;
-	if (reads)
-		err = wait_event_interruptible(&p->wq,
-					       p->writers || p->writers_ever != w->writers_seen);
+	if (file_readable(f))
+		err = wait_event_interruptible(&p->wq, p->writers_ever != w->writers_seen);
 	else
-		err = wait_event_interruptible(&p->wq,
-					       p->readers || p->readers_ever != w->readers_seen);
+		err = wait_event_interruptible(&p->wq, p->readers_ever != w->readers_seen);
 	return err ? -ERESTARTSYS : 0;
 }
 

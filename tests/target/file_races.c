@@ -258,6 +258,49 @@ static void check_events(void)
 	close(t.set);
 }
 
+/* ---- a named pipe: each end's open finds the other, however soon that is gone again */
+static pthread_barrier_t each_round;
+
+static void *write_and_go(void *name)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		int fd;
+
+		pthread_barrier_wait(&each_round);
+		fd = open(name, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "x", 1) != 1)
+			return name;
+		close(fd);
+	}
+	return NULL;
+}
+
+static void check_named_pipe(void)
+{
+	static char name[] = "fifo";
+	pthread_t writer;
+	void *failed;
+	int got = 0;
+
+	REQUIRE(mkfifo(name, 0600) == 0 && pthread_barrier_init(&each_round, NULL, 2) == 0);
+	REQUIRE(pthread_create(&writer, NULL, write_and_go, name) == 0);
+	alarm(40); /* who misses the other waits for ever */
+	for (int i = 0; i < ROUNDS; i++) {
+		char byte;
+		int fd;
+
+		pthread_barrier_wait(&each_round);
+		fd = open(name, O_RDONLY | O_CLOEXEC);
+		got += fd >= 0 && read(fd, &byte, 1) == 1 && read(fd, &byte, 1) == 0;
+		close(fd);
+	}
+	alarm(0);
+	pthread_join(writer, &failed);
+	CHECK(!failed);
+	CHECK_EQ(got, ROUNDS);
+	CHECK_OK(unlink(name));
+}
+
 int main(void)
 {
 	int before = count_open();
@@ -269,6 +312,7 @@ int main(void)
 	check_names();
 	check_pipe();
 	check_events();
+	check_named_pipe();
 	CHECK_EQ(count_open(), before);
 	return check_done("file_races");
 }
