@@ -78,6 +78,27 @@ s64 fd_for_file(struct file *f, u32 flags)
 	return fd;
 }
 
+s64 fds_for_files(struct file *const files[2], u32 flags, hva_t to)
+{
+	int fds[2];
+	s64 fd = fd_for_file(files[0], flags);
+
+	if (fd < 0) {
+		file_put(files[1]);
+		return fd;
+	}
+	fds[0] = (int)fd;
+	fd = fd_for_file(files[1], flags);
+	fds[1] = (int)fd;
+	if (fd >= 0 && copy_to_user(to, fds, sizeof(fds))) {
+		fd_close(current_files(), fds[1]);
+		fd = -EFAULT;
+	}
+	if (fd < 0)
+		fd_close(current_files(), fds[0]);
+	return fd < 0 ? fd : 0;
+}
+
 int file_stat(struct file *f, struct stat *st)
 {
 	struct inode *inode = file_inode(f);

@@ -51,6 +51,8 @@ static inline struct file *file_arg(u64 fd)
 /* A new descriptor for @f, whose reference is taken over; @f may be NULL (-ENOMEM) or ERR_PTR.
  * @flags: of O_CLOEXEC's meaning only. */
 s64 fd_for_file(struct file *f, u32 flags);
+/* The same for two, whose numbers go to @to as two ints. 0 or an error: then neither is open. */
+s64 fds_for_files(struct file *const files[2], u32 flags, hva_t to);
 
 static inline bool file_readable(const struct file *f)
 {

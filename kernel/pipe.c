@@ -354,28 +354,12 @@ s64 sys_pipe2(const u64 a[6])
 {
 	u32 flags = (u32)a[1];
 	struct file *ends[2];
-	s64 fd;
-	int fds[2];
 
 	if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
 	if (!pipe_files(ends, flags & O_NONBLOCK))
 		return -ENOMEM;
-	fd = fd_for_file(ends[0], flags);
-	if (fd < 0) {
-		file_put(ends[1]);
-		return fd;
-	}
-	fds[0] = (int)fd;
-	fd = fd_for_file(ends[1], flags);
-	fds[1] = (int)fd;
-	if (fd >= 0 && copy_to_user(HVA(a[0]), fds, sizeof(fds))) {
-		fd_close(current_files(), fds[1]);
-		fd = -EFAULT;
-	}
-	if (fd < 0)
-		fd_close(current_files(), fds[0]);
-	return fd < 0 ? fd : 0;
+	return fds_for_files(ends, flags, HVA(a[0]));
 }
 
 /* ---- named pipes */

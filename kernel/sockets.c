@@ -119,30 +119,16 @@ static int pair_files(struct file *ends[2], u32 type, u32 flags)
 s64 sys_socketpair(const u64 a[6])
 {
 	u32 flags = (u32)a[1];
-	s64 type = socket_type(a[0], flags, (s32)a[2]), fd;
+	s64 type = socket_type(a[0], flags, (s32)a[2]);
 	struct file *ends[2] = { 0 };
-	int fds[2], err;
+	int err;
 
 	if (type < 0)
 		return type;
 	err = pair_files(ends, (u32)type, flags);
 	if (err)
 		return err;
-	fd = fd_for_file(ends[0], flags);
-	if (fd < 0) {
-		file_put(ends[1]);
-		return fd;
-	}
-	fds[0] = (int)fd;
-	fd = fd_for_file(ends[1], flags);
-	fds[1] = (int)fd;
-	if (fd >= 0 && copy_to_user(HVA(a[3]), fds, sizeof(fds))) {
-		fd_close(current_files(), fds[1]);
-		fd = -EFAULT;
-	}
-	if (fd < 0)
-		fd_close(current_files(), fds[0]);
-	return fd < 0 ? fd : 0;
+	return fds_for_files(ends, flags, HVA(a[3]));
 }
 
 /* ---- names */
