@@ -49,11 +49,22 @@ void sched_wake(struct task *t);
 void sched_point(void);
 /* How long the calling thread was runnable without running, since it began. */
 u64 sched_wait_ns(void);
+/* CPUs whose next quiescent state somebody waits for, at least; atomic. kernel/grace.c. */
+extern u64 sched_awaited_cpus;
+/* What sched_quiescent() does where a CPU is waited for. */
+void sched_quiescent_awaited(void);
+
 /*
  * Says that this CPU holds no reference protected by grace periods. The kernel says so on return to
- * EL0, at thread switches and in idle; KVM before each guest entry.
+ * EL0, at thread switches and in idle; KVM before each guest entry. Cheap, since on every way out:
+ * who begins to wait sends this CPU an interrupt, after which it comes by here again.
  */
-void sched_quiescent(void);
+static inline void sched_quiescent(void)
+{
+	if (*(const volatile u64 *)&sched_awaited_cpus)
+		sched_quiescent_awaited();
+}
+
 /* Returns after every CPU has passed a quiescent state: nobody walks what was unpublished before.
  * Sleeps. */
 void sched_grace_period(void);

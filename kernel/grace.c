@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Grace periods: a count of quiescent states per CPU. Readers are not preemptible and do not sleep,
- * so once every CPU has been quiescent nobody holds what was unpublished before.
+ * so once every CPU has been quiescent nobody holds what was unpublished before. A CPU counts only
+ * while it is waited for, so that quiescent states cost nothing otherwise.
  */
 #include "host/sched.h"
 
@@ -9,29 +10,29 @@
 #include "kernel/thread.h"
 
 struct quiescent_count {
-	u64 count; /* written by its CPU only */
+	u64 count; /* written by its CPU only, and only while somebody waits for it */
 } __aligned(64);
 
 static struct quiescent_count counts[PORT_MAX_CPUS];
-/* CPUs that somebody waits for, at least: they wake the waiters when they have been quiescent. */
-static u64 awaited_cpus;
+u64 sched_awaited_cpus;
 static struct waitq waiters;
 
 static struct spinlock works_lock;
 static STAILQ_HEAD(, grace_work) works; /* guarded by works_lock */
 static struct waitq works_wait;
 
-void sched_quiescent(void)
+void sched_quiescent_awaited(void)
 {
 	unsigned int cpu = port_cpu();
 	u64 *count = &counts[cpu].count;
 
+	if (!(__atomic_load_n(&sched_awaited_cpus, __ATOMIC_RELAXED) & BIT(cpu)))
+		return;
+	/* Before the count: one who asks after this is answered by the next count, not by none. */
+	__atomic_fetch_and(&sched_awaited_cpus, ~BIT(cpu), __ATOMIC_SEQ_CST);
 	/* Earlier reads before the count, later reads after it: a release and a full barrier. */
 	__atomic_store_n(count, *count + 1, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!(__atomic_load_n(&awaited_cpus, __ATOMIC_RELAXED) & BIT(cpu)))
-		return;
-	__atomic_fetch_and(&awaited_cpus, ~BIT(cpu), __ATOMIC_SEQ_CST);
 	waitq_wake(&waiters, WAKE_ALL, 0);
 }
 
@@ -51,7 +52,7 @@ static void snapshot_others(struct grace_wait *w)
 /* Asks to be woken by those that lag before it looks at them, so that no wake-up is lost. */
 static bool all_passed(struct grace_wait *w)
 {
-	__atomic_fetch_or(&awaited_cpus, w->lagging, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&sched_awaited_cpus, w->lagging, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (unsigned int cpu = 0; cpu < port_cpu_count(); cpu++)
 		if (__atomic_load_n(&counts[cpu].count, __ATOMIC_ACQUIRE) != w->snapshot[cpu])

@@ -107,7 +107,7 @@ void kernel_secondary_main(void) __noreturn;
 /* Starts the other CPUs (port side); each ends in kernel_secondary_main(). Returns the count that
  * are up. */
 unsigned int port_start_secondaries(void);
-/* SVC from EL0. */
+/* SVC from EL0; ends as kernel_return_to_user() does. */
 void kernel_syscall(struct user_regs *regs);
 /* Any other synchronous exception from EL0: aborts, undefined, alignment, debug. */
 void kernel_user_exception(struct user_regs *regs, u64 esr, u64 far);

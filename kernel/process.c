@@ -124,13 +124,20 @@ struct process *process_before(struct process *p)
 	return before;
 }
 
+/* With process_tree_lock held. */
+static void set_parent(struct process *p, struct process *parent)
+{
+	p->parent = parent;
+	__atomic_store_n(&p->parent_pid, parent ? parent->pid : 0, __ATOMIC_RELAXED);
+}
+
 void process_enter_tree(struct process *p, struct process *parent)
 {
 	static u64 births; /* guarded by process_tree_lock */
 
 	process_get(p);
 	spin_lock(&process_tree_lock);
-	p->parent = parent;
+	set_parent(p, parent);
 	p->pgid = parent ? parent->pgid : p->pid;
 	p->sid = parent ? parent->sid : p->pid;
 	p->has_terminal = parent && parent->has_terminal;
@@ -148,7 +155,7 @@ void process_leave_tree(struct process *p)
 	p->in_tree = false;
 	if (p->parent)
 		LIST_REMOVE(p, sibling_link);
-	p->parent = NULL;
+	set_parent(p, NULL);
 }
 
 u64 process_limit(struct process *p, unsigned int resource)
@@ -264,7 +271,7 @@ static void hand_over_children(struct process *p)
 	for (child = LIST_FIRST(&p->children); child; child = next) {
 		next = LIST_NEXT(child, sibling_link);
 		LIST_REMOVE(child, sibling_link);
-		child->parent = first;
+		set_parent(child, first);
 		if (child->parent_death_signal)
 			(void)signal_send_process(child, child->parent_death_signal, &info);
 		LIST_INSERT_HEAD(&first->children, child, sibling_link);
@@ -349,13 +356,6 @@ s64 sys_getpid(const u64 a[6])
 
 s64 sys_getppid(const u64 a[6])
 {
-	struct process *parent;
-	s32 pid;
-
 	(void)a;
-	spin_lock(&process_tree_lock);
-	parent = current_process()->parent;
-	pid = parent ? parent->pid : 0;
-	spin_unlock(&process_tree_lock);
-	return pid;
+	return *(const volatile s32 *)&current_process()->parent_pid;
 }

@@ -51,7 +51,9 @@ static int leave_section(struct thread *t, struct user_regs *regs)
 void rseq_update(struct thread *t, struct user_regs *regs)
 {
 	/* First: a switch during the accesses below makes it due again. */
-	t->rseq_switches = t->se.switches;
+	t->rseq_due = 0;
+	if (!t->rseq.v)
+		return;
 	if (put_cpu(t) == 0 && leave_section(t, regs) == 0)
 		return;
 	t->rseq = HVA(0);
@@ -94,6 +96,6 @@ s64 sys_rseq(const u64 a[6])
 		return -EFAULT;
 	t->rseq = area;
 	t->rseq_signature = signature;
-	t->rseq_switches = t->se.switches - 1; /* due now */
+	t->rseq_due = 1;
 	return 0;
 }

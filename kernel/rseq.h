@@ -5,15 +5,9 @@
 
 #include "kernel/thread.h"
 
-/* Has the thread, which registered an area, been switched since the area was written? */
-static inline bool rseq_is_due(const struct thread *t)
-{
-	return t->rseq_switches != t->se.switches;
-}
-
 /*
- * Writes the CPU's number and aborts a critical section that @regs is in: after a switch, and
- * before a signal handler. A bad area is a SIGSEGV.
+ * Writes the CPU's number and aborts a critical section that @regs is in, if the calling thread @t
+ * registered an area: after a switch, and before a signal handler. A bad area is a SIGSEGV.
  */
 void rseq_update(struct thread *t, struct user_regs *regs);
 

@@ -210,6 +210,7 @@ static void switch_to(struct sched_cpu *c, struct thread *prev, struct thread *n
 	next->se.on_cpu = (s32)port_cpu();
 	next->se.switched_in_ns = now_ns;
 	next->se.switches++;
+	next->rseq_due = 1;
 	switch_count++;
 	c->current = next;
 	if (prev->se.state == THREAD_DEAD)

@@ -557,8 +557,7 @@ static void run_handler(struct user_regs *regs, const struct sigaction *act, con
 	struct fault_cause cause = take_cause(t, sig);
 
 	restart_for_handler(regs, act);
-	if (t->rseq.v)
-		rseq_update(t, regs);
+	rseq_update(t, regs);
 	s->restore_saved = false;
 	if (sigframe_setup(regs, act, info, mask, &cause) != 0) {
 		frame_failed(t->process, sig, regs->sp);

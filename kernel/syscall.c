@@ -28,23 +28,14 @@ static inline __attribute__((always_inline)) s64 call(const struct user_regs *re
 	return fn ? fn(regs->x) : -ENOSYS;
 }
 
-void kernel_syscall(struct user_regs *regs)
-{
-	s64 result;
-
-	if (!__atomic_load_n(&current_thread()->seccomp_mode, __ATOMIC_RELAXED) ||
-	    seccomp_allows(regs, &result))
-		result = call(regs);
-	regs->x[0] = (u64)result;
-	/* Signal delivery restarts the call, also if another thread took the signal meanwhile. */
-	if (wants_restart(result))
-		__atomic_store_n(&port_current()->signal_pending, 1, __ATOMIC_RELAXED);
-}
-
+/*
+ * Without order: what sets a flag from another CPU sends an interrupt after it, which the program is
+ * interrupted by.
+ */
 static inline __attribute__((always_inline)) bool has_work(const struct thread *t)
 {
-	return task_need_resched(&t->task) || task_signal_pending(&t->task) ||
-	       (t->rseq.v && rseq_is_due(t));
+	return *(const volatile u32 *)&t->task.need_resched ||
+	       *(const volatile u32 *)&t->task.signal_pending || t->rseq_due;
 }
 
 /* Apart, so that the usual return saves no registers for it. */
@@ -54,20 +45,42 @@ static void __attribute__((noinline)) do_work(struct thread *t, struct user_regs
 	while (has_work(t)) {
 		if (task_need_resched(&t->task))
 			sched_point();
-		if (t->rseq.v && rseq_is_due(t))
+		if (t->rseq_due)
 			rseq_update(t, regs);
 		if (task_signal_pending(&t->task))
 			signal_deliver(regs);
 	}
 }
 
-void kernel_return_to_user(struct user_regs *regs)
+static inline __attribute__((always_inline)) void leave(struct thread *t, struct user_regs *regs)
 {
-	struct thread *t = current_thread();
-
 	if (has_work(t))
 		do_work(t, regs);
 	sched_quiescent();
+}
+
+void kernel_return_to_user(struct user_regs *regs)
+{
+	leave(current_thread(), regs);
+}
+
+static s64 __attribute__((noinline)) call_filtered(struct user_regs *regs)
+{
+	s64 result;
+
+	return seccomp_allows(regs, &result) ? call(regs) : result;
+}
+
+void kernel_syscall(struct user_regs *regs)
+{
+	struct thread *t = current_thread();
+	s64 result = *(const volatile u32 *)&t->seccomp_mode ? call_filtered(regs) : call(regs);
+
+	regs->x[0] = (u64)result;
+	/* Signal delivery restarts the call, also if another thread took the signal meanwhile. */
+	if (wants_restart(result))
+		__atomic_store_n(&t->task.signal_pending, 1, __ATOMIC_RELAXED);
+	leave(t, regs);
 }
 
 s64 sys_restart_syscall(const u64 a[6])

@@ -72,7 +72,7 @@ struct thread {
 	u64 robust_list_size;
 	hva_t rseq;
 	u32 rseq_signature;
-	u64 rseq_switches; /* se.switches when the area was written */
+	u32 rseq_due; /* it has been switched in since the area, if any, was written */
 	u64 faults_minor;
 	void (*kthread_fn)(void *arg);
 	void *kthread_arg;
@@ -96,6 +96,7 @@ struct process {
 	bool has_terminal;	/* the machine's terminal controls it */
 	bool has_execed;	/* its parent cannot move it to another group any more */
 	struct process *parent; /* NULL for the first process */
+	s32 parent_pid;		/* atomic: parent->pid or 0, for readers without the lock */
 	struct process_list children;
 	LIST_ENTRY(process) sibling_link;
 	LIST_ENTRY(process) all_link;

@@ -22,9 +22,10 @@ KERNEL_INCLUDE = -nostdinc -I. -Iport/arm64 -isystem port/arm64/include \
 
 # General registers only: a program's FP state stays in the registers while the kernel works for it.
 # Armv8.1 is what VHE implies; newer instructions are asked for where they are used.
+# Functions that call none make no frame; a panic in one says the link register.
 KERNEL_CFLAGS := -std=gnu11 -ffreestanding -O2 -g $(WARNINGS) -mgeneral-regs-only \
 	-march=armv8.1-a -mcmodel=small -fno-pie -fno-pic -fno-omit-frame-pointer \
-	-mno-omit-leaf-frame-pointer -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fno-strict-aliasing -fno-common
 ifeq ($(findstring clang,$(CC_KERNEL)),)
 # A call in a loop of its own body otherwise: string.c would be compiled into calls of itself.

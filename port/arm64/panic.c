@@ -97,17 +97,13 @@ void panic(const char *fmt, ...)
 
 void panic_with_frame(const struct trap_frame *frame, u64 esr, u64 far, const char *what)
 {
-	u64 start, pc = frame->pc;
-
 	panic_begin();
 	console_printf("%s\n", what);
 	say_frame(frame, esr, far);
 	console_printf("backtrace:\n");
-	/* A jump to nowhere made no frame; who jumped is in the link register. */
-	if (!symbol_lookup(frame->pc, &start)) {
-		say_address(frame->pc);
-		pc = frame->x[30] - 4;
-	}
-	say_backtrace(pc, frame->x[29]);
+	say_address(frame->pc);
+	/* A jump to nowhere, and a function that calls none, made no frame of their own. */
+	console_printf("called perhaps from\n");
+	say_backtrace(frame->x[30] - 4, frame->x[29]);
 	port_power_off();
 }

@@ -132,9 +132,23 @@ func user_sync
 	sxtw	x8, w8
 	stp	x0, x8, [sp, #REGS_ORIG_X0]
 	mov	x0, sp
-	bl	kernel_syscall
-	b	return_to_user
+	bl	kernel_syscall		/* with all that return_to_user does */
 endfunc user_sync
+
+	/* Goes on here. */
+func restore_user
+	ldp	x30, x21, [sp, #REGS_X(30)]
+	ldp	x22, x23, [sp, #REGS_PC]
+	mov	w24, #PSTATE_USER_LO
+	movk	w24, #PSTATE_USER_HI, lsl #16
+	and	x23, x23, x24
+	msr	sp_el0, x21
+	msr	elr_el2, x22
+	msr	spsr_el2, x23
+	load_registers_to_x29
+	add	sp, sp, #REGS_SIZE
+	eret
+endfunc restore_user
 
 func user_exception
 	mov	x3, #-1
@@ -163,17 +177,7 @@ endfunc user_irq
 func return_to_user
 	mov	x0, sp
 	bl	kernel_return_to_user
-	ldp	x30, x21, [sp, #REGS_X(30)]
-	ldp	x22, x23, [sp, #REGS_PC]
-	mov	w24, #PSTATE_USER_LO
-	movk	w24, #PSTATE_USER_HI, lsl #16
-	and	x23, x23, x24
-	msr	sp_el0, x21
-	msr	elr_el2, x22
-	msr	spsr_el2, x23
-	load_registers_to_x29
-	add	sp, sp, #REGS_SIZE
-	eret
+	b	restore_user
 endfunc return_to_user
 
 /*
