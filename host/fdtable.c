@@ -329,7 +329,8 @@ int fd_replace(struct fdtable *t, int fd, struct file *f, u32 fd_flags)
 	return reserved ? -EBUSY : fd;
 }
 
-struct file *fd_get_raw(struct fdtable *t, int fd)
+/* Counted, or NULL; every system call on a descriptor begins with it. */
+static inline __attribute__((always_inline)) struct file *look_up(struct fdtable *t, int fd)
 {
 	struct file *f = NULL;
 
@@ -343,9 +344,14 @@ struct file *fd_get_raw(struct fdtable *t, int fd)
 	return f;
 }
 
+struct file *fd_get_raw(struct fdtable *t, int fd)
+{
+	return look_up(t, fd);
+}
+
 struct file *fd_get(struct fdtable *t, int fd)
 {
-	struct file *f = fd_get_raw(t, fd);
+	struct file *f = look_up(t, fd);
 
 	if (f && f->traits & FILE_PATH_ONLY) {
 		file_put(f);

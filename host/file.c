@@ -24,12 +24,6 @@ struct file *file_alloc(const struct file_ops *ops, void *priv, u32 flags)
 	return f;
 }
 
-struct file *file_get(struct file *f)
-{
-	__atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
-	return f;
-}
-
 void file_owner_gone(struct file *f, const void *owner)
 {
 	void (*gone)(struct file_node * node, const void *owner);
@@ -41,7 +35,7 @@ void file_owner_gone(struct file *f, const void *owner)
 		gone(f->node, owner);
 }
 
-static void file_free(struct file *f)
+void file_free(struct file *f)
 {
 	void (*watches_gone)(struct file * f) = __atomic_load_n(&f->watches_gone, __ATOMIC_ACQUIRE);
 
@@ -54,12 +48,6 @@ static void file_free(struct file *f)
 		f->node->put(f->node);
 	kfree(f->path);
 	kfree(f);
-}
-
-void file_put(struct file *f)
-{
-	if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
-		file_free(f);
 }
 
 /* Goes on to the next segment that is not empty. The caller knows that there is one. */

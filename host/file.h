@@ -109,9 +109,21 @@ struct file {
 
 /* A new file with one reference; NULL when memory is out. */
 struct file *file_alloc(const struct file_ops *ops, void *priv, u32 flags);
-struct file *file_get(struct file *f);
+/* What the last file_put() does. */
+void file_free(struct file *f);
+
+static inline struct file *file_get(struct file *f)
+{
+	__atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
+	return f;
+}
+
 /* Drops a reference; the last one calls release. May sleep. */
-void file_put(struct file *f);
+static inline void file_put(struct file *f)
+{
+	if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
+		file_free(f);
+}
 
 /* Tells @f's node that @owner has closed it, or is gone. */
 void file_owner_gone(struct file *f, const void *owner);

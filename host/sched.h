@@ -112,10 +112,13 @@ void waitq_wake(struct waitq *q, unsigned int n, u32 key);
 #define wait_event_interruptible(q, cond)                                                          \
 	wait_event_until(q, cond, SLEEP_INTERRUPTIBLE, SCHED_FOREVER)
 
-/* ---- sleeping locks (host/sync.c). Not recursive. Never taken with a spin lock held. */
+/*
+ * ---- sleeping locks (host/sync.c). Not recursive. Never taken with a spin lock held. Giving one
+ * back looks for waiters after others can have it: who does holds a reference to what it is in.
+ */
 struct mutex {
 	struct waitq q;
-	struct task *owner; /* guarded by q.lock */
+	struct task *owner; /* atomic */
 };
 void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m);
@@ -126,9 +129,8 @@ void mutex_unlock(struct mutex *m);
 
 struct rwsem {
 	struct waitq q;
-	s32 readers;	     /* guarded by q.lock */
-	s32 writers_waiting; /* readers queue behind a waiting writer */
-	struct task *writer;
+	u64 state;	     /* atomic: RWSEM_* of host/sync.c */
+	struct task *writer; /* set by itself */
 };
 void rwsem_init(struct rwsem *s);
 void rwsem_read_lock(struct rwsem *s);

@@ -59,6 +59,16 @@ void waitq_wake(struct waitq *q, unsigned int n, u32 key)
 	spin_unlock(&q->lock);
 }
 
+/*
+ * After a store that a waiter's condition reads. Either this sees that somebody has queued, or that
+ * one's condition, tried after queueing and a full barrier, sees the store.
+ */
+static bool has_waiters(const struct waitq *q)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return __atomic_load_n(&TAILQ_FIRST(&q->waiters), __ATOMIC_RELAXED) != NULL;
+}
+
 /* ---- mutex */
 
 void mutex_init(struct mutex *m)
@@ -69,23 +79,25 @@ void mutex_init(struct mutex *m)
 
 bool mutex_trylock(struct mutex *m)
 {
-	bool got;
+	struct task *none = NULL;
 
-	spin_lock(&m->q.lock);
-	got = !m->owner;
-	if (got)
-		m->owner = port_current();
-	spin_unlock(&m->q.lock);
-	return got;
+	return __atomic_compare_exchange_n(&m->owner, &none, port_current(), false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static bool mutex_try_queued(struct mutex *m)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return mutex_trylock(m);
 }
 
 static int mutex_lock_kind(struct mutex *m, enum sleep_kind kind)
 {
 	if (mutex_trylock(m))
 		return 0;
-	if (m->owner == port_current())
+	if (__atomic_load_n(&m->owner, __ATOMIC_RELAXED) == port_current())
 		panic("mutex taken twice by its owner");
-	return wait_event_until(&m->q, mutex_trylock(m), kind, SCHED_FOREVER);
+	return wait_event_until(&m->q, mutex_try_queued(m), kind, SCHED_FOREVER);
 }
 
 void mutex_lock(struct mutex *m)
@@ -100,85 +112,97 @@ int mutex_lock_interruptible(struct mutex *m)
 
 void mutex_unlock(struct mutex *m)
 {
-	spin_lock(&m->q.lock);
 	if (m->owner != port_current())
 		panic("mutex released by another than its owner");
-	m->owner = NULL;
-	waitq_wake_locked(&m->q, 1, 0);
-	spin_unlock(&m->q.lock);
+	__atomic_store_n(&m->owner, NULL, __ATOMIC_RELEASE);
+	if (has_waiters(&m->q))
+		waitq_wake(&m->q, 1, 0);
 }
 
-/* ---- rwsem */
+/* ---- rwsem: one word says who has it. Readers queue behind a writer that waits. */
+#define RWSEM_READERS	  0xffffffffUL
+#define RWSEM_WAITING_ONE (1UL << 32) /* writers that wait are counted in bits 32 to 62 */
+#define RWSEM_WRITER	  (1UL << 63)
 
 void rwsem_init(struct rwsem *s)
 {
 	waitq_init(&s->q);
-	s->readers = 0;
-	s->writers_waiting = 0;
+	s->state = 0;
 	s->writer = NULL;
 }
 
 static bool rwsem_try_read(struct rwsem *s)
 {
-	bool got;
+	u64 state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
 
-	spin_lock(&s->q.lock);
-	got = !s->writer && s->writers_waiting == 0;
-	if (got)
-		s->readers++;
-	spin_unlock(&s->q.lock);
-	return got;
+	while (!(state & ~RWSEM_READERS)) {
+		if (__atomic_compare_exchange_n(&s->state, &state, state + 1, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
+static bool rwsem_try_read_queued(struct rwsem *s)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return rwsem_try_read(s);
 }
 
 void rwsem_read_lock(struct rwsem *s)
 {
 	if (!rwsem_try_read(s))
-		wait_event(&s->q, rwsem_try_read(s));
+		wait_event(&s->q, rwsem_try_read_queued(s));
 }
 
 void rwsem_read_unlock(struct rwsem *s)
 {
-	spin_lock(&s->q.lock);
-	if (s->readers <= 0)
+	u64 before = __atomic_fetch_sub(&s->state, 1, __ATOMIC_RELEASE);
+
+	if (!(before & RWSEM_READERS))
 		panic("rwsem released by no reader");
-	s->readers--;
-	if (s->readers == 0)
-		waitq_wake_locked(&s->q, WAKE_ALL, 0);
-	spin_unlock(&s->q.lock);
+	/* Only writers wait for readers to go; each has said so before it looked. */
+	if (before > 1 && (before & RWSEM_READERS) == 1)
+		waitq_wake(&s->q, WAKE_ALL, 0);
 }
 
-/* True for a writer that waits: it takes the lock and stops to be counted as waiting. */
+/* For a writer that is counted as waiting: it takes the lock and stops to be. */
+static bool rwsem_try_write(struct rwsem *s)
+{
+	u64 state = __atomic_load_n(&s->state, __ATOMIC_SEQ_CST);
+
+	while (!(state & (RWSEM_READERS | RWSEM_WRITER))) {
+		if (!__atomic_compare_exchange_n(&s->state, &state,
+						 state - RWSEM_WAITING_ONE + RWSEM_WRITER, false,
+						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			continue;
+		s->writer = port_current();
+		return true;
+	}
+	return false;
+}
+
 static bool rwsem_try_write_queued(struct rwsem *s)
 {
-	bool got;
-
-	spin_lock(&s->q.lock);
-	got = !s->writer && s->readers == 0;
-	if (got) {
-		s->writer = port_current();
-		s->writers_waiting--;
-	}
-	spin_unlock(&s->q.lock);
-	return got;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return rwsem_try_write(s);
 }
 
 void rwsem_write_lock(struct rwsem *s)
 {
 	if (s->writer == port_current())
 		panic("rwsem taken twice by its writer");
-	spin_lock(&s->q.lock);
-	s->writers_waiting++;
-	spin_unlock(&s->q.lock);
-	if (!rwsem_try_write_queued(s))
+	__atomic_fetch_add(&s->state, RWSEM_WAITING_ONE, __ATOMIC_SEQ_CST);
+	if (!rwsem_try_write(s))
 		wait_event(&s->q, rwsem_try_write_queued(s));
 }
 
 void rwsem_write_unlock(struct rwsem *s)
 {
-	spin_lock(&s->q.lock);
 	if (s->writer != port_current())
 		panic("rwsem released by another than its writer");
 	s->writer = NULL;
-	waitq_wake_locked(&s->q, WAKE_ALL, 0);
-	spin_unlock(&s->q.lock);
+	__atomic_fetch_and(&s->state, ~RWSEM_WRITER, __ATOMIC_RELEASE);
+	if (has_waiters(&s->q))
+		waitq_wake(&s->q, WAKE_ALL, 0);
 }

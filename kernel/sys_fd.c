@@ -201,18 +201,28 @@ static s64 ioctl_bytes_left(struct file *f, u64 arg)
 	return copy_to_user(HVA(arg), &left, sizeof(left)) ? -EFAULT : 0;
 }
 
-static s64 ioctl_file(struct file *f, u64 fd, u32 cmd, u64 arg)
+/* Those that every file has are of the terminal's type, 'T'. True: @result is the answer. */
+static bool ioctl_of_any_file(struct file *f, u64 fd, u32 cmd, u64 arg, s64 *result)
 {
 	switch (cmd) {
-	case FIOCLEX: return fd_flags_set(current_files(), (int)fd, FD_CLOEXEC);
-	case FIONCLEX: return fd_flags_set(current_files(), (int)fd, 0);
-	case FIONBIO: return ioctl_nonblock(f, arg);
+	case FIOCLEX: *result = fd_flags_set(current_files(), (int)fd, FD_CLOEXEC); return true;
+	case FIONCLEX: *result = fd_flags_set(current_files(), (int)fd, 0); return true;
+	case FIONBIO: *result = ioctl_nonblock(f, arg); return true;
 	case FIONREAD:
-		if (f->ops == &regular_file_ops)
-			return ioctl_bytes_left(f, arg);
-		break;
-	default: break;
+		if (f->ops != &regular_file_ops)
+			return false;
+		*result = ioctl_bytes_left(f, arg);
+		return true;
 	}
+	return false;
+}
+
+static s64 ioctl_file(struct file *f, u64 fd, u32 cmd, u64 arg)
+{
+	s64 result;
+
+	if (_IOC_TYPE(cmd) == _IOC_TYPE(FIOCLEX) && ioctl_of_any_file(f, fd, cmd, arg, &result))
+		return result;
 	return f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
 }
 

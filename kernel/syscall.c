@@ -29,8 +29,8 @@ static inline __attribute__((always_inline)) s64 call(const struct user_regs *re
 }
 
 /*
- * Without order: what sets a flag from another CPU sends an interrupt after it, which the program is
- * interrupted by.
+ * Without order: what sets a flag from another CPU sends an interrupt after it, which the program
+ * is interrupted by.
  */
 static inline __attribute__((always_inline)) bool has_work(const struct thread *t)
 {

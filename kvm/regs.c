@@ -159,6 +159,8 @@ static bool is_arm64_id(u64 id)
 /* A register that PSCI CPU_ON has set, but no entry taken over yet, is taken over first. */
 static void settle_reset(struct vcpu *v)
 {
+	if (!(__atomic_load_n(&v->requests, __ATOMIC_RELAXED) & VCPU_REQ_RESET))
+		return;
 	if (__atomic_fetch_and(&v->requests, ~(u32)VCPU_REQ_RESET, __ATOMIC_ACQ_REL) &
 	    VCPU_REQ_RESET)
 		vcpu_take_reset(v);

@@ -105,11 +105,6 @@ struct vcpu *vm_vcpu(struct vm *vm, u64 id)
 	return id < VM_VCPUS_MAX ? __atomic_load_n(&vm->vcpus[id], __ATOMIC_ACQUIRE) : NULL;
 }
 
-bool vm_is_mine(const struct vm *vm)
-{
-	return vm->memory.mm == port_current()->mm;
-}
-
 /* ---- ioctls */
 
 int vm_install(struct file *f)

@@ -11,6 +11,7 @@
 #include <bsd/sys/tree.h>
 
 #include "engine/dirty_ring.h"
+#include "host/task.h"
 #include "kvm/counters.h"
 #include "kvm/idreg.h"
 #include "kvm/memory.h"
@@ -107,7 +108,10 @@ void vm_put(struct vm *vm);
 /* The vCPU with that id, or NULL. Valid as long as the VM. */
 struct vcpu *vm_vcpu(struct vm *vm, u64 id);
 /* Is the caller of the process that made the VM? KVM's ioctls give EIO to others. */
-bool vm_is_mine(const struct vm *vm);
+static inline bool vm_is_mine(const struct vm *vm)
+{
+	return vm->memory.mm == port_current()->mm;
+}
 
 /* ---- kvm/dirty_ring.c */
 /* KVM_CAP_DIRTY_LOG_RING_ACQ_REL with @bytes for each ring, KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP. */

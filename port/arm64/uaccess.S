@@ -48,21 +48,32 @@ func \name
 	add	x0, x0, #64
 	subs	x2, x2, #64
 	b.hs	1b
-2:	add	x2, x2, #64
-3:	subs	x2, x2, #8
-	b.lo	4f
+	/* Less than 64 are left: the low six bits of x2 still say how many. */
+2:	tbz	x2, #5, 3f
+	ldtr	x3, [x1]
+	ldtr	x4, [x1, #8]
+	ldtr	x5, [x1, #16]
+	ldtr	x6, [x1, #24]
+	add	x1, x1, #32
+	stp	x3, x4, [x0], #16
+	stp	x5, x6, [x0], #16
+3:	tbz	x2, #4, 4f
+	ldtr	x3, [x1]
+	ldtr	x4, [x1, #8]
+	add	x1, x1, #16
+	stp	x3, x4, [x0], #16
+4:	tbz	x2, #3, 5f
 	ldtr	x3, [x1]
 	add	x1, x1, #8
 	str	x3, [x0], #8
-	b	3b
-4:	add	x2, x2, #8
-	cbz	x2, 6f
-5:	ldtrb	w3, [x1]
+5:	ands	x2, x2, #7
+	b.eq	7f
+6:	ldtrb	w3, [x1]
 	add	x1, x1, #1
 	strb	w3, [x0], #1
 	subs	x2, x2, #1
-	b.ne	5b
-6:	mov	w0, #0
+	b.ne	6b
+7:	mov	w0, #0
 	ret
 endfunc \name
 	uaccess_range \name, \flags
@@ -91,21 +102,32 @@ func arm64_copy_to_user
 	add	x0, x0, #64
 	subs	x2, x2, #64
 	b.hs	1b
-2:	add	x2, x2, #64
-3:	subs	x2, x2, #8
-	b.lo	4f
+	/* As above. */
+2:	tbz	x2, #5, 3f
+	ldp	x3, x4, [x1], #16
+	ldp	x5, x6, [x1], #16
+	sttr	x3, [x0]
+	sttr	x4, [x0, #8]
+	sttr	x5, [x0, #16]
+	sttr	x6, [x0, #24]
+	add	x0, x0, #32
+3:	tbz	x2, #4, 4f
+	ldp	x3, x4, [x1], #16
+	sttr	x3, [x0]
+	sttr	x4, [x0, #8]
+	add	x0, x0, #16
+4:	tbz	x2, #3, 5f
 	ldr	x3, [x1], #8
 	sttr	x3, [x0]
 	add	x0, x0, #8
-	b	3b
-4:	add	x2, x2, #8
-	cbz	x2, 6f
-5:	ldrb	w3, [x1], #1
+5:	ands	x2, x2, #7
+	b.eq	7f
+6:	ldrb	w3, [x1], #1
 	sttrb	w3, [x0]
 	add	x0, x0, #1
 	subs	x2, x2, #1
-	b.ne	5b
-6:	mov	w0, #0
+	b.ne	6b
+7:	mov	w0, #0
 	ret
 endfunc arm64_copy_to_user
 	uaccess_range arm64_copy_to_user, UACCESS_MAY_FAULT_IN
