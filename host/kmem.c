@@ -15,7 +15,13 @@ struct slab_class {
 	struct page_list partial; /* slabs with an object left; guarded by lock */
 };
 
-/* Slabs of 4 KiB up to an eighth of a page an object; of 16 KiB above, where a page would waste. */
+/*
+ * Slabs of 4 KiB up to an eighth of a page an object; of 16 KiB above, where a page would waste.
+ * The sizes are those that class_for() counts: multiples of 16 up to 64, then two for each power of
+ * two.
+ */
+enum { SIZE_MIN = 16, SIZE_BY_16 = 64, SIZE_MAX_CLASS = 2048 };
+
 static struct slab_class classes[] = {
 	{ .size = 16 },
 	{ .size = 32 },
@@ -44,11 +50,16 @@ static void count(u64 *counter, u64 n)
 
 static struct slab_class *class_for(size_t n)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-		if (n <= classes[i].size)
-			return &classes[i];
-	}
-	return NULL;
+	size_t last = n - 1;
+	unsigned int top, half;
+
+	if (n <= SIZE_BY_16)
+		return &classes[n ? last / SIZE_MIN : 0];
+	if (n > SIZE_MAX_CLASS)
+		return NULL;
+	top = 63 - (unsigned int)__builtin_clzl(last);
+	half = (last >> (top - 1)) & 1;
+	return &classes[SIZE_BY_16 / SIZE_MIN + 2 * (top - 6) + half];
 }
 
 static u32 slab_capacity(const struct slab_class *c)
@@ -172,7 +183,9 @@ void *kzalloc(size_t n)
 {
 	void *p = kmalloc(n);
 
-	if (p)
+	if (p && n > SIZE_MAX_CLASS)
+		port_zero(p, ALIGN_UP(n, 256UL)); /* whole pages are there */
+	else if (p)
 		memset(p, 0, n);
 	return p;
 }

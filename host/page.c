@@ -27,7 +27,8 @@ struct ram_zone {
 	u64 first;
 	u64 end;
 	struct page *map; /* of page @first */
-	u8 *blocks;	  /* of the block that holds page @first */
+	struct page *map_end;
+	u8 *blocks; /* of the block that holds page @first */
 };
 
 static struct {
@@ -57,7 +58,7 @@ static struct ram_zone *zone_of_page(const struct page *p)
 	for (unsigned int i = 0; i < mem.zone_count; i++) {
 		struct ram_zone *z = &mem.zones[i];
 
-		if (p >= z->map && p < z->map + (z->end - z->first))
+		if (p >= z->map && p < z->map_end)
 			return z;
 	}
 	panic("page %p is no page", (const void *)p);
@@ -79,13 +80,11 @@ static u8 *block_of(const struct ram_zone *z, u64 pfn)
 }
 
 /* Makes every page of the block that holds @pfn carry metadata of its own. */
-static void block_split(struct ram_zone *z, u64 pfn)
+static void __attribute__((noinline)) block_split(struct ram_zone *z, u64 pfn)
 {
 	u64 first = max(ALIGN_DOWN(pfn, PAGES_PER_BLOCK), z->first);
 	u64 end = min(ALIGN_DOWN(pfn, PAGES_PER_BLOCK) + PAGES_PER_BLOCK, z->end);
 
-	if (*block_of(z, pfn) == BLOCK_SPLIT)
-		return;
 	memset(pfn_page(z, first), 0, (end - first) * sizeof(struct page));
 	*block_of(z, pfn) = BLOCK_SPLIT;
 }
@@ -96,10 +95,10 @@ static struct page *run_declare(struct ram_zone *z, u64 pfn, unsigned int order,
 {
 	struct page *p = pfn_page(z, pfn);
 
-	if (order < ORDER_2M)
-		block_split(z, pfn);
-	else
+	if (order >= ORDER_2M)
 		*block_of(z, pfn) = (u8)order;
+	else if (*block_of(z, pfn) != BLOCK_SPLIT)
+		block_split(z, pfn);
 	p->order = (u8)order;
 	p->state = (u8)state;
 	return p;
@@ -239,7 +238,8 @@ static void zone_place_metadata(struct ram_zone *z, struct holes *holes)
 		if (gap.end - gap.first < need)
 			continue;
 		z->map = phys_to_virt(PA(gap.first << PAGE_SHIFT));
-		z->blocks = (u8 *)(z->map + (z->end - z->first));
+		z->map_end = z->map + (z->end - z->first);
+		z->blocks = (u8 *)z->map_end;
 		memset(z->blocks, BLOCK_INTERIOR,
 		       ((z->end - 1) >> ORDER_2M) - (z->first >> ORDER_2M) + 1);
 		holes_add(holes, gap.first, gap.first + need);

@@ -200,6 +200,25 @@ static void reserved_and_odd_ram_is_left_alone(void **state)
 				 (0x27ff000 - 0x2201000) / PAGE_SIZE);
 }
 
+/* Whatever its size, all of an object is its own: its neighbour's bytes stay. */
+static void kmalloc_gives_each_size_its_room(void **state)
+{
+	(void)state;
+	for (size_t n = 1; n < 5000; n++) {
+		u8 *a = kzalloc(n), *b = kzalloc(n);
+
+		assert_true(a && b);
+		memset(a, 0xaa, n);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(b[i], 0);
+		memset(b, 0xbb, n);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(a[i], 0xaa);
+		kfree(a);
+		kfree(b);
+	}
+}
+
 static void kmalloc_sizes_are_aligned_and_apart(void **state)
 {
 	static const size_t sizes[] = { 1,   16,   17,	 48,   64,   100,  256,
@@ -273,6 +292,8 @@ int main(void)
 						power_off),
 		cmocka_unit_test_setup_teardown(everything_coalesces_again, power_on, power_off),
 		cmocka_unit_test_setup_teardown(reserved_and_odd_ram_is_left_alone, power_on,
+						power_off),
+		cmocka_unit_test_setup_teardown(kmalloc_gives_each_size_its_room, power_on,
 						power_off),
 		cmocka_unit_test_setup_teardown(kmalloc_sizes_are_aligned_and_apart, power_on,
 						power_off),
