@@ -2,7 +2,7 @@
 /* The dirty log: marking, reading, clearing. */
 #include "engine/dirty.h"
 
-/* Looked at between two relax points; the table lock is held for one at a time. */
+/* Between two relax points: as many pages as a table has. */
 enum { WORDS_PER_STEP = 8 };
 
 static u64 words_of(const struct slot *s)
@@ -13,12 +13,6 @@ static u64 words_of(const struct slot *s)
 static ipa_t word_ipa(const struct slot *s, u64 word)
 {
 	return IPA((s->gfn + word * 64) << PAGE_SHIFT);
-}
-
-/* How many of word @word's 64 pages the slot has. */
-static u64 word_pages(const struct slot *s, u64 word)
-{
-	return min(s->npages - word * 64, 64UL);
 }
 
 /* The slot that holds @gfn, or held it until just now. In a walk section. */
@@ -51,11 +45,11 @@ static bool logs(const struct slot *s)
 	return s && s->dirty;
 }
 
-/* Takes the bits of one word and write-protects their pages. */
-static u64 take_word(struct guest_mem *m, struct slot *s, u64 word)
+/* Takes the bits of one word, and those that hardware had @written, and write-protects their pages.
+ */
+static u64 take_word(struct guest_mem *m, struct slot *s, u64 word, u64 written)
 {
-	/* First: a mark whose leaf goes after this look is in the bitmap by then, or here. */
-	u64 bits = stage2_written(&m->s2, word_ipa(s, word), word_pages(s, word));
+	u64 bits = written;
 
 	if (__atomic_load_n(&s->dirty[word], __ATOMIC_RELAXED))
 		bits |= __atomic_exchange_n(&s->dirty[word], 0, __ATOMIC_ACQ_REL);
@@ -65,10 +59,8 @@ static u64 take_word(struct guest_mem *m, struct slot *s, u64 word)
 }
 
 /* The bits of one word, which stay; so does what hardware has marked, until the word is cleared. */
-static u64 read_word(struct guest_mem *m, struct slot *s, u64 word)
+static u64 read_word(struct slot *s, u64 word, u64 written)
 {
-	u64 written = stage2_written(&m->s2, word_ipa(s, word), word_pages(s, word));
-
 	if (!written)
 		return __atomic_load_n(&s->dirty[word], __ATOMIC_ACQUIRE);
 	return written | __atomic_fetch_or(&s->dirty[word], written, __ATOMIC_ACQ_REL);
@@ -88,31 +80,58 @@ int dirty_log_get_begin(struct guest_mem *m, struct dirty_get *get, u32 slot_id)
  * A page whose bit was taken is invalidated even if its leaf was not there: who removed it may not
  * have come to its own invalidation yet.
  */
-static void get_word(struct guest_mem *m, struct dirty_get *get)
+static void invalidate_later(struct dirty_get *get, u64 word)
+{
+	if (get->start == get->end)
+		get->start = word_ipa(get->slot, word).v;
+	get->end = word_ipa(get->slot, word + 1).v;
+}
+
+static void take_words(struct guest_mem *m, struct dirty_get *get, const u64 *written, u64 count)
 {
 	struct slot *s = get->slot;
-	u64 word = get->word++, bits;
 
-	if (m->policy.dirty_protect == DIRTY_PROTECT_ON_CLEAR) {
-		s->dirty_copy[word] = read_word(m, s, word);
-		return;
+	for (u64 i = 0; i < count; i++) {
+		u64 word = get->word + i, bits = take_word(m, s, word, written[i]);
+
+		s->dirty_copy[word] = bits;
+		if (bits)
+			invalidate_later(get, word);
 	}
-	bits = take_word(m, s, word);
-	s->dirty_copy[word] = bits;
-	if (!bits)
-		return;
-	if (get->start == get->end)
-		get->start = word_ipa(s, word).v;
-	get->end = word_ipa(s, word + 1).v;
+}
+
+static void read_words(struct dirty_get *get, const u64 *written, u64 count)
+{
+	struct slot *s = get->slot;
+
+	for (u64 i = 0; i < count; i++)
+		s->dirty_copy[get->word + i] = read_word(s, get->word + i, written[i]);
+}
+
+/* Which of the step's pages hardware has marked. Where there are no tables, this is ahead of it. */
+static void look(struct guest_mem *m, struct dirty_get *get, u64 *written)
+{
+	const struct slot *s = get->slot;
+	u64 first = get->word * 64, end = min(first + WORDS_PER_STEP * 64, s->npages);
+
+	while (get->looked < end)
+		get->looked += stage2_written(&m->s2, IPA((s->gfn + get->looked) << PAGE_SHIFT),
+					      end - get->looked, written, get->looked - first);
 }
 
 bool dirty_log_get_step(struct guest_mem *m, struct dirty_get *get)
 {
 	u64 words = words_of(get->slot);
-	u64 stop = min(get->word + WORDS_PER_STEP, words);
+	u64 count = min((u64)WORDS_PER_STEP, words - get->word);
+	u64 written[WORDS_PER_STEP] = { 0 };
 
-	while (get->word < stop)
-		get_word(m, get);
+	/* First: a mark whose leaf goes after this look is in the bitmap by then, or here. */
+	look(m, get, written);
+	if (m->policy.dirty_protect == DIRTY_PROTECT_ON_CLEAR)
+		read_words(get, written, count);
+	else
+		take_words(m, get, written, count);
+	get->word += count;
 	port_relax_point(m->s2.port);
 	return get->word < words;
 }

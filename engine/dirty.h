@@ -25,6 +25,7 @@ struct dirty_log {
 struct dirty_get {
 	struct slot *slot;
 	u64 word;	/* the next one */
+	u64 looked;	/* pages, from the first on, whose leaves were looked at */
 	u64 start, end; /* IPAs to invalidate; none if equal */
 };
 
@@ -32,8 +33,8 @@ struct dirty_get {
  * KVM_GET_DIRTY_LOG in bounded steps, all under the slots lock, between which the caller may give
  * way: begin, then step until it says false, then end.
  *
- * begin fails with ERR_NOENT: no such slot, or it has no bitmap. A step looks at 512 pages and
- * holds the table lock for 64 at a time; false: it was the last one. What end puts into @log stays
+ * begin fails with ERR_NOENT: no such slot, or it has no bitmap. A step looks at 512 pages, in
+ * one hold of the table lock or two; false: it was the last one. What end puts into @log stays
  * valid until the slots lock is released. With DIRTY_PROTECT_ON_GET the bits returned are cleared
  * and their pages write-protected, TLB invalidation included.
  */

@@ -158,10 +158,13 @@ static enum s2_result do_break(struct stage2 *s2, const struct s2_pos *pos, cons
 	return S2_DONE_BREAK;
 }
 
+/* The children differ in their addresses only. */
 static void fill_table(struct stage2 *s2, u64 *table, u64 block, int level)
 {
-	for (u64 i = 0; i < TABLE_ENTRIES; i++)
-		port_desc_store(s2->port, &table[i], desc_child(block, level, i));
+	u64 child = desc_child(block, level, 0), stride = level_size(level + 1);
+
+	for (u64 i = 0; i < TABLE_ENTRIES; i++, child += stride)
+		port_desc_store(s2->port, &table[i], child);
 }
 
 static void account_split(struct stage2 *s2, u64 old, int level)

@@ -149,70 +149,117 @@ u64 stage2_age(struct stage2 *s2, ipa_t ipa, u64 size, enum s2_age how)
 }
 
 /* Write-protects one leaf if it is writable: 1 or 0. */
-static u64 protect_entry(struct stage2 *s2, u64 *entry, int level)
+static inline u64 protect_entry(struct stage2 *s2, u64 *entry, int level)
 {
-	u64 d = port_desc_load(s2->port, entry);
+	u64 d = port_desc_load(s2->port, entry), mark;
 
 	if (!desc_is_leaf(d, level) || !(d & DESC_WRITE))
 		return 0;
 	if (desc_has_hint(d))
 		hint_clear(s2, entry);
-	bbm_restrict(s2, entry, d & ~DESC_CONT, DESC_WRITE, protect_mark(s2, d, level));
+	/* What hardware has marked it can mark again. */
+	mark = desc_is_written(d) ? DESC_DBM : protect_mark(s2, d, level);
+	bbm_restrict(s2, entry, d & ~DESC_CONT, DESC_WRITE, mark);
 	return 1;
+}
+
+/* The pages of @mask from @ipa on, which lie in one table or under one entry above it. */
+static u64 protect_in_table(struct stage2 *s2, u64 ipa, u64 mask)
+{
+	struct s2_pos pos = walk_to(s2, ipa, LEVEL_4K);
+	u64 hits = 0;
+
+	if (pos.level < LEVEL_4K)
+		return protect_entry(s2, pos.entry, pos.level);
+	for (; mask; mask &= mask - 1)
+		hits += protect_entry(s2, pos.entry + __builtin_ctzl(mask), LEVEL_4K);
+	return hits;
 }
 
 /* The pages may cross into another table or block: a slot need not begin where 64 pages do. */
 u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask)
 {
-	struct s2_pos pos = { .entry = NULL };
-	u64 walked = 0, hits = 0;
+	u64 here = TABLE_ENTRIES - desc_index(ipa.v, LEVEL_4K), hits = 0;
+	u64 first = here < 64 ? mask & (BIT(here) - 1) : mask;
 
 	hold_begin(s2);
-	for (u64 left = mask; left; left &= left - 1) {
-		u64 page = ipa.v + ((u64)__builtin_ctzl(left) << PAGE_SHIFT);
-
-		if (!pos.entry || (page ^ walked) >> level_shift(LEVEL_2M)) {
-			pos = walk_to(s2, page, LEVEL_4K);
-			walked = page;
-		}
-		if (pos.level == LEVEL_4K)
-			hits += protect_entry(s2, pos.entry + ((page - walked) >> PAGE_SHIFT),
-					      LEVEL_4K);
-		else
-			hits += protect_entry(s2, pos.entry, pos.level);
-	}
+	if (first)
+		hits = protect_in_table(s2, ipa.v, first);
+	if (mask != first)
+		hits += protect_in_table(s2, ipa.v + (here << PAGE_SHIFT), mask >> here);
 	hold_end(s2, 64);
 	stat_add(s2, STAT_wp_leaf, hits);
 	stat_add(s2, STAT_desc_write, hits);
 	return hits;
 }
 
-/* The same of the first @count pages at @ipa, which lie in one table, if there is one of pages. */
-static u64 written_in_table(struct stage2 *s2, u64 ipa, u64 count)
-{
-	struct s2_pos pos = walk_to(s2, ipa, LEVEL_4K);
-	u64 written = 0;
+enum { LOOK_AT_ONCE = 8 };
 
-	if (pos.level != LEVEL_4K)
-		return 0;
-	for (u64 i = 0; i < count; i++)
-		written |= (u64)desc_is_written(port_desc_load(s2->port, &pos.entry[i])) << i;
-	return written;
+/* Most are clean: has none of these the bit without which no page is written? */
+static bool none_written(struct stage2 *s2, const u64 *entry)
+{
+	u64 any = port_desc_load(s2->port, &entry[0]);
+
+	any |= port_desc_load(s2->port, &entry[1]);
+	any |= port_desc_load(s2->port, &entry[2]);
+	any |= port_desc_load(s2->port, &entry[3]);
+	any |= port_desc_load(s2->port, &entry[4]);
+	any |= port_desc_load(s2->port, &entry[5]);
+	any |= port_desc_load(s2->port, &entry[6]);
+	any |= port_desc_load(s2->port, &entry[7]);
+	return !(any & DESC_WRITE);
 }
 
-u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count)
+/* Of @count entries, LOOK_AT_ONCE at most. */
+static void look_at_entries(struct stage2 *s2, const u64 *entry, u64 count, u64 *words, u64 at)
 {
-	u64 first = min(count, TABLE_ENTRIES - desc_index(ipa.v, LEVEL_4K)), written;
+	u64 bits = 0;
+
+	for (u64 i = 0; i < count; i++)
+		bits |= (u64)desc_is_written(port_desc_load(s2->port, &entry[i])) << i;
+	words[at / 64] |= bits << at % 64;
+	if (at % 64 + count > 64)
+		words[at / 64 + 1] |= bits >> (64 - at % 64);
+}
+
+static void look_at_table(struct stage2 *s2, const u64 *entry, u64 count, u64 *words, u64 at)
+{
+	for (u64 i = 0; i < count; i += LOOK_AT_ONCE) {
+		u64 n = min(count - i, (u64)LOOK_AT_ONCE);
+
+		if (n < LOOK_AT_ONCE || !none_written(s2, &entry[i]))
+			look_at_entries(s2, &entry[i], n, words, at + i);
+	}
+}
+
+/* From @ipa, whose entry @pos is none of a table of pages, to the next table of this one. */
+static u64 pages_before_table(struct stage2 *s2, const struct s2_pos *pos, u64 ipa)
+{
+	u64 size = level_size(pos->level), n = 1;
+	u64 left = pos->level > s2->start_level ? TABLE_ENTRIES - desc_index(ipa, pos->level) : 1;
+
+	while (n < left && !desc_is_table(port_desc_load(s2->port, &pos->entry[n]), pos->level))
+		n++;
+	return (n * size - (ipa & (size - 1))) >> PAGE_SHIFT;
+}
+
+u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count, u64 *words, u64 at)
+{
+	struct s2_pos pos;
+	u64 seen;
 
 	if (!s2->hw_dirty)
-		return 0;
+		return count;
 	port_read_lock(s2->port, &s2->lock);
-	written = written_in_table(s2, ipa.v, first);
-	if (count > first)
-		written |= written_in_table(s2, ipa.v + (first << PAGE_SHIFT), count - first)
-			   << first;
+	pos = walk_to(s2, ipa.v, LEVEL_4K);
+	if (pos.level == LEVEL_4K) {
+		seen = min(count, TABLE_ENTRIES - desc_index(ipa.v, LEVEL_4K));
+		look_at_table(s2, pos.entry, seen, words, at);
+	} else {
+		seen = pages_before_table(s2, &pos, ipa.v);
+	}
 	port_read_unlock(s2->port, &s2->lock);
-	return written;
+	return seen;
 }
 
 /* ---- split */
