@@ -106,6 +106,7 @@ struct catwalk_record {
  * otherwise ignored.  cpu.X=off hides a feature that the CPU has; it never adds one.
  *
  *   cpu.fwb=off cpu.dic=off cpu.idc=off cpu.bbm=off cpu.rangetlbi=off cpu.hafdbs=off
+ *   cpu.pmu=off
  *   vmid.bits=N      use at most N VMID bits (tests of VMID reuse)
  *   cmo=trap         guests' cache maintenance by address traps, and faults as hardware's would
  *                    (an emulator without caches raises no stage-2 fault for it)

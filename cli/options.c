@@ -23,7 +23,7 @@
 #define HIDDEN_DIR	 "/.catwalk"
 #define CPU_MODEL_NAMES	 "max, cortex-a76, neoverse-n1"
 /* As abi/catwalk_run.h has them. */
-#define FEATURE_NAMES "fwb, dic, idc, bbm, rangetlbi, hafdbs"
+#define FEATURE_NAMES "fwb, dic, idc, bbm, rangetlbi, hafdbs, pmu"
 
 /*
  * max computes pointer-authentication codes with QARMA unless told otherwise, and then spends most
@@ -244,7 +244,7 @@ static int set_cpu(struct run_options *options, const char *text)
 	return bad_input("--cpu: '%s' is not one of " CPU_MODEL_NAMES, text);
 }
 
-static const char *const features[] = { "fwb", "dic", "idc", "bbm", "rangetlbi", "hafdbs" };
+static const char *const features[] = { "fwb", "dic", "idc", "bbm", "rangetlbi", "hafdbs", "pmu" };
 
 const char *feature_name(unsigned int bit)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Capabilities: what KVM_CHECK_EXTENSION answers and KVM_ENABLE_CAP turns on. */
 #include "kvm/irqchip.h"
+#include "kvm/pmu.h"
 #include "kvm/port.h"
 #include "kvm/vm.h"
 
@@ -70,6 +71,7 @@ s64 caps_check(const struct vm *vm, u64 cap)
 	case KVM_CAP_NR_VCPUS: return port_cpu_count();
 	case KVM_CAP_GUEST_DEBUG_HW_BPS: return debug_registers(12);
 	case KVM_CAP_GUEST_DEBUG_HW_WPS: return debug_registers(20);
+	case KVM_CAP_ARM_PMU_V3: return pmu_is_offered();
 	case KVM_CAP_MSI_DEVID: return vm ? vm->its_count != 0 : -EINVAL;
 	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(constant_caps); i++) {

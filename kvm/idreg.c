@@ -4,6 +4,7 @@
 #include "kvm/idreg.h"
 
 #include "host/string.h"
+#include "kvm/pmu.h"
 #include "kvm/port.h"
 #include "kvm/vm.h"
 
@@ -48,7 +49,7 @@ static const struct id_field id_fields[] = {
 	HIDE(4, 1, 48),	  HIDE(4, 1, 52),  HIDE(4, 1, 56),
 	HIDE(4, 1, 60),	  CAP(5, 0, 0, 9),		   /* DFR0.DebugVer: Armv8.4 */
 	HIDE(5, 0, 4),					   /* TraceVer */
-	HIDE(5, 0, 8),					   /* PMUVer */
+	HIDE(5, 0, 8),					   /* PMUVer: with a PMU only */
 	HIDE(5, 0, 32),					   /* PMSVer */
 	HIDE(5, 0, 40),					   /* TraceFilt */
 	HIDE(5, 0, 44),					   /* TraceBuffer */
@@ -89,7 +90,7 @@ static const struct id_field id_fields[] = {
 	HIDE(7, 2, 56),					   /* EVT */
 	CAP(1, 2, 0, 9),				   /* ID_DFR0.CopDbg */
 	HIDE(1, 2, 8),	  HIDE(1, 2, 12),  HIDE(1, 2, 16),
-	HIDE(1, 2, 20),	  HIDE(1, 2, 24), /* PerfMon */
+	HIDE(1, 2, 20),	  HIDE(1, 2, 24), /* PerfMon: the same */
 	HIDE(1, 2, 28),			  /* TraceFilt */
 	HIDE(1, 0, 28),			  /* ID_PFR0.RAS */
 	HIDE(1, 0, 20),			  /* AMU */
@@ -239,6 +240,45 @@ void id_regs_reset(struct vm *vm)
 	vm->ctr = port_host_ctr();
 }
 
+/* ---- fields that come with a feature */
+
+#define DFR0_PMUVER  8	/* ID_AA64DFR0_EL1 */
+#define DFR0_PERFMON 24 /* ID_DFR0_EL1 */
+#define PERFMON_V3   3
+
+/* The two count alike but for the first version (D19.2.59, D19.2.43). */
+static u64 pmu_fields(unsigned int index)
+{
+	u64 version = pmu_version_limit();
+
+	if (index == id_reg_index(5, 0))
+		return version << DFR0_PMUVER;
+	if (index == id_reg_index(1, 2) && id_has_aarch32())
+		return (version == 1 ? PERFMON_V3 : version) << DFR0_PERFMON;
+	return 0;
+}
+
+static u64 limit_of(const struct vm *vm, unsigned int index)
+{
+	return limits[index] | (pmu_is_there(vm) ? pmu_fields(index) : 0);
+}
+
+void id_regs_features(struct vm *vm)
+{
+	for (unsigned int i = 0; i < ID_REGS; i++)
+		vm->id_regs[i] = limit_of(vm, i);
+}
+
+/* A PMU that is not PMUv3 is none: what older kernels showed and user space still writes. */
+static u64 without_foreign_pmu(unsigned int index, u64 value)
+{
+	if (index == id_reg_index(5, 0) && field(value, DFR0_PMUVER) == 0xf)
+		return with_field(value, DFR0_PMUVER, 0);
+	if (index == id_reg_index(1, 2) && field(value, DFR0_PERFMON) == 0xf)
+		return with_field(value, DFR0_PERFMON, 0);
+	return value;
+}
+
 /* MMFR1.SpecSEI says what may happen: more of it promises less. */
 static bool is_higher_safe(unsigned int index, unsigned int shift)
 {
@@ -254,13 +294,14 @@ static bool field_is_safe(unsigned int index, unsigned int shift, u64 limit, u64
 	return (s64)(field(value, shift) << 60) <= (s64)(field(limit, shift) << 60);
 }
 
-/* Debug of at least Armv8 is what a guest may count on (D19.2.59). */
+/* Debug of at least Armv8 is what a guest may count on (D19.2.59), and PMUv3 if there is a PMU. */
 static bool minimum_is_kept(unsigned int index, u64 value)
 {
 	if (index == id_reg_index(5, 0))
 		return field(value, 0) >= 6;
 	if (index == id_reg_index(1, 2))
-		return field(value, 0) >= 6;
+		return field(value, 0) >= 6 && (field(value, DFR0_PERFMON) == 0 ||
+						field(value, DFR0_PERFMON) >= PERFMON_V3);
 	return true;
 }
 
@@ -273,9 +314,9 @@ void id_regs_hide_gic(struct vm *vm)
 	*pfr1 = with_field(*pfr1, 28, 0);
 }
 
-static int id_reg_check(unsigned int index, u64 value)
+static int id_reg_check(const struct vm *vm, unsigned int index, u64 value)
 {
-	u64 limit = limits[index], writable = id_reg_writable(index);
+	u64 limit = limit_of(vm, index), writable = id_reg_writable(index);
 
 	if ((value ^ limit) & ~writable || !minimum_is_kept(index, value))
 		return -EINVAL;
@@ -292,11 +333,12 @@ int id_reg_set(struct vm *vm, unsigned int index, u64 value)
 
 	if (!id_reg_is_allocated(index))
 		return is_aarch32(index) && row_of(index) ? 0 : value ? -EINVAL : 0;
+	value = without_foreign_pmu(index, value);
 	mutex_lock(&vm->lock);
 	if (vm->ran)
 		error = value == vm->id_regs[index] ? 0 : -EBUSY;
 	else
-		error = id_reg_check(index, value);
+		error = id_reg_check(vm, index, value);
 	if (!error)
 		vm->id_regs[index] = value;
 	mutex_unlock(&vm->lock);

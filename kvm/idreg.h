@@ -22,6 +22,9 @@ static inline unsigned int id_reg_index(unsigned int crm, unsigned int op2)
 void id_regs_init(void);
 /* What the VM's registers are before user space changes them. */
 void id_regs_reset(struct vm *vm);
+/* The VM's vCPUs have the features that KVM_ARM_VCPU_INIT chose: what goes with them. Under
+ * vm->lock, once. */
+void id_regs_features(struct vm *vm);
 /* The VM runs without a vGIC: its ID registers, which had one on offer, say so from now on. Under
  * vm->lock. */
 void id_regs_hide_gic(struct vm *vm);

@@ -61,13 +61,23 @@ static void take_exception(struct vcpu *v, u64 esr)
 	v->cpu.pstate = handler_pstate(v, reg[GR_SCTLR_EL1]);
 }
 
-void inject_undefined(struct vcpu *v)
+static void inject(struct vcpu *v, u64 esr)
 {
 	if (v->loaded)
 		port_guest_regs_save(&v->cpu);
-	take_exception(v, EC_UNKNOWN << ESR_EC_SHIFT | (v->cpu.esr & ESR_IL));
+	take_exception(v, esr);
 	if (v->loaded)
 		port_guest_regs_restore(&v->cpu);
+}
+
+void inject_undefined(struct vcpu *v)
+{
+	inject(v, EC_UNKNOWN << ESR_EC_SHIFT | (v->cpu.esr & ESR_IL));
+}
+
+void inject_trap(struct vcpu *v)
+{
+	inject(v, v->cpu.esr);
 }
 
 static void take_abort(struct vcpu *v, u64 ec, u64 far, u64 iss)

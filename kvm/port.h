@@ -90,6 +90,23 @@ enum guest_debug_by {
 	GUEST_DEBUG_BY_USER, /* loaded; accesses and debug exceptions trap (KVM_SET_GUEST_DEBUG) */
 };
 
+/* ---- performance monitors (PMUv3, Arm ARM D13) */
+enum { PMU_CYCLES = 31, PMU_COUNTERS = 32 }; /* the cycle counter comes after all others */
+
+/*
+ * A guest's counters, as far as they count in the CPU while the vCPU is loaded: then counter n is
+ * the CPU's counter n. Its accesses all trap.
+ */
+struct guest_pmu {
+	u32 counting;	/* bit n: counter n does. 0: nothing is loaded */
+	u32 overflowed; /* the same bits: those that did, until kvm/ takes them away */
+	u32 control;	/* PMCR_EL0 to count with, but for E */
+	u32 request;	/* is set in *requests (atomic) when one overflows */
+	u32 *requests;
+	u64 count[PMU_COUNTERS];
+	u64 type[PMU_COUNTERS]; /* PMEVTYPER<n>_EL0, PMCCFILTR_EL0: nothing of EL2 */
+};
+
 /* What ended a stay in the guest. */
 enum guest_exit { GUEST_EXITED_SYNC, GUEST_EXITED_IRQ, GUEST_EXITED_FIQ, GUEST_EXITED_SERROR };
 
@@ -128,6 +145,7 @@ struct guest_cpu {
 	u64 cntpoff;
 	enum guest_debug_by debug_by;
 	struct guest_debug *debug; /* what is loaded; may be NULL if by nobody */
+	struct guest_pmu *pmu;	   /* NULL: it has none */
 	u64 reg[GR_COUNT];
 	struct guest_fpsimd fp;
 	struct guest_gic gic;
@@ -209,6 +227,20 @@ void port_guest_gic_give(const struct vgic_lrs *in);
 void port_guest_gic_take(struct vgic_lrs *out);
 /* The live ICH_VMCR_EL2. */
 u64 port_guest_gic_vmcr(void);
+
+/* ---- the guest's performance monitors */
+struct port_pmu {
+	u8 version;    /* ID_AA64DFR0_EL1.PMUVer */
+	u8 counters;   /* beside the cycle counter */
+	u64 events[2]; /* PMCEID0_EL0, PMCEID1_EL0 */
+};
+/* The same on all CPUs; constant. NULL: there are none, or their interrupt is not known. */
+const struct port_pmu *port_pmu(void);
+/* What of the loaded @g->pmu is to count does so from the next entry on. An overflow brings the CPU
+ * out of the guest. */
+void port_guest_pmu_start(struct guest_cpu *g);
+/* Until here: counts and overflowed are up to date, and the CPU has nothing of it. */
+void port_guest_pmu_stop(struct guest_cpu *g);
 
 /* The engine's port on this machine (engine/port.h). When all CPUs are up. */
 struct port *port_engine(void);

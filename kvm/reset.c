@@ -6,8 +6,8 @@
 #define FEATURE(n) (1U << (n))
 /* Features with a number; those beyond are unknown (ENOENT), the rest of these not offered
  * (EINVAL). */
-#define FEATURES_NAMED	 8
-#define FEATURES_OFFERED (FEATURE(KVM_ARM_VCPU_POWER_OFF) | FEATURE(KVM_ARM_VCPU_PSCI_0_2))
+#define FEATURES_NAMED	8
+#define FEATURES_ALWAYS (FEATURE(KVM_ARM_VCPU_POWER_OFF) | FEATURE(KVM_ARM_VCPU_PSCI_0_2))
 
 /* EL1h, all interrupts masked. */
 #define PSTATE_RESET (0x3c0UL | PSTATE_MODE_EL1H)
@@ -25,6 +25,7 @@ void vcpu_reset(struct vcpu *v)
 	g->hcr = port_guest_hcr();
 	g->debug_by = GUEST_DEBUG_BY_NOBODY;
 	sysreg_reset(v);
+	pmu_reset(v);
 	v->timer_level = v->cpu.gic.present ? TIMER_LEVEL_UNKNOWN : 0;
 }
 
@@ -47,6 +48,11 @@ void vcpu_take_reset(struct vcpu *v)
 		v->cpu.reg[GR_SCTLR_EL1] |= BIT(25);
 }
 
+static u32 features_offered(void)
+{
+	return FEATURES_ALWAYS | (pmu_is_offered() ? FEATURE(KVM_ARM_VCPU_PMU_V3) : 0);
+}
+
 static int features_check(const struct kvm_vcpu_init *init)
 {
 	if (init->features[0] >> FEATURES_NAMED)
@@ -55,7 +61,7 @@ static int features_check(const struct kvm_vcpu_init *init)
 		if (init->features[i])
 			return -ENOENT;
 	}
-	return init->features[0] & ~FEATURES_OFFERED ? -EINVAL : 0;
+	return init->features[0] & ~features_offered() ? -EINVAL : 0;
 }
 
 /* All vCPUs of a VM have the same features. */
@@ -67,9 +73,10 @@ static int features_agree(struct vcpu *v, u32 features)
 	mutex_lock(&vm->lock);
 	if (vm->features_set && vm->feature_bits != features) {
 		error = -EINVAL;
-	} else {
+	} else if (!vm->features_set) {
 		vm->features_set = true;
 		vm->feature_bits = features;
+		id_regs_features(vm);
 	}
 	mutex_unlock(&vm->lock);
 	return error;
@@ -95,6 +102,8 @@ int vcpu_init(struct vcpu *v, hva_t arg)
 	if (error)
 		return error;
 	v->feature_bits = features;
+	if (pmu_is_there(v->vm))
+		pmu_vcpu_init(v);
 	vcpu_reset(v);
 	if (v->ran)
 		guest_mem_flush_all(&v->vm->memory.guest);

@@ -131,6 +131,7 @@ static int suspended(struct vcpu *v)
 static int requests_handle(struct vcpu *v)
 {
 	u32 requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_ACQ_REL);
+	bool user_must_know = false;
 	int result = 1;
 
 	if (requests & VCPU_REQ_RESET) {
@@ -144,11 +145,13 @@ static int requests_handle(struct vcpu *v)
 		its_go_on(v);
 	if (requests & VCPU_REQ_STEAL)
 		pvtime_record(v);
+	if (requests & VCPU_REQ_PMU)
+		user_must_know = pmu_attend(v);
 	if (requests & VCPU_REQ_SLEEP)
 		result = sleep_while_stopped(v);
 	if (result > 0 && (requests & VCPU_REQ_SUSPEND))
 		result = suspended(v);
-	return result;
+	return result > 0 && user_must_know ? interrupted(v) : result;
 }
 
 /* The interrupt lines user space drives go in with the entry. */
@@ -232,6 +235,8 @@ static int first_run(struct vcpu *v)
 
 	mutex_lock(&vm->lock);
 	error = vm->vgic ? vgic_first_run(v) : 0;
+	if (!error)
+		error = pmu_first_run(v);
 	if (!vm->ran && !vm->vgic)
 		id_regs_hide_gic(vm);
 	if (!error)

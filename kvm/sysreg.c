@@ -3,17 +3,11 @@
  * System registers: what a trapped access does, what ONE_REG shows, and reset values, in one table.
  * A register without a row is undefined to the guest and unknown to user space.
  */
-#include "kvm/debug.h"
-#include "kvm/vcpu.h"
+#include "kvm/sysreg.h"
 
-/* The encoding as ONE_REG has it: op0, op1, CRn, CRm, op2. */
-#define SR(op0, op1, crn, crm, op2)                                                                \
-	((u16)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
-#define SR_OP0(sr) ((sr) >> 14)
-#define SR_OP1(sr) ((sr) >> 11 & 7)
-#define SR_CRN(sr) ((sr) >> 7 & 0xf)
-#define SR_CRM(sr) ((sr) >> 3 & 0xf)
-#define SR_OP2(sr) ((sr)&7)
+#include "kvm/debug.h"
+#include "kvm/pmu.h"
+#include "kvm/vcpu.h"
 
 enum sr_kind {
 	SR_LIVE,   /* not trapped, or only for writes (TVM); in user space's list */
@@ -349,6 +343,8 @@ int sysreg_trap(struct vcpu *v)
 				 : undefined(v);
 	if (is_debug_reg(a.sr))
 		return debug_trap(v, &a, debug_reg(v, a.sr));
+	if (pmu_has_reg(a.sr))
+		return pmu_trap(v, a.sr, a.rt, a.is_read);
 	row = row_find(a.sr);
 	return row ? row_trap(v, row, &a) : undefined(v);
 }
@@ -385,7 +381,6 @@ void sysreg_reset(struct vcpu *v)
 
 /* ---- ONE_REG */
 
-#define ID_OF(sr)   (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG | (sr))
 #define DEMUX_COUNT 14
 
 static bool is_sysreg_id(u64 id)
@@ -449,6 +444,8 @@ int sysreg_get(struct vcpu *v, u64 id, u64 *value)
 		*value = *debug_reg(v, sr);
 		return 0;
 	}
+	if (pmu_has_reg(sr))
+		return pmu_reg_get(v, sr, value);
 	row = row_find(sr);
 	if (!row || !in_user_list(row))
 		return -ENOENT;
@@ -503,6 +500,8 @@ int sysreg_set(struct vcpu *v, u64 id, u64 value)
 		*debug_reg(v, sr) = value;
 		return 0;
 	}
+	if (pmu_has_reg(sr))
+		return pmu_reg_set(v, sr, value);
 	row = row_find(sr);
 	return row && in_user_list(row) ? row_set(v, row, value) : -ENOENT;
 }
@@ -513,14 +512,14 @@ static int list_fixed(struct reg_sink *sink)
 	int error = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(fixed) && !error; i++)
-		error = sink->emit(sink, ID_OF(fixed[i]));
+		error = sink->emit(sink, SR_ID(fixed[i]));
 	for (unsigned int crm = 1; crm <= 7; crm++) {
 		for (unsigned int op2 = 0; op2 <= 7 && !error; op2++)
-			error = sink->emit(sink, ID_OF(SR(3, 0, 0, crm, op2)));
+			error = sink->emit(sink, SR_ID(SR(3, 0, 0, crm, op2)));
 	}
 	for (unsigned int n = 0; n < GUEST_DEBUG_REGS; n++) {
 		for (unsigned int op2 = 4; op2 <= 7 && !error; op2++)
-			error = sink->emit(sink, ID_OF(SR(2, 0, 0, n, op2)));
+			error = sink->emit(sink, SR_ID(SR(2, 0, 0, n, op2)));
 	}
 	return error;
 }
@@ -529,10 +528,11 @@ int sysreg_list(struct vcpu *v, struct reg_sink *sink)
 {
 	int error = list_fixed(sink);
 
-	(void)v;
+	if (!error)
+		error = pmu_reg_list(v, sink);
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows) && !error; i++) {
 		if (in_user_list(&rows[i]))
-			error = sink->emit(sink, ID_OF(rows[i].sr));
+			error = sink->emit(sink, SR_ID(rows[i].sr));
 	}
 	for (u32 i = 0; i < DEMUX_COUNT && !error; i++)
 		error = sink->emit(sink, KVM_REG_ARM64 | KVM_REG_SIZE_U32 | KVM_REG_ARM_DEMUX |

@@ -78,7 +78,7 @@ void timer_tell_user(struct vcpu *v)
 	if (v->cpu.gic.present)
 		return;
 	v->timer_level = level_now(v);
-	v->run->s.regs.device_irq_level = v->timer_level;
+	v->run->s.regs.device_irq_level = v->timer_level | (v->cpu.pmu ? pmu_tell_user(v) : 0);
 }
 
 /* Without 128-bit division; SCHED_FOREVER if it does not fit. */

@@ -169,6 +169,7 @@ static int vcpu_attribute(struct vcpu *v, u32 cmd, hva_t arg)
 	if (copy_from_user(&a, arg, sizeof(a)))
 		return -EFAULT;
 	switch (a.group) {
+	case KVM_ARM_VCPU_PMU_V3_CTRL: return pmu_attribute(v, cmd, &a);
 	case KVM_ARM_VCPU_TIMER_CTRL: return timer_attribute(v, cmd, &a);
 	case KVM_ARM_VCPU_PVTIME_CTRL: return pvtime_attribute(v, cmd, &a);
 	}

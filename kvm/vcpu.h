@@ -7,6 +7,7 @@
 #define KVM_VCPU_H
 
 #include "host/task.h"
+#include "kvm/pmu.h"
 #include "kvm/port.h"
 #include "kvm/vgic.h"
 #include "kvm/vm.h"
@@ -19,6 +20,7 @@ enum vcpu_request {
 	VCPU_REQ_SUSPEND = 1 << 3, /* KVM_MP_STATE_SUSPENDED */
 	VCPU_REQ_ITS = 1 << 4,	   /* a signal ended its processing of an ITS's commands */
 	VCPU_REQ_STEAL = 1 << 5,   /* its thread may have waited: count that */
+	VCPU_REQ_PMU = 1 << 6,	   /* its PMU's interrupt may have another level */
 };
 
 enum vcpu_mode { VCPU_OUTSIDE, VCPU_IN_GUEST };
@@ -57,6 +59,8 @@ struct vcpu {
 	/* Timers: which lines are asserted and known (kvm/timer.c) */
 	u32 timer_unmasked;
 	u32 timer_level; /* as the vGIC, or user space, was told */
+
+	struct vcpu_pmu pmu;
 
 	/* Stolen time (kvm/pvtime.c) */
 	u64 steal_ipa;			 /* where it stands, or PVTIME_NOWHERE; set once */
@@ -161,6 +165,8 @@ int ring_full_exit(struct vcpu *v);
 
 /* ---- kvm/inject.c: the vCPU is loaded, or its registers are all in memory */
 void inject_undefined(struct vcpu *v);
+/* What trapped here traps to the guest's EL1, with the same syndrome. */
+void inject_trap(struct vcpu *v);
 /* The system register or instruction traps as on a CPU with FEAT_IDST: EC 0x18. */
 /* @walk_level: of the descriptor, if a walk of stage 1 is refused; else NOT_ON_WALK. */
 enum { NOT_ON_WALK = -1 };

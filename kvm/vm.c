@@ -60,6 +60,7 @@ static int vm_init(struct vm *vm, unsigned int ipa_bits)
 	firmware_init(vm);
 	vm->counter_offset[GUEST_TIMER_VIRTUAL] = port_counter();
 	guest_timers_init(vm);
+	pmu_vm_init(vm);
 	irqfds_init(&vm->irqfds);
 	error = coalesced_init(vm);
 	if (error)
@@ -95,6 +96,7 @@ void vm_put(struct vm *vm)
 	if (vm->vgic)
 		vgic_destroy(vm->vgic);
 	kfree(vm->vgic);
+	pmu_vm_destroy(vm);
 	vm_memory_destroy(&vm->memory);
 	coalesced_destroy(vm);
 	kfree(vm);

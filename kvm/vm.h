@@ -68,6 +68,8 @@ struct vm {
 				*/
 	u64 id_regs[ID_REGS];  /* guarded by lock until ran, then constant */
 	u64 ctr;
+	u32 pmu_counters;  /* PMCR_EL0.N; guarded by lock until ran */
+	u8 *pmu_filter;	   /* a bit for each event that counts; NULL: all do; the same */
 	u32 psci_version;  /* as PSCI_VERSION returns it */
 	u64 hyp_bitmap[3]; /* KVM_REG_ARM_{STD,STD_HYP,VENDOR_HYP}_BMAP */
 	struct smccc_range smccc_filter[SMCCC_FILTER_MAX];

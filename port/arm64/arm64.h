@@ -23,6 +23,7 @@ struct platform {
 	u64 gicr_size[4];
 	unsigned int gicr_count;
 	u64 gicr_stride; /* 0: by GICR_TYPER */
+	u32 pmu_ppi;	 /* the performance monitors' interrupt; 0: none */
 	u64 cpu_mpidr[PORT_MAX_CPUS];
 	u8 rng_seed[64];
 	unsigned int rng_seed_size;
@@ -68,6 +69,13 @@ void clock_interrupt(void);
 #define PPI_HOST_TIMER		26
 #define PPI_GUEST_VIRTUAL_TIMER 27
 #define PPI_GUEST_TIMER		30
+
+/* ---- guest_pmu.c */
+/* After gic_init(). */
+void pmu_init(void);
+void pmu_init_cpu(void);
+/* Counters overflowed: the loaded vCPU's. */
+void pmu_interrupt(void);
 
 /* ---- psci.c */
 #define PSCI_SYSTEM_OFF 0x84000008UL

@@ -209,16 +209,23 @@ func init_el2
 	msr	vpidr_el2, x0
 	mrs	x0, mpidr_el1
 	msr	vmpidr_el2, x0
-	/* Use of the performance counters stays free; none is reserved for EL2, nothing is trapped. */
+	/*
+	 * No performance counter is reserved for EL2. EL0's accesses come here whoever runs: by
+	 * MDCR_EL2.TPM and TPMCR, once PMUSERENR_EL0.EN has let them pass EL1. Nobody at EL2 uses
+	 * PMSELR_EL0, which must name a counter that there is for an access to trap.
+	 */
 	mov	x0, xzr
 	mrs	x1, id_aa64dfr0_el1
 	ubfx	x1, x1, #8, #4
 	cbz	x1, 1f
 	cmp	x1, #0xf
 	b.eq	1f
-	msr	pmuserenr_el0, xzr
+	mov	x0, #1
+	msr	pmuserenr_el0, x0
+	msr	pmselr_el0, xzr
 	mrs	x0, pmcr_el0
 	ubfx	x0, x0, #11, #5
+	orr	x0, x0, #(3 << 5)
 1:	msr	mdcr_el2, x0
 	/* The interrupt controller by system registers, at EL2 and below. */
 	mov	x0, #0xf

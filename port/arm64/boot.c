@@ -47,6 +47,7 @@ void boot_main(u64 fdt_pa, u64 image_pa)
 	cpu_init();
 	gic_init();
 	clock_init();
+	pmu_init();
 	random_init();
 	report_unknown_options();
 	cpu_report();
@@ -95,6 +96,7 @@ void secondary_main(void)
 	cpu_init();
 	gic_init_cpu();
 	clock_init_cpu();
+	pmu_init_cpu();
 	__atomic_store_n(&this_percpu()->up, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&arm64_cpu_count, __ATOMIC_ACQUIRE) == 1)
 		port_cpu_relax();

@@ -49,6 +49,13 @@ static void read_translation_features(struct cpu_features *f)
 	f->evt = id_field(mmfr2, 56) >= 2;
 }
 
+static u8 pmu_version(void)
+{
+	unsigned int version = id_field(read_sysreg(id_aa64dfr0_el1), 8);
+
+	return version == 0xf ? 0 : (u8)version; /* of its maker's own kind */
+}
+
 static struct cpu_features read_features(void)
 {
 	struct cpu_features f = { 0 };
@@ -58,6 +65,7 @@ static struct cpu_features read_features(void)
 	read_translation_features(&f);
 	f.range_tlbi = id_field(isar0, 56) >= 2;
 	f.rndr = id_field(isar0, 60) >= 1;
+	f.pmu = pmu_version();
 	f.dic = (ctr & BIT(29)) != 0;
 	f.idc = effective_idc(ctr, f.fwb);
 	f.dcache_line = 4U << ((ctr >> 16) & 0xf);
@@ -106,6 +114,8 @@ static void hide_by_command_line(struct cpu_features *f)
 		f->range_tlbi = false;
 	if (is_off("cpu.hafdbs"))
 		f->haf = f->hafdbs = false;
+	if (is_off("cpu.pmu"))
+		f->pmu = 0;
 	if (boot_option("vmid.bits", value, sizeof(value))) {
 		unsigned long bits = strtoul(value, NULL, 10);
 

@@ -23,6 +23,7 @@ struct cpu_features {
 	bool fgt;	 /* fine-grained traps */
 	bool hcx;	 /* HCRX_EL2 */
 	bool evt;	 /* HCR_EL2.TTLBIS and friends */
+	u8 pmu;		 /* ID_AA64DFR0_EL1.PMUVer of PMUv3; 0: none */
 	u8 pa_bits;	 /* 32..52 */
 	u8 vmid_bits;	 /* 8 or 16; fewer by vmid.bits=N */
 	u8 asid_bits;	 /* 8 or 16 */

@@ -207,6 +207,17 @@ static void read_gpio(const void *fdt, int node)
 	read_reg(fdt, ROOT, node, 0, &boot_info.gpio.start, &boot_info.gpio.size);
 }
 
+/* Three cells: 1 for a private interrupt, its number from 16 on, its trigger and CPUs. */
+static void read_pmu(const void *fdt, int node)
+{
+	int len;
+	const fdt32_t *interrupt = fdt_getprop(fdt, node, "interrupts", &len);
+
+	if (interrupt && len == 12 && fdt32_to_cpu(interrupt[0]) == 1 &&
+	    fdt32_to_cpu(interrupt[1]) < 16)
+		platform.pmu_ppi = fdt32_to_cpu(interrupt[1]) + 16;
+}
+
 /* An entry of a PCI bridge's ranges: three cells of PCI address, whose first holds the space, two
  * of CPU address, two of size (IEEE 1275 PCI binding). */
 #define PCI_RANGE_CELLS	 7
@@ -240,9 +251,10 @@ static const struct {
 	const char *compatible;
 	void (*read)(const void *fdt, int node);
 } devices[] = {
-	{ "virtio,mmio", read_virtio }, { "arm,gic-v3", read_gic },
-	{ "arm,pl011", read_uart },	{ "arm,pl031", read_rtc },
-	{ "arm,pl061", read_gpio },	{ "pci-host-ecam-generic", read_pci },
+	{ "virtio,mmio", read_virtio },	 { "arm,gic-v3", read_gic },
+	{ "arm,pl011", read_uart },	 { "arm,pl031", read_rtc },
+	{ "arm,pl061", read_gpio },	 { "pci-host-ecam-generic", read_pci },
+	{ "arm,armv8-pmuv3", read_pmu },
 };
 
 static void read_device(const void *fdt, int node)

@@ -197,8 +197,11 @@ static void handle(u32 intid)
 	case PPI_HOST_TIMER: clock_interrupt(); return;
 	case PPI_GUEST_VIRTUAL_TIMER:
 	case PPI_GUEST_TIMER: gic_ppi_set(intid, PPI_DISABLED); return;
-	default: kernel_device_interrupt(intid); return;
 	}
+	if (intid == platform.pmu_ppi)
+		pmu_interrupt();
+	else
+		kernel_device_interrupt(intid);
 }
 
 void port_irq_point(void)

@@ -202,12 +202,16 @@ void port_guest_load(struct guest_cpu *g)
 	confine(g);
 	guest_debug_load(g);
 	live_regs_load(g);
+	if (g->pmu)
+		port_guest_pmu_start(g);
 	this_percpu()->guest = g;
 }
 
 void port_guest_put(struct guest_cpu *g)
 {
 	live_regs_save(g);
+	if (g->pmu)
+		port_guest_pmu_stop(g);
 	guest_debug_put(g);
 	guest_gic_put(&g->gic);
 	/* The guest's timers must not interrupt what runs next here. */

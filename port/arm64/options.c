@@ -6,8 +6,8 @@
 
 /* Everything that boot_option() is asked for anywhere (abi/catwalk_run.h says what it means). */
 static const char *const known[] = {
-	"cpu.fwb",   "cpu.dic", "cpu.idc", "cpu.bbm", "cpu.rangetlbi", "cpu.hafdbs",
-	"vmid.bits", "time",	"test",	   "cmo",     "kvm.costs",
+	"cpu.fwb", "cpu.dic",	"cpu.idc", "cpu.bbm", "cpu.rangetlbi", "cpu.hafdbs",
+	"cpu.pmu", "vmid.bits", "time",	   "test",    "cmo",	       "kvm.costs",
 };
 
 struct word {
