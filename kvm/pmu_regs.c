@@ -264,6 +264,11 @@ int pmu_reg_set(struct vcpu *v, u16 sr, u64 value)
 	pmu_pause(v);
 	switch ((enum pmu_kind)r.kind) {
 	case PMU_CONTROL: control_set(v, value); break;
+	case PMU_SET:
+	case PMU_CLEAR:
+		/* Either shows the mask: so it comes back by whichever is written last. */
+		*mask_of(v, r.which) = (u32)value & pmu_counters(v);
+		break;
 	case PMU_INCREMENT: break;
 	case PMU_TYPE:
 		/* The guest's PMUVer may be set later. */
