@@ -398,6 +398,23 @@ static void check_interrupt_by_vgic(uint32_t intid)
 	pmu_vm_destroy(&m);
 }
 
+/* The line is the counters', whatever user space said to the vGIC before the first run. */
+static void check_level(void)
+{
+	uint32_t levels = 1u << PMU_INTID;
+	struct pmu_vm m;
+
+	pmu_vm_start(&m, WITH_GIC);
+	redist_set(m.gic, 0, GICR_SGI_PAGE + GICD_ISENABLER, 1u << PMU_INTID);
+	CHECK_EQ(attr_set(m.gic, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO,
+			  VGIC_LEVEL_INFO_LINE_LEVEL << KVM_DEV_ARM_VGIC_LINE_LEVEL_INFO_SHIFT,
+			  &levels),
+		 0);
+	spin_with_interrupts(&m, 0, ROUNDS);
+	RUN_TO_WRITE(&m.vcpu, GUEST_MMIO);
+	pmu_vm_destroy(&m);
+}
+
 static void check_interrupt_by_user(void)
 {
 	struct kvm_sync_regs *regs;
@@ -533,6 +550,7 @@ int main(void)
 	check_chain();
 	check_interrupt_by_vgic(PMU_INTID);
 	check_interrupt_by_vgic(40);
+	check_level();
 	check_interrupt_by_user();
 	check_el0();
 	check_two_vcpus();

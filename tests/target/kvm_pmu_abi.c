@@ -333,6 +333,23 @@ static void check_filters(void)
 	}
 }
 
+/* The last word counts, whatever the registers said before. */
+static void check_filter_after_registers(void)
+{
+	struct pmu_vm m;
+
+	pmu_vm_create(&m, WITHOUT_GIC, FEATURE_PMU);
+	pmu_guests_load(&m);
+	pmu_clear(&m.vcpu);
+	sr_set(&m.vcpu, PMCNTENSET, CYCLES_BIT);
+	sr_set(&m.vcpu, PMCR, sr_get(&m.vcpu, PMCR) | PMCR_E | PMCR_LC);
+	CHECK_EQ(filter(&m.vcpu, EVENT_CYCLES, 1, KVM_PMU_EVENT_DENY), 0);
+	CHECK_EQ(pmu_attr(&m.vcpu, INIT, NULL), 0);
+	guest_spins(&m, AT_EL1, ROUNDS);
+	CHECK_EQ(sr_get(&m.vcpu, PMCCNTR), 0);
+	pmu_vm_destroy(&m);
+}
+
 /* ---- ID registers */
 
 static void check_id(void)
@@ -372,6 +389,7 @@ static void check_id(void)
 	CHECK_EQ(guest_get(&m, PMEVCNTR(0)), 0x3456789a);
 	guest_set(&m, PMCR, PMCR_LP | PMCR_LC);
 	CHECK_EQ(guest_get(&m, PMCR) & 0xff, PMCR_LC);
+	CHECK_EQ(guest_reads(&m, AT_EL1, PMMIR, &without), 0x02000000);
 	pmu_vm_destroy(&m);
 
 	pmu_vm_start(&m, WITHOUT_GIC);
@@ -429,7 +447,29 @@ static void check_registers_of_user(void)
 	CHECK_EQ(sr_get(&m.vcpu, PMEVCNTR(0)), 0);
 	CHECK_EQ(guest_reads(&m, AT_EL1, PMSWINC, &value), 0x02000000);
 	CHECK_EQ(guest_writes(&m, AT_EL1, PMCEID0, 0), 0x02000000);
+	/* PMMIR_EL1 came with FEAT_PMUv3p4. */
+	if (DFR0_PMUVER(sr_get(&m.vcpu, ID_AA64DFR0)) >= 5)
+		CHECK_EQ(guest_get(&m, PMMIR), 0);
+	else
+		CHECK_EQ(guest_reads(&m, AT_EL1, PMMIR, &value), 0x02000000);
 	CHECK_EQ(guest_reads(&m, AT_EL1, SR(3, 3, 14, 11, 7), &value), 0x02000000);
+	pmu_vm_destroy(&m);
+}
+
+/* What a reset defines. */
+static void check_reset(void)
+{
+	struct pmu_vm m;
+
+	pmu_vm_start(&m, WITHOUT_GIC);
+	guest_set(&m, PMUSERENR, 0xf);
+	guest_set(&m, PMCNTENSET, CYCLES_BIT);
+	guest_set(&m, PMCR, PMCR_E | PMCR_LC);
+	CHECK_EQ(vcpu_init(&m.vm, &m.vcpu, FEATURE_PMU | FEATURE_PSCI), 0);
+	CHECK_EQ(sr_get(&m.vcpu, PMUSERENR), 0);
+	CHECK_EQ(sr_get(&m.vcpu, PMCR) & PMCR_E, 0);
+	guest_spins(&m, AT_EL1, ROUNDS);
+	CHECK_EQ(sr_get(&m.vcpu, PMCCNTR), 0);
 	pmu_vm_destroy(&m);
 }
 
@@ -522,8 +562,10 @@ int main(int argc, char **argv)
 	check_counters();
 	check_filter_errors();
 	check_filters();
+	check_filter_after_registers();
 	check_id();
 	check_registers_of_user();
+	check_reset();
 	check_migration();
 	return check_done("kvm_pmu_abi");
 }
