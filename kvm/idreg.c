@@ -265,6 +265,8 @@ static u64 limit_of(const struct vm *vm, unsigned int index)
 
 void id_regs_features(struct vm *vm)
 {
+	if (!pmu_is_there(vm))
+		return;
 	for (unsigned int i = 0; i < ID_REGS; i++)
 		vm->id_regs[i] = limit_of(vm, i);
 }

@@ -142,6 +142,8 @@ void pmu_reset(struct vcpu *v)
 {
 	struct vcpu_pmu *p = &v->pmu;
 
+	if (!v->cpu.pmu)
+		return;
 	memset(p->hw.count, 0, sizeof(p->hw.count));
 	memset(p->type, 0, sizeof(p->type));
 	p->hw.counting = p->hw.overflowed = 0;
@@ -149,8 +151,7 @@ void pmu_reset(struct vcpu *v)
 	p->enabled = p->interrupts = p->overflows = p->selected = p->user = 0;
 	if (v->cpu.gic.present)
 		p->told = PMU_TOLD_NOTHING;
-	if (v->cpu.pmu)
-		__atomic_fetch_or(&v->requests, VCPU_REQ_PMU, __ATOMIC_RELAXED);
+	__atomic_fetch_or(&v->requests, VCPU_REQ_PMU, __ATOMIC_RELAXED);
 }
 
 static bool intid_is_valid(const struct vcpu *v)

@@ -343,10 +343,10 @@ int sysreg_trap(struct vcpu *v)
 				 : undefined(v);
 	if (is_debug_reg(a.sr))
 		return debug_trap(v, &a, debug_reg(v, a.sr));
-	if (pmu_has_reg(a.sr))
-		return pmu_trap(v, a.sr, a.rt, a.is_read);
 	row = row_find(a.sr);
-	return row ? row_trap(v, row, &a) : undefined(v);
+	if (row)
+		return row_trap(v, row, &a);
+	return pmu_has_reg(a.sr) ? pmu_trap(v, a.sr, a.rt, a.is_read) : undefined(v);
 }
 
 /* ---- reset */

@@ -60,8 +60,6 @@ struct vcpu {
 	u32 timer_unmasked;
 	u32 timer_level; /* as the vGIC, or user space, was told */
 
-	struct vcpu_pmu pmu;
-
 	/* Stolen time (kvm/pvtime.c) */
 	u64 steal_ipa;			 /* where it stands, or PVTIME_NOWHERE; set once */
 	u64 steal_seen_ns;		 /* what this thread had waited when it was last asked */
@@ -93,6 +91,8 @@ struct vcpu {
 	bool ccsidr_set[14];
 
 	struct exit_counters exits;
+
+	struct vcpu_pmu pmu; /* the last: it is large, and not used at entries and exits */
 };
 
 /* KVM_CREATE_VCPU: a new vCPU of @vm; its descriptor. -EINVAL, -EEXIST, -EMFILE, -ENOMEM: there is
