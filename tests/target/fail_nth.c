@@ -796,6 +796,31 @@ static int do_filter(void)
 	return error;
 }
 
+static int do_pmu_filter(void)
+{
+	struct vm m = { .kvm = kvm, .fd = ioctl(kvm, KVM_CREATE_VM, 0) };
+	struct kvm_pmu_event_filter filter = { .base_event = 8, .nevents = 1 };
+	struct kvm_device_attr attr = { .group = KVM_ARM_VCPU_PMU_V3_CTRL,
+					.attr = KVM_ARM_VCPU_PMU_V3_FILTER,
+					.addr = (uint64_t)&filter };
+	struct vcpu c;
+	int error;
+
+	if (m.fd < 0)
+		return -errno;
+	c.fd = ioctl(m.fd, KVM_CREATE_VCPU, 0);
+	error = c.fd < 0 ? -errno
+			 : vcpu_init(&m, &c,
+				     1u << KVM_ARM_VCPU_PSCI_0_2 | 1u << KVM_ARM_VCPU_PMU_V3);
+	if (!error)
+		error = last(ioctl(c.fd, KVM_SET_DEVICE_ATTR, &attr));
+	end(0);
+	if (c.fd >= 0)
+		close(c.fd);
+	close(m.fd);
+	return error;
+}
+
 static int do_coalesced(void)
 {
 	struct kvm_coalesced_mmio_zone zone = { .addr = GUEST_MMIO, .size = 8 };
@@ -946,6 +971,7 @@ static const struct row {
 	{ "KVM_CREATE_GUEST_MEMFD", do_gmem, 0, NULL },
 	{ "KVM_GET_STATS_FD", do_stats, 0, NULL },
 	{ "KVM_ARM_VM_SMCCC_FILTER", do_filter, 0, NULL },
+	{ "KVM_ARM_VCPU_PMU_V3_FILTER", do_pmu_filter, 0, NULL },
 	{ "KVM_REGISTER_COALESCED_MMIO", do_coalesced, 0, NULL },
 	{ "KVM_CATWALK_GET_CONTRACT", do_contract, 0, NULL },
 	{ "KVM_PRE_FAULT_MEMORY", do_prefault, 0, NULL },

@@ -53,10 +53,17 @@ static int need(int fd, enum fuzz_fd kind)
 	return moved(fd, kind);
 }
 
+static uint32_t features(int vm)
+{
+	uint32_t pmu = ioctl(vm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_PMU_V3) > 0;
+
+	return 1u << KVM_ARM_VCPU_PSCI_0_2 | pmu << KVM_ARM_VCPU_PMU_V3;
+}
+
 static void open_vcpu(int vm, unsigned id, unsigned i)
 {
 	struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8,
-				      .features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 };
+				      .features[0] = features(vm) };
 	int fd = need(ioctl(vm, KVM_CREATE_VCPU, id), FD_VCPU0 + i);
 
 	fuzz_machine.runs[i] =
@@ -100,6 +107,15 @@ static void place_gic(int gic, int its)
 	attr_set(gic, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
 }
 
+/* Fails where there are none, or the vGIC was not placed: such a vCPU never runs. */
+static void complete_pmu(int vcpu)
+{
+	int intid = 23;
+
+	attr_set(vcpu, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_IRQ, &intid);
+	attr_set(vcpu, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT, NULL);
+}
+
 /* How the dirty log of a VM is had: as a bitmap that is protected at once or later, or by rings. */
 static void choose_log(struct fuzz *f, int vm)
 {
@@ -139,6 +155,10 @@ static void open_kvm(struct fuzz *f)
 	/* Some VMs are left as far as they are here. */
 	if (!FUZZ_ONE_IN(f, 4))
 		place_gic(gic, its);
+	for (unsigned i = 0; i < FUZZ_VCPUS; i++) {
+		if (!FUZZ_ONE_IN(f, 8))
+			complete_pmu(FUZZ_FD(FD_VCPU0 + i));
+	}
 	list_registers(FUZZ_FD(FD_VCPU0));
 	moved(ioctl(vm, KVM_CREATE_GUEST_MEMFD, &gmem), FD_GMEM);
 	moved(ioctl(vm, KVM_GET_STATS_FD, 0), FD_VM_STATS);

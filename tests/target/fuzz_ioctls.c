@@ -369,6 +369,21 @@ static uint64_t smccc_or_timer_attr(struct fuzz *f)
 	return PUT(f, s);
 }
 
+/* The number of an interrupt or of counters, or a filter, whose first half could be one as well. */
+static uint64_t pmu_attr(struct fuzz *f)
+{
+	struct kvm_pmu_event_filter filter = {
+		.base_event = (uint16_t)CHOOSE(f, 0, 8, 0x11, 23, 40, 0x3ff, 0xffff),
+		.nevents = FUZZ_ONE_IN(f, 2) ? 0 : (uint16_t)CHOOSE(f, 1, 16, 0x400, 0xffff),
+		.action = (uint8_t)fuzz_below(f, 3),
+	};
+	struct kvm_device_attr s = { .group = KVM_ARM_VCPU_PMU_V3_CTRL,
+				     .attr = fuzz_below(f, 6),
+				     .addr = fuzz_put(f, &filter, sizeof(filter)) };
+
+	return PUT(f, s);
+}
+
 /* Not so much that the counter looks like an address of the kernel. */
 static uint64_t counter_offset(struct fuzz *f)
 {
@@ -439,7 +454,8 @@ static uint64_t vcpu_init_arg(struct fuzz *f)
 
 	s.features[0] = FUZZ_ONE_IN(f, 4)
 				? (uint32_t)fuzz_below(f, 256)
-				: 1u << KVM_ARM_VCPU_PSCI_0_2 | (uint32_t)fuzz_below(f, 2);
+				: 1u << KVM_ARM_VCPU_PSCI_0_2 | (uint32_t)fuzz_below(f, 2) |
+					  (uint32_t)fuzz_below(f, 2) << KVM_ARM_VCPU_PMU_V3;
 	return PUT(f, s);
 }
 
@@ -660,6 +676,9 @@ const struct fuzz_call fuzz_ioctls[] = {
 	IOCTL(KVM_SET_VCPU_EVENTS, vcpu, events),
 	IOCTL(KVM_SET_GUEST_DEBUG, vcpu, guest_debug),
 	IOCTL(KVM_GET_DEVICE_ATTR, vcpu, smccc_or_timer_attr),
+	IOCTL(KVM_SET_DEVICE_ATTR, vcpu, pmu_attr),
+	IOCTL(KVM_GET_DEVICE_ATTR, vcpu, pmu_attr),
+	IOCTL(KVM_HAS_DEVICE_ATTR, vcpu, pmu_attr),
 	IOCTL(KVM_PRE_FAULT_MEMORY, vcpu, prefault),
 	IOCTL(UFFDIO_API, uffd, uffd_api),
 	IOCTL(UFFDIO_REGISTER, uffd, uffd_register_arg),

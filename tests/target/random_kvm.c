@@ -131,11 +131,15 @@ static void one_reg(struct random *r)
 	ioctl(vcpus[below(r, VCPUS)].fd, below(r, 3) ? KVM_SET_ONE_REG : KVM_GET_ONE_REG, &reg);
 }
 
+/* 0: the machine has no performance monitors. */
+static uint32_t pmu_feature;
+
 static void init_vcpu(struct random *r)
 {
 	struct kvm_vcpu_init init = { .target = KVM_ARM_TARGET_GENERIC_V8 };
 
-	init.features[0] = (uint32_t)(below(r, 4) ? 1u << KVM_ARM_VCPU_PSCI_0_2 : next_random(r));
+	init.features[0] = (uint32_t)(below(r, 4) ? 1u << KVM_ARM_VCPU_PSCI_0_2 | pmu_feature
+						  : next_random(r));
 	ioctl(vcpus[below(r, VCPUS)].fd, KVM_ARM_VCPU_INIT, &init);
 }
 
@@ -575,9 +579,22 @@ static void prepare(void)
 		vm_create(&vms[i], 0);
 		REQUIRE(vm_slot(&vms[i], 0, 0, GUEST_RAM, 2 * MIB, area + i * 2 * MIB) == 0);
 	}
+	if (VM_CAP(&vms[0], KVM_CAP_ARM_PMU_V3) > 0)
+		pmu_feature = 1u << KVM_ARM_VCPU_PMU_V3;
 	for (unsigned i = 0; i < VCPUS; i++)
-		vcpu_create(&vms[i % VMS], &vcpus[i], i / VMS, 0);
+		vcpu_create(&vms[i % VMS], &vcpus[i], i / VMS, pmu_feature);
 	prepare_controllers();
+	for (unsigned i = 0; pmu_feature && i < VCPUS; i++) {
+		int intid = 23;
+
+		if (i % VMS == 1)
+			CHECK_EQ(attr_set(vcpus[i].fd, KVM_ARM_VCPU_PMU_V3_CTRL,
+					  KVM_ARM_VCPU_PMU_V3_IRQ, &intid),
+				 0);
+		CHECK_EQ(attr_set(vcpus[i].fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_INIT,
+				  NULL),
+			 0);
+	}
 	list_registers(&vcpus[0]);
 }
 
