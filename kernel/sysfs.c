@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /sys: what programs read of CPUs and of huge pages. There is no NUMA, and as on a Linux without
- * it, no /sys/devices/system/node.
+ * /sys: what programs read of CPUs, of huge pages and of the PMU. There is no NUMA, and as on a
+ * Linux without it, no /sys/devices/system/node.
  */
 #include <string.h>
 
 #include "host/page.h"
 #include "kernel/genfs.h"
 #include "kernel/page_files.h"
+#include "kvm/pmu.h"
 
 static int show_cpus(struct gen_text *t, u64 tag)
 {
@@ -18,6 +19,14 @@ static int show_cpus(struct gen_text *t, u64 tag)
 		gen_printf(t, "0\n");
 	else
 		gen_printf(t, "0-%u\n", count - 1);
+	return 0;
+}
+
+/* The number that KVM_ARM_VCPU_PMU_V3_SET_PMU takes. */
+static int show_pmu_type(struct gen_text *t, u64 tag)
+{
+	(void)tag;
+	gen_printf(t, "%u\n", PMU_IDENTIFIER);
 	return 0;
 }
 
@@ -127,6 +136,7 @@ static int store_huge_1g(const char *text, u64 tag)
 	return store_huge(text, SZ_1G);
 }
 
+#define SYS_PMU	 "/sys/bus/event_source/devices/armv8_pmuv3_0/"
 #define SYS_CPU	 "/sys/devices/system/cpu/"
 #define SYS_THP	 "/sys/kernel/mm/transparent_hugepage/"
 #define SYS_HUGE "/sys/kernel/mm/hugepages/"
@@ -152,8 +162,16 @@ static const struct gen_file sys_files[] = {
 	{ SYS_HUGE "hugepages-1048576kB/surplus_hugepages", 0444, show_zero, NULL },
 };
 
+/* There is no perf: VMMs look here which PMU their guests may have, and on which CPUs. */
+static const struct gen_file pmu_files[] = {
+	{ SYS_PMU "type", 0444, show_pmu_type, NULL },
+	{ SYS_PMU "cpus", 0444, show_cpus, NULL },
+};
+
 void sysfs_init(void)
 {
+	if (pmu_is_offered())
+		gen_add_all(FS_SYS, pmu_files, ARRAY_SIZE(pmu_files));
 	gen_add_all(FS_SYS, sys_files, ARRAY_SIZE(sys_files));
 	page_files_init();
 }

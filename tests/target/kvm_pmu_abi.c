@@ -9,6 +9,7 @@
 #include "tests/target/pmu.h"
 #include "tests/target/vgic.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef KVM_ARM_VCPU_PMU_V3_SET_NR_COUNTERS /* of Linux 6.16 */
@@ -23,9 +24,24 @@ enum {
 	COUNTERS = KVM_ARM_VCPU_PMU_V3_SET_NR_COUNTERS,
 	NO_ATTR = 5,
 	ROUNDS = 20000,
-	PMU_OF_CATWALK = 8,
 	FEATURE_PSCI = 1 << KVM_ARM_VCPU_PSCI_0_2,
 };
+
+/* What KVM_ARM_VCPU_PMU_V3_SET_PMU takes. */
+static int pmu_of_machine;
+
+static void find_pmu(void)
+{
+	FILE *f = fopen("/sys/bus/event_source/devices/armv8_pmuv3_0/type", "r");
+	char cpus[32];
+
+	REQUIRE(f && fscanf(f, "%d", &pmu_of_machine) == 1);
+	fclose(f);
+	f = fopen("/sys/bus/event_source/devices/armv8_pmuv3_0/cpus", "r");
+	REQUIRE(f && fgets(cpus, sizeof(cpus), f));
+	CHECK_EQ(cpus[0], '0');
+	fclose(f);
+}
 
 #define LOW ((void *)8)
 
@@ -180,7 +196,7 @@ static void check_after_run(void)
 	vcpu_create(&m.vm, &other, 1, FEATURE_PMU);
 	guest_spins(&m, AT_EL1, 1);
 	CHECK_EQ(filter(&other, 0, 1, KVM_PMU_EVENT_ALLOW), -EBUSY);
-	CHECK_EQ(pmu_set(&other, PMU_OF_CATWALK), -EBUSY);
+	CHECK_EQ(pmu_set(&other, pmu_of_machine), -EBUSY);
 	CHECK_EQ(counters_set(&other, 0), -EBUSY);
 	CHECK_EQ(sr_try_set(&m.vcpu, PMCR, 0), 0);
 	CHECK(counters_of(&m.vcpu) > 0);
@@ -196,8 +212,8 @@ static void check_which_pmu(void)
 	pmu_vm_create(&m, WITHOUT_GIC, FEATURE_PMU);
 	CHECK_EQ(pmu_attr(&m.vcpu, SET_PMU, LOW), -EFAULT);
 	CHECK_EQ(pmu_set(&m.vcpu, -1), -ENXIO);
-	CHECK_EQ(pmu_set(&m.vcpu, PMU_OF_CATWALK + 1), -ENXIO);
-	CHECK_EQ(pmu_set(&m.vcpu, PMU_OF_CATWALK), 0);
+	CHECK_EQ(pmu_set(&m.vcpu, pmu_of_machine + 1), -ENXIO);
+	CHECK_EQ(pmu_set(&m.vcpu, pmu_of_machine), 0);
 	pmu_vm_destroy(&m);
 }
 
@@ -251,7 +267,7 @@ static void check_counters(void)
 	CHECK_EQ(counters_set(&m.vcpu, most - 1), 0);
 	CHECK_EQ(counters_of(&m.vcpu), most - 1);
 	/* A choice of the PMU has all its counters; a reset changes none of that. */
-	CHECK_EQ(pmu_set(&m.vcpu, PMU_OF_CATWALK), 0);
+	CHECK_EQ(pmu_set(&m.vcpu, pmu_of_machine), 0);
 	CHECK_EQ(counters_of(&m.vcpu), most);
 	CHECK_EQ(counters_set(&m.vcpu, 0), 0);
 	CHECK_EQ(vcpu_init(&m.vm, &m.vcpu, FEATURE_PMU | FEATURE_PSCI), 0);
@@ -516,6 +532,30 @@ static void check_migration(void)
 	pmu_vm_destroy(&from);
 }
 
+/* Programs have no performance monitors, whoever used them before. */
+static void check_programs(void)
+{
+	int status;
+	pid_t pid;
+
+	for (int i = 0; i < 3; i++) {
+		pid = fork();
+		if (pid == 0) {
+			uint64_t value;
+
+			if (i == 0)
+				__asm__ volatile("mrs %0, pmccntr_el0" : "=r"(value));
+			if (i == 1)
+				__asm__ volatile("mrs %0, pmuserenr_el0" : "=r"(value));
+			if (i == 2)
+				__asm__ volatile("msr pmswinc_el0, xzr");
+			_exit(0);
+		}
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGILL);
+	}
+}
+
 static int is_there(void)
 {
 	struct vm vm;
@@ -533,6 +573,7 @@ static void check_hidden(void)
 	struct vcpu vcpu;
 	struct vm vm;
 
+	CHECK_EQ(access("/sys/bus/event_source", F_OK), -1);
 	vm_create(&vm, 0);
 	vcpu_create_raw(&vm, &vcpu, 0);
 	CHECK_EQ(vcpu_init(&vm, &vcpu, FEATURE_PMU), -EINVAL);
@@ -550,10 +591,12 @@ int main(int argc, char **argv)
 	CHECK_EQ(is_there(), !hidden);
 	check_without_feature();
 	check_registers_without();
+	check_programs();
 	if (hidden) {
 		check_hidden();
 		return check_done("kvm_pmu_abi");
 	}
+	find_pmu();
 	check_without_gic();
 	check_irq();
 	check_irq_of_timer();
@@ -567,5 +610,6 @@ int main(int argc, char **argv)
 	check_registers_of_user();
 	check_reset();
 	check_migration();
+	check_programs();
 	return check_done("kvm_pmu_abi");
 }
