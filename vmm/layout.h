@@ -34,6 +34,7 @@
 /* Interrupt numbers as the GIC counts them (INTID): PPIs from 16, SPIs from 32. */
 enum {
 	INTID_PPI = 16,
+	INTID_PMU = INTID_PPI + 7,
 	INTID_SPI = 32,
 	INTID_SERIAL = INTID_SPI,
 	INTID_VIRTIO = INTID_SPI + 16, /* and one more for each device */

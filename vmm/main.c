@@ -110,6 +110,7 @@ static void write_tree(const struct vm *vm, const struct options *o, const struc
 		.plan = &files->boot.plan,
 		.memory = &vm->memory,
 		.cpus = o->cpus,
+		.pmu = o->pmu,
 		.virtio_count = virtio_count(),
 		.flash_size = o->flash ? files->flash.size : 0,
 	};
@@ -125,10 +126,13 @@ static void write_tree(const struct vm *vm, const struct options *o, const struc
 			  fdt_strerror(error));
 }
 
-static void check_cpus(const struct vm *vm, unsigned int cpus)
+static void check_cpus(const struct vm *vm, const struct options *o)
 {
 	int most = vm_capability(vm, KVM_CAP_MAX_VCPUS);
+	unsigned int cpus = o->cpus;
 
+	if (o->pmu && !vm_capability(vm, KVM_CAP_ARM_PMU_V3))
+		bad_input("--pmu: this host has none for guests (KVM_CAP_ARM_PMU_V3)");
 	if (most && cpus > (unsigned int)most)
 		bad_input("--cpus %u: this host has at most %d", cpus, most);
 }
@@ -147,12 +151,14 @@ int main(int argc, char **argv)
 	parse_options(argc, argv, &options);
 	open_files(&files, &options);
 	vm_open(&vm);
-	check_cpus(&vm, options.cpus);
+	check_cpus(&vm, &options);
 	vm_create(&vm, address_end(&vm, &options, &files));
 	add_memory(&vm, &options, &files);
 	for (unsigned int i = 0; i < options.cpus; i++)
-		vcpu_create(&vcpus[i], &vm, i);
+		vcpu_create(&vcpus[i], &vm, i, options.pmu ? 1u << KVM_ARM_VCPU_PMU_V3 : 0);
 	gic_create(&vm);
+	for (unsigned int i = 0; options.pmu && i < options.cpus; i++)
+		vcpu_add_pmu(&vcpus[i]);
 	sink = add_devices(&vm, &options, &files);
 	boot_load(&files.boot, &vm.memory);
 	write_tree(&vm, &options, &files, vcpus);

@@ -23,6 +23,7 @@ static const char usage_text[] =
 	"  --append WORDS        its command line\n"
 	"  --memory SIZE         RAM, 64M to 512G, a multiple of 4K (256M)\n"
 	"  --cpus N              vCPUs, 1 to 64 (1)\n"
+	"  --pmu                 the guest's CPUs have performance monitors (PMUv3)\n"
 	"  --console DEVICE      where standard input goes: serial (PL011, ttyAMA0), virtio (hvc0)\n"
 	"                        (serial)\n"
 	"  --disk FILE[,ro]      a virtio block device, up to 4 times; locked while in use\n"
@@ -44,6 +45,7 @@ enum {
 	OPTION_APPEND,
 	OPTION_MEMORY,
 	OPTION_CPUS,
+	OPTION_PMU,
 	OPTION_CONSOLE,
 	OPTION_DISK,
 	OPTION_NET,
@@ -58,6 +60,7 @@ static const struct option long_options[] = {
 	{ "append", required_argument, NULL, OPTION_APPEND },
 	{ "memory", required_argument, NULL, OPTION_MEMORY },
 	{ "cpus", required_argument, NULL, OPTION_CPUS },
+	{ "pmu", no_argument, NULL, OPTION_PMU },
 	{ "console", required_argument, NULL, OPTION_CONSOLE },
 	{ "disk", required_argument, NULL, OPTION_DISK },
 	{ "net", required_argument, NULL, OPTION_NET },
@@ -179,6 +182,7 @@ static void take(struct options *o, int option, char *value)
 	case OPTION_APPEND: o->append = value; break;
 	case OPTION_MEMORY: o->memory = parse_memory(value); break;
 	case OPTION_CPUS: o->cpus = parse_cpus(value); break;
+	case OPTION_PMU: o->pmu = true; break;
 	case OPTION_CONSOLE: o->console = parse_console(value); break;
 	case OPTION_DISK: add_disk(o, value); break;
 	case OPTION_NET: o->net = value; break;

@@ -32,6 +32,7 @@ struct options {
 	const char *net;       /* a path, or fd:IN,OUT; NULL: none */
 	uint64_t memory;       /* bytes */
 	unsigned int cpus;
+	bool pmu;
 	enum console console;
 	struct disk_option disks[DISKS_MAX];
 	unsigned int disk_count;

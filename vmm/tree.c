@@ -165,6 +165,16 @@ static void timer(struct writer *w)
 	end(w);
 }
 
+static void pmu(struct writer *w)
+{
+	static const uint32_t interrupts[] = { CELL_PPI, INTID_PMU - INTID_PPI, LEVEL_HIGH };
+
+	begin(w, "pmu");
+	string(w, "compatible", "arm,armv8-pmuv3");
+	cells(w, "interrupts", interrupts, 3);
+	end(w);
+}
+
 static void gic(struct writer *w, const struct tree_facts *f)
 {
 	const uint64_t ranges[] = { GICD_BASE, GICD_SIZE, GICR_BASE, f->cpus * GICR_SIZE };
@@ -237,6 +247,8 @@ static void root(struct writer *w, const struct tree_facts *f)
 	cpus(w, f);
 	psci(w);
 	timer(w);
+	if (f->pmu)
+		pmu(w);
 	gic(w, f);
 	serial(w);
 	for (unsigned int i = 0; i < f->virtio_count; i++)

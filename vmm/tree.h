@@ -8,6 +8,7 @@
 #include "vmm/image.h"
 #include "vmm/memory.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tree_facts {
@@ -16,6 +17,7 @@ struct tree_facts {
 	const struct guest_memory *memory;
 	uint64_t affinities[CPUS_MAX]; /* MPIDR_EL1.Aff* */
 	unsigned int cpus;
+	bool pmu;
 	unsigned int virtio_count;
 	uint64_t flash_size; /* 0: none */
 	/* From the host's generator: the guest's own starts with them. */

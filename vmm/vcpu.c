@@ -46,7 +46,7 @@ static uint64_t get_register(const struct vcpu *vcpu, uint64_t id)
 	return value;
 }
 
-void vcpu_create(struct vcpu *vcpu, const struct vm *vm, unsigned int index)
+void vcpu_create(struct vcpu *vcpu, const struct vm *vm, unsigned int index, uint32_t features)
 {
 	int size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	struct kvm_vcpu_init init;
@@ -59,10 +59,23 @@ void vcpu_create(struct vcpu *vcpu, const struct vm *vm, unsigned int index)
 	if (vcpu->run == MAP_FAILED)
 		fail("vCPU %u: its shared memory: %s", index, strerror(errno));
 	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init, "KVM_ARM_PREFERRED_TARGET");
-	init.features[0] |= 1u << KVM_ARM_VCPU_PSCI_0_2;
+	init.features[0] |= 1u << KVM_ARM_VCPU_PSCI_0_2 | features;
 	if (index > 0)
 		init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
 	vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &init, "KVM_ARM_VCPU_INIT");
+}
+
+void vcpu_add_pmu(const struct vcpu *vcpu)
+{
+	int intid = INTID_PMU;
+	struct kvm_device_attr irq = { .group = KVM_ARM_VCPU_PMU_V3_CTRL,
+				       .attr = KVM_ARM_VCPU_PMU_V3_IRQ,
+				       .addr = (uint64_t)(uintptr_t)&intid };
+	struct kvm_device_attr init = { .group = KVM_ARM_VCPU_PMU_V3_CTRL,
+					.attr = KVM_ARM_VCPU_PMU_V3_INIT };
+
+	vcpu_ioctl(vcpu, KVM_SET_DEVICE_ATTR, &irq, "the PMU's interrupt");
+	vcpu_ioctl(vcpu, KVM_SET_DEVICE_ATTR, &init, "the PMU");
 }
 
 uint64_t vcpu_affinity(const struct vcpu *vcpu)

@@ -19,8 +19,12 @@ struct vcpu {
 	pthread_t thread;
 };
 
-/* Creates vCPU `index`; the first one runs at once, the others wait for PSCI CPU_ON. */
-void vcpu_create(struct vcpu *vcpu, const struct vm *vm, unsigned int index);
+/* Creates vCPU `index`, with `features` of KVM_ARM_VCPU_INIT beside what all have; the first one
+ * runs at once, the others wait for PSCI CPU_ON. */
+void vcpu_create(struct vcpu *vcpu, const struct vm *vm, unsigned int index, uint32_t features);
+
+/* Its performance monitors are complete: they interrupt by INTID_PMU. After the vGIC. */
+void vcpu_add_pmu(const struct vcpu *vcpu);
 
 /* Its affinity as a device tree has it (MPIDR_EL1.Aff3 to Aff0). */
 uint64_t vcpu_affinity(const struct vcpu *vcpu);
