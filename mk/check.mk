@@ -116,6 +116,8 @@ $(CHECK)/plan-target: FORCE
 	$(call plan_guest,nofwb/2,--no-fwb --cpus 2)
 	$(call plan_guest,a76/1-128M,--cpu cortex-a76 --memory 128M)
 	$(call plan_guest,a76/4,--cpu cortex-a76 --cpus 4)
+	$(call plan_guest,pmu/max/2,--pmu --cpus 2)
+	$(call plan_guest,pmu/a76/2-on-1,--pmu --cpu cortex-a76 --cpus 2 --host-cpus 1)
 	$(call plan_guest,coherent,--device coherent)
 	$(call plan_guest,linux/max/2,--host linux --cpus 2)
 	$(call plan_guest,linux/a76/1,--host linux --cpu cortex-a76)

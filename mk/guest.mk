@@ -2,7 +2,7 @@
 # The guest that our VMM boots: Debian's arm64 cloud kernel, and an initramfs of its modules and busybox.
 GUEST := $(O)/guest/initramfs
 
-$(GUEST): tools/build-guest tools/fetch-arm64 vmm/guest/init $(GUEST_STRESS) | $(setup)
+$(GUEST): tools/build-guest tools/fetch-arm64 vmm/guest/init $(GUEST_PROGRAMS) | $(setup)
 	$(call say,GUEST,$@)
 	$(Q)tools/build-guest $(O)
 

@@ -14,8 +14,8 @@ BENCH_PROGRAMS := $(patsubst %.c,$(O)/target/%,$(call target_mains,bench))
 USER_PROGRAMS  := $(patsubst %.c,$(O)/target/%,$(call target_mains,user))
 VMM            := $(O)/target/vmm/vmm
 VMM_DEMO       := $(O)/target/vmm/demo/demo
-GUEST_STRESS   := $(O)/target/vmm/guest/stress
-PROGRAMS       := $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS) $(VMM) $(VMM_DEMO) $(GUEST_STRESS)
+GUEST_PROGRAMS := $(O)/target/vmm/guest/stress $(O)/target/vmm/guest/perf
+PROGRAMS       := $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS) $(VMM) $(VMM_DEMO) $(GUEST_PROGRAMS)
 
 $(O)/target/%.o: %.c | $(setup)
 	@mkdir -p $(@D)
@@ -36,7 +36,7 @@ $(TEST_PROGRAMS) $(BENCH_PROGRAMS) $(USER_PROGRAMS): %: %.o
 $(call objects,vmm/main.c vmm/tree.c): TARGET_CFLAGS += -isystem $(ARM64_SYSROOT)/usr/include
 $(VMM): $(call objects,$(wildcard vmm/*.c)) $(LIBFDT)
 $(VMM_DEMO): $(call objects,$(wildcard vmm/demo/*.c vmm/demo/*.S))
-$(GUEST_STRESS): %: %.o
+$(GUEST_PROGRAMS): %: %.o
 
 $(PROGRAMS):
 	$(call say,LINK,$@)
