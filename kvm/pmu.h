@@ -87,8 +87,10 @@ u64 pmu_count(const struct vcpu *v, unsigned int n);
 /* ---- kvm/pmu_regs.c. @sr is an encoding as ONE_REG has it. */
 /* Is that one of the PMU's registers? */
 bool pmu_has_reg(u16 sr);
-/* The guest's access, loaded. As exit_handle(). */
-int pmu_trap(struct vcpu *v, u16 sr, unsigned int rt, bool is_read);
+/* The guest's access, loaded. False: it takes an exception instead. */
+bool pmu_guest_may(struct vcpu *v, u16 sr, bool is_read);
+u64 pmu_guest_read(struct vcpu *v, u16 sr);
+void pmu_guest_write(struct vcpu *v, u16 sr, u64 value);
 /* User space's. -ENOENT: it is not in the list. */
 int pmu_reg_get(struct vcpu *v, u16 sr, u64 *value);
 int pmu_reg_set(struct vcpu *v, u16 sr, u64 value);

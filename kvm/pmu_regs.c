@@ -199,27 +199,45 @@ static bool is_defined(const struct vcpu *v, const struct pmu_reg *r, unsigned i
 	return pmu_counters(v) & BIT(n);
 }
 
-int pmu_trap(struct vcpu *v, u16 sr, unsigned int rt, bool is_read)
+/* The counter that the register is about. */
+static unsigned int counter_of(const struct vcpu *v, const struct pmu_reg *r)
+{
+	return r->which == SELECTED ? v->pmu.selected : r->which & (PMU_COUNTERS - 1);
+}
+
+bool pmu_guest_may(struct vcpu *v, u16 sr, bool is_read)
 {
 	const struct pmu_reg r = find(sr);
-	unsigned int n = r.which == SELECTED ? v->pmu.selected : r.which & (PMU_COUNTERS - 1);
 
 	if (pmu_is_there(v->vm) && is_at_el0(v) && !el0_may(v, &r, is_read)) {
 		inject_trap(v);
-		return 1;
+		return false;
 	}
-	if (!is_defined(v, &r, n, is_read)) {
+	if (!is_defined(v, &r, counter_of(v, &r), is_read)) {
 		inject_undefined(v);
-		return 1;
+		return false;
 	}
+	return true;
+}
+
+u64 pmu_guest_read(struct vcpu *v, u16 sr)
+{
+	const struct pmu_reg r = find(sr);
+	u64 value;
+
 	pmu_pause(v);
-	if (is_read)
-		vcpu_set_x(v, rt, value_read(v, &r, n));
-	else
-		value_write(v, &r, n, vcpu_x(v, rt));
+	value = value_read(v, &r, counter_of(v, &r));
 	pmu_resume(v);
-	vcpu_skip(v);
-	return 1;
+	return value;
+}
+
+void pmu_guest_write(struct vcpu *v, u16 sr, u64 value)
+{
+	const struct pmu_reg r = find(sr);
+
+	pmu_pause(v);
+	value_write(v, &r, counter_of(v, &r), value);
+	pmu_resume(v);
 }
 
 /* ---- user space's */

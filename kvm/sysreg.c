@@ -297,6 +297,16 @@ static int ptimer_trap(struct vcpu *v, const struct sr_row *row, const struct sr
 	return done(v);
 }
 
+static int pmu_trap(struct vcpu *v, const struct sr_access *a)
+{
+	if (!pmu_guest_may(v, a->sr, a->is_read))
+		return 1;
+	if (a->is_read)
+		return read_as(v, a, pmu_guest_read(v, a->sr));
+	pmu_guest_write(v, a->sr, vcpu_x(v, a->rt));
+	return done(v);
+}
+
 static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
 {
 	switch ((enum sr_kind)row->kind) {
@@ -346,7 +356,7 @@ int sysreg_trap(struct vcpu *v)
 	row = row_find(a.sr);
 	if (row)
 		return row_trap(v, row, &a);
-	return pmu_has_reg(a.sr) ? pmu_trap(v, a.sr, a.rt, a.is_read) : undefined(v);
+	return pmu_has_reg(a.sr) ? pmu_trap(v, &a) : undefined(v);
 }
 
 /* ---- reset */
