@@ -36,7 +36,6 @@ static const struct id_field id_fields[] = {
 	HIDE(4, 0, 40),			  /* MPAM */
 	HIDE(4, 0, 44),			  /* AMU */
 	HIDE(4, 0, 52),			  /* RME */
-	CAP(4, 0, 4, 1),		  /* EL1: AArch64 only */
 	HIDE(4, 1, 8),			  /* PFR1.MTE */
 	HIDE(4, 1, 12),			  /* RAS_frac */
 	HIDE(4, 1, 16),			  /* MPAM_frac */
@@ -154,6 +153,11 @@ static const struct id_row id_rows[] = {
 bool id_has_aarch32(void)
 {
 	return (port_host_id_reg(4, 0) & 0xf) == 2;
+}
+
+bool id_has_aarch32_el1(void)
+{
+	return (port_host_id_reg(4, 0) >> 4 & 0xf) == 2;
 }
 
 static const struct id_row *row_of(unsigned int index)

@@ -45,6 +45,19 @@
 	X(CNTP_CVAL_EL0)                                                                           \
 	X(CNTP_CTL_EL0)
 
+/*
+ * The same for guests with AArch32 at EL1 alone: the banked SPSRs, in the order of struct kvm_regs,
+ * and what AArch64 has no registers of its own for.
+ */
+#define GUEST_LIVE_REGS32(X)                                                                       \
+	X(SPSR_ABT)                                                                                \
+	X(SPSR_UND)                                                                                \
+	X(SPSR_IRQ)                                                                                \
+	X(SPSR_FIQ)                                                                                \
+	X(DACR32_EL2)                                                                              \
+	X(IFSR32_EL2)                                                                              \
+	X(FPEXC32_EL2)
+
 enum { GUEST_DEBUG_REGS = 16 };
 
 enum guest_reg {
@@ -52,18 +65,20 @@ enum guest_reg {
 	GUEST_LIVE_REGS(X)
 #undef X
 		GR_LIVE_COUNT,
+	GR_BEFORE_LIVE32 = GR_LIVE_COUNT - 1,
+#define X(name) GR_##name,
+	GUEST_LIVE_REGS32(X)
+#undef X
+	/* Live while the guest has the debug registers (AArch32 alone) */
+	GR_DBGVCR32_EL2,
 	/* In memory only: every access of the guest traps. */
-	GR_MPIDR_EL1 = GR_LIVE_COUNT,
+	GR_MPIDR_EL1,
 	GR_ACTLR_EL1,
 	GR_CSSELR_EL1,
 	GR_CLIDR_EL1,
 	GR_DISR_EL1,
 	GR_OSLSR_EL1,
 	GR_MDCCINT_EL1,
-	GR_DACR32_EL2,
-	GR_IFSR32_EL2,
-	GR_FPEXC32_EL2,
-	GR_DBGVCR32_EL2,
 	GR_COUNT,
 };
 
@@ -143,6 +158,13 @@ struct guest_cpu {
 #define GUEST_HCR_VI  BIT(7)  /* virtual IRQ pending */
 #define GUEST_HCR_VSE BIT(8)  /* virtual SError pending */
 #define GUEST_HCR_TVM BIT(26) /* trap writes to the registers of stage 1 */
+#define GUEST_HCR_RW  BIT(31) /* EL1 is AArch64 */
+
+/* Is its EL1 AArch32? */
+static inline bool guest_is_32bit(const struct guest_cpu *g)
+{
+	return !(g->hcr & GUEST_HCR_RW);
+}
 
 /* HCR_EL2 for a fresh vCPU: 64-bit EL1, stage 2 on, everything trapped that must be. */
 u64 port_guest_hcr(void);

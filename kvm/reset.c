@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KVM_ARM_VCPU_INIT, and the state of a vCPU after a reset. */
 #include "host/string.h"
+#include "kvm/aarch32.h"
 #include "kvm/vcpu.h"
 
 #define FEATURE(n) (1U << (n))
@@ -8,6 +9,15 @@
  * (EINVAL). */
 #define FEATURES_NAMED	 8
 #define FEATURES_OFFERED (FEATURE(KVM_ARM_VCPU_POWER_OFF) | FEATURE(KVM_ARM_VCPU_PSCI_0_2))
+
+static u32 features_offered(void)
+{
+	u32 offered = FEATURES_OFFERED;
+
+	if (id_has_aarch32_el1())
+		offered |= FEATURE(KVM_ARM_VCPU_EL1_32BIT);
+	return offered;
+}
 
 /* EL1h, all interrupts masked. */
 #define PSTATE_RESET (0x3c0UL | PSTATE_MODE_EL1H)
@@ -19,13 +29,30 @@ void vcpu_reset(struct vcpu *v)
 	memset(g->x, 0, sizeof(g->x));
 	memset(&g->fp, 0, sizeof(g->fp));
 	memset(&v->own_debug, 0, sizeof(v->own_debug));
-	memset(v->spsr_aa32, 0, sizeof(v->spsr_aa32));
 	g->pc = 0;
 	g->pstate = PSTATE_RESET;
 	g->hcr = port_guest_hcr();
+	if (v->feature_bits & FEATURE(KVM_ARM_VCPU_EL1_32BIT)) {
+		g->hcr &= ~GUEST_HCR_RW;
+		g->pstate = AARCH32_PSTATE_RESET;
+	}
 	g->debug_by = GUEST_DEBUG_BY_NOBODY;
 	sysreg_reset(v);
 	v->timer_level = v->cpu.gic.present ? TIMER_LEVEL_UNKNOWN : 0;
+}
+
+/* An AArch32 vCPU starts as the entry point's bit 0 says: in T32. */
+static void enter_at32(struct guest_cpu *g, u64 pc, bool big_endian)
+{
+	g->pc = (u32)pc & ~1U;
+	g->pstate |= (pc & 1 ? AARCH32_T : 0) | (big_endian ? AARCH32_E : 0);
+}
+
+static void enter_at(struct guest_cpu *g, u64 pc, bool big_endian)
+{
+	g->pc = pc; /* misaligned: the guest's own fault, at its EL1 */
+	if (big_endian)
+		g->reg[GR_SCTLR_EL1] |= BIT(25);
 }
 
 /* The state PSCI CPU_ON left for this vCPU. */
@@ -41,10 +68,11 @@ void vcpu_take_reset(struct vcpu *v)
 	spin_unlock(&v->reset_lock);
 	vcpu_reset(v);
 	vgic_vcpu_reset(v);
-	v->cpu.pc = pc; /* misaligned: the guest's own fault, at its EL1 */
 	v->cpu.x[0] = x0;
-	if (be)
-		v->cpu.reg[GR_SCTLR_EL1] |= BIT(25);
+	if (vcpu_is_32bit(v))
+		enter_at32(&v->cpu, pc, be);
+	else
+		enter_at(&v->cpu, pc, be);
 }
 
 static int features_check(const struct kvm_vcpu_init *init)
@@ -55,7 +83,7 @@ static int features_check(const struct kvm_vcpu_init *init)
 		if (init->features[i])
 			return -ENOENT;
 	}
-	return init->features[0] & ~FEATURES_OFFERED ? -EINVAL : 0;
+	return init->features[0] & ~features_offered() ? -EINVAL : 0;
 }
 
 /* All vCPUs of a VM have the same features. */

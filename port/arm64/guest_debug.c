@@ -99,6 +99,10 @@ void guest_debug_load(struct guest_cpu *g)
 	wvr_write(g->debug->wvr, watchpoints());
 	wcr_write(g->debug->wcr, watchpoints());
 	write_sysreg(mdscr_el1, g->debug->mdscr);
+	/* While user space debugs, no vector catch of the guest's comes in between. */
+	if (guest_is_32bit(g))
+		write_sysreg(S2_4_C0_C7_0,
+			     g->debug_by == GUEST_DEBUG_BY_GUEST ? g->reg[GR_DBGVCR32_EL2] : 0);
 }
 
 void guest_debug_put(struct guest_cpu *g)
@@ -112,6 +116,8 @@ void guest_debug_put(struct guest_cpu *g)
 		wvr_read(g->debug->wvr, watchpoints());
 		wcr_read(g->debug->wcr, watchpoints());
 		g->debug->mdscr = read_sysreg(mdscr_el1);
+		if (guest_is_32bit(g))
+			g->reg[GR_DBGVCR32_EL2] = read_sysreg(S2_4_C0_C7_0);
 	}
 	write_sysreg(mdscr_el1, 0);
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System registers by their AArch64 encoding, and AArch32's coprocessor registers as views of them
+ * (Arm ARM G1.20.2, K15.1). Pure, so that it is also built natively.
+ */
+#ifndef KVM_COPROC_H
+#define KVM_COPROC_H
+
+#include "engine/types.h"
+
+/* The encoding as ONE_REG has it: op0, op1, CRn, CRm, op2. */
+#define SR(op0, op1, crn, crm, op2)                                                                \
+	((u16)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
+#define SR_OP0(sr) ((sr) >> 14)
+#define SR_OP1(sr) ((sr) >> 11 & 7)
+#define SR_CRN(sr) ((sr) >> 7 & 0xf)
+#define SR_CRM(sr) ((sr) >> 3 & 0xf)
+#define SR_OP2(sr) ((sr)&7)
+
+/* Registers of AArch32 that AArch64 has no counterpart of, by encodings that are none of op0 2 or
+ * 3. */
+#define SR_AARCH32_ZERO SR(0, 0, 0, 0, 0) /* reads 0, writes are ignored */
+#define SR_AARCH32_DIDR SR(0, 0, 0, 0, 1) /* DBGDIDR */
+
+/* Which part of the register an access means. */
+enum sr_view {
+	SR_WHOLE, /* AArch64's: 64 bits in one general register */
+	SR_LOW,	  /* 32 bits; a write keeps the others */
+	SR_HIGH,
+	SR_PAIR, /* 64 bits in two general registers, the lower half in rt */
+};
+
+struct sr_access {
+	u16 sr;
+	u8 rt, rt2; /* by their AArch64 names; 31: none */
+	u8 view;    /* enum sr_view */
+	bool is_read;
+};
+
+/*
+ * The access of a trapped MRC, MCR, MRRC, MCRR, LDC, STC or VMRS, by @esr: the classes 0x03 to
+ * 0x06, 0x08 and 0x0c (D19.2.37). A system instruction has op0 1. False: there is no such register
+ * for guests.
+ */
+bool coproc_decode(u64 esr, struct sr_access *a);
+
+/* The syndrome that AArch64's MRS, MSR or SYS of the same register would have, without its class.
+ */
+u64 sr_access_iss(const struct sr_access *a);
+
+#endif
