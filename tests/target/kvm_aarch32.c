@@ -620,6 +620,72 @@ static void check_debugging(void)
 	unmake(&m);
 }
 
+/* ---- guests that do anything */
+
+enum { HOSTILE_ROUNDS = 150, HOSTILE_EXITS = 20, HOSTILE_WORDS = 512 };
+
+static uint32_t random_word(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (uint32_t)(*state >> 16);
+}
+
+/*
+ * Half of them whatever it is, half coprocessor accesses, calls and changes of mode. Not to the
+ * timers: some of their values hang the emulator (docs/caveats.md).
+ */
+static uint32_t hostile_word(uint64_t *state)
+{
+	uint32_t w = random_word(state), cond = w & 0xf0000000;
+
+	switch (random_word(state) % 8) {
+	case 0: w = cond | 0x0e000f10 | (w & 0x00fff0ef); break;     /* MCR, MRC p15 */
+	case 1: w = cond | 0x0e000e10 | (w & 0x00fff0ef); break;     /* p14 */
+	case 2: w = cond | 0x0c400f00 | (w & 0x001ff0ff); break;     /* MCRR, MRRC p15 */
+	case 3: w = (w & 0x1f) | 0xf1020000; break;		     /* CPS */
+	case 4: w = cond | (w & 1 ? 0x01400070 : 0x01600070); break; /* HVC, SMC */
+	}
+	if ((w & 0x0f0f0f00) == 0x0e0e0f00 || (w & 0x0fe00f0f) == 0x0c400f0e)
+		w = 0xe320f003; /* WFI */
+	return w;
+}
+
+static void hostile_round(uint64_t *state)
+{
+	static const uint8_t modes[] = { USR, FIQ, SVC, UND, SYSTEM };
+	uint32_t code[HOSTILE_WORDS];
+	struct machine m;
+
+	for (unsigned i = 0; i < HOSTILE_WORDS; i++)
+		code[i] = hostile_word(state);
+	MAKE(&m, code);
+	for (unsigned n = 0; n < 31; n++)
+		vcpu_set_x(&m.vcpu, n, random_word(state));
+	reg_set(&m.vcpu, SYS(0, 1, 0, 0), random_word(state) & (*state & 0x10000 ? ~0u : ~1u));
+	reg_set(&m.vcpu, SYS(0, 2, 0, 2), random_word(state));
+	reg_set(&m.vcpu, SYS(0, 2, 0, 0), GUEST_RAM);
+	for (unsigned i = 0; i < HOSTILE_EXITS; i++) {
+		reg_set(&m.vcpu, PSTATE,
+			(random_word(state) & ~0x1fu) | modes[*state % sizeof(modes)]);
+		reg_set(&m.vcpu, PC, GUEST_RAM + random_word(state) % (4 * HOSTILE_WORDS));
+		(void)vcpu_run(&m.vcpu);
+	}
+	unmake(&m);
+}
+
+static void check_hostile(void)
+{
+	uint64_t state = 0x9e3779b97f4a7c15;
+
+	alarm_every_us(2000);
+	for (unsigned i = 0; i < HOSTILE_ROUNDS; i++)
+		hostile_round(&state);
+	alarm_every_us(0);
+	check_basics();
+}
+
 int main(void)
 {
 	struct vm vm;
@@ -648,5 +714,6 @@ int main(void)
 	check_maintenance();
 	check_steps();
 	check_debugging();
+	check_hostile();
 	return check_done("kvm_aarch32");
 }
