@@ -342,16 +342,28 @@ static void no_op(int signal)
 	(void)signal;
 }
 
+/* A vCPU that was turned on and has not run yet shows where it will start. */
+static void check_entry(struct machine *m, struct vcpu *idle)
+{
+	CHECK_EQ(call(m, 0, PSCI_0_2_FN_CPU_ON, 2, SECOND | 1, 0x12345678), 0);
+	CHECK_EQ(reg_get(idle, PC), SECOND);
+	CHECK_EQ(reg_get(idle, PSTATE), CPSR_RESET | CPSR_T);
+	CHECK_EQ(vcpu_x(idle, 0), 0x12345678);
+}
+
 static void check_calls(void)
 {
 	struct sigaction action = { .sa_handler = no_op };
 	struct machine m;
-	struct vcpu other;
+	struct vcpu other, idle;
 	pthread_t thread;
 
 	MAKE(&m, caller);
 	load_at(m.ram, SECOND, second, sizeof(second));
 	vcpu_create(&m.vm, &other, 1, FEATURE_32 | 1u << KVM_ARM_VCPU_POWER_OFF);
+	vcpu_create(&m.vm, &idle, 2, FEATURE_32 | 1u << KVM_ARM_VCPU_POWER_OFF);
+	if (!on_linux(&m.vm))
+		check_entry(&m, &idle);
 	for (int by_smc = 0; by_smc < (on_linux(&m.vm) ? 1 : 2); by_smc++) {
 		CHECK_EQ(call(&m, by_smc, PSCI_0_2_FN_PSCI_VERSION, 0, 0, 0), 0x10001);
 		CHECK_EQ(call(&m, by_smc, PSCI_0_2_FN64_CPU_ON, 1, SECOND, 0), (uint32_t)-1);
@@ -370,6 +382,7 @@ static void check_calls(void)
 		pthread_kill(thread, SIGUSR1);
 		sched_yield();
 	}
+	vcpu_destroy(&idle);
 	vcpu_destroy(&other);
 	unmake(&m);
 }
