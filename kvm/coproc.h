@@ -6,16 +6,7 @@
 #ifndef KVM_COPROC_H
 #define KVM_COPROC_H
 
-#include "engine/types.h"
-
-/* The encoding as ONE_REG has it: op0, op1, CRn, CRm, op2. */
-#define SR(op0, op1, crn, crm, op2)                                                                \
-	((u16)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
-#define SR_OP0(sr) ((sr) >> 14)
-#define SR_OP1(sr) ((sr) >> 11 & 7)
-#define SR_CRN(sr) ((sr) >> 7 & 0xf)
-#define SR_CRM(sr) ((sr) >> 3 & 0xf)
-#define SR_OP2(sr) ((sr)&7)
+#include "kvm/sysreg.h"
 
 /* Registers of AArch32 that AArch64 has no counterpart of, by encodings that are none of op0 2 or
  * 3. */

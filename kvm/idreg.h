@@ -22,6 +22,9 @@ static inline unsigned int id_reg_index(unsigned int crm, unsigned int op2)
 void id_regs_init(void);
 /* What the VM's registers are before user space changes them. */
 void id_regs_reset(struct vm *vm);
+/* The VM's vCPUs have the features that KVM_ARM_VCPU_INIT chose: what goes with them. Under
+ * vm->lock, once. */
+void id_regs_features(struct vm *vm);
 /* The VM runs without a vGIC: its ID registers, which had one on offer, say so from now on. Under
  * vm->lock. */
 void id_regs_hide_gic(struct vm *vm);
@@ -39,5 +42,7 @@ bool id_reg_is_allocated(unsigned int index);
 /* AArch32 is there at EL0; at EL1 too. */
 bool id_has_aarch32(void);
 bool id_has_aarch32_el1(void);
+/* Pointer authentication is there, of addresses and generic. */
+bool id_has_pauth(void);
 
 #endif

@@ -58,6 +58,19 @@
 	X(IFSR32_EL2)                                                                              \
 	X(FPEXC32_EL2)
 
+/* The keys of pointer authentication, for guests that have it (Arm ARM D8.10). */
+#define GUEST_KEYS(X)                                                                              \
+	X(APIAKEYLO_EL1)                                                                           \
+	X(APIAKEYHI_EL1)                                                                           \
+	X(APIBKEYLO_EL1)                                                                           \
+	X(APIBKEYHI_EL1)                                                                           \
+	X(APDAKEYLO_EL1)                                                                           \
+	X(APDAKEYHI_EL1)                                                                           \
+	X(APDBKEYLO_EL1)                                                                           \
+	X(APDBKEYHI_EL1)                                                                           \
+	X(APGAKEYLO_EL1)                                                                           \
+	X(APGAKEYHI_EL1)
+
 enum { GUEST_DEBUG_REGS = 16 };
 
 enum guest_reg {
@@ -71,6 +84,9 @@ enum guest_reg {
 #undef X
 	/* Live while the guest has the debug registers (AArch32 alone) */
 	GR_DBGVCR32_EL2,
+#define X(name) GR_##name,
+	GUEST_KEYS(X)
+#undef X
 	/* In memory only: every access of the guest traps. */
 	GR_MPIDR_EL1,
 	GR_ACTLR_EL1,
@@ -151,6 +167,7 @@ struct guest_cpu {
 	u64 host_tpidr;
 	u64 host_tpidrro;
 	u64 host_mdcr;
+	u64 host_apga[2]; /* if the guest has pointer authentication */
 };
 
 /* Bits of HCR_EL2 that kvm/ decides by itself; the rest is port_guest_hcr()'s. */
@@ -159,6 +176,14 @@ struct guest_cpu {
 #define GUEST_HCR_VSE BIT(8)  /* virtual SError pending */
 #define GUEST_HCR_TVM BIT(26) /* trap writes to the registers of stage 1 */
 #define GUEST_HCR_RW  BIT(31) /* EL1 is AArch64 */
+
+#define GUEST_HCR_APK (1UL << 40) /* keys and */
+#define GUEST_HCR_API (1UL << 41) /* instructions of pointer authentication do not trap */
+
+static inline bool guest_has_pauth(const struct guest_cpu *g)
+{
+	return g->hcr & GUEST_HCR_API;
+}
 
 /* Is its EL1 AArch32? */
 static inline bool guest_is_32bit(const struct guest_cpu *g)

@@ -9,6 +9,9 @@
  * (EINVAL). */
 #define FEATURES_NAMED	 8
 #define FEATURES_OFFERED (FEATURE(KVM_ARM_VCPU_POWER_OFF) | FEATURE(KVM_ARM_VCPU_PSCI_0_2))
+/* Both or neither. */
+#define FEATURES_PAUTH                                                                             \
+	(FEATURE(KVM_ARM_VCPU_PTRAUTH_ADDRESS) | FEATURE(KVM_ARM_VCPU_PTRAUTH_GENERIC))
 
 static u32 features_offered(void)
 {
@@ -16,6 +19,8 @@ static u32 features_offered(void)
 
 	if (id_has_aarch32_el1())
 		offered |= FEATURE(KVM_ARM_VCPU_EL1_32BIT);
+	if (id_has_pauth())
+		offered |= FEATURES_PAUTH;
 	return offered;
 }
 
@@ -36,6 +41,8 @@ void vcpu_reset(struct vcpu *v)
 		g->hcr &= ~GUEST_HCR_RW;
 		g->pstate = AARCH32_PSTATE_RESET;
 	}
+	if (v->feature_bits & FEATURES_PAUTH)
+		g->hcr |= GUEST_HCR_API | GUEST_HCR_APK;
 	g->debug_by = GUEST_DEBUG_BY_NOBODY;
 	sysreg_reset(v);
 	v->timer_level = v->cpu.gic.present ? TIMER_LEVEL_UNKNOWN : 0;
@@ -77,12 +84,17 @@ void vcpu_take_reset(struct vcpu *v)
 
 static int features_check(const struct kvm_vcpu_init *init)
 {
+	u32 pauth;
+
 	if (init->features[0] >> FEATURES_NAMED)
 		return -ENOENT;
 	for (unsigned int i = 1; i < ARRAY_SIZE(init->features); i++) {
 		if (init->features[i])
 			return -ENOENT;
 	}
+	pauth = init->features[0] & FEATURES_PAUTH;
+	if (pauth && pauth != FEATURES_PAUTH)
+		return -EINVAL;
 	return init->features[0] & ~features_offered() ? -EINVAL : 0;
 }
 
@@ -95,9 +107,10 @@ static int features_agree(struct vcpu *v, u32 features)
 	mutex_lock(&vm->lock);
 	if (vm->features_set && vm->feature_bits != features) {
 		error = -EINVAL;
-	} else {
+	} else if (!vm->features_set) {
 		vm->features_set = true;
 		vm->feature_bits = features;
+		id_regs_features(vm);
 	}
 	mutex_unlock(&vm->lock);
 	return error;

@@ -3,6 +3,8 @@
  * System registers: what a trapped access does, what ONE_REG shows, and reset values, in one table.
  * A register without a row is undefined to the guest and unknown to user space.
  */
+#include "kvm/sysreg.h"
+
 #include "kvm/aarch32.h"
 #include "kvm/coproc.h"
 #include "kvm/debug.h"
@@ -11,6 +13,7 @@
 enum sr_kind {
 	SR_LIVE,   /* not trapped, or only for writes (TVM); in user space's list */
 	SR_MEMORY, /* trapped; kept in memory */
+	SR_KEY,	   /* pointer authentication's; undefined, and not in the list, without it */
 	SR_RAZ,	   /* trapped; reads 0, writes are ignored; not in the list */
 	SR_CTR,
 	SR_CCSIDR,
@@ -61,6 +64,16 @@ static const struct sr_row rows[] = {
 	{ SR(3, 0, 2, 0, 0), SR_LIVE, GR_TTBR0_EL1, 0 },
 	{ SR(3, 0, 2, 0, 1), SR_LIVE, GR_TTBR1_EL1, 0 },
 	{ SR(3, 0, 2, 0, 2), SR_LIVE, GR_TCR_EL1, 0 },
+	{ SR(3, 0, 2, 1, 0), SR_KEY, GR_APIAKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 1, 1), SR_KEY, GR_APIAKEYHI_EL1, 0 },
+	{ SR(3, 0, 2, 1, 2), SR_KEY, GR_APIBKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 1, 3), SR_KEY, GR_APIBKEYHI_EL1, 0 },
+	{ SR(3, 0, 2, 2, 0), SR_KEY, GR_APDAKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 2, 1), SR_KEY, GR_APDAKEYHI_EL1, 0 },
+	{ SR(3, 0, 2, 2, 2), SR_KEY, GR_APDBKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 2, 3), SR_KEY, GR_APDBKEYHI_EL1, 0 },
+	{ SR(3, 0, 2, 3, 0), SR_KEY, GR_APGAKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 3, 1), SR_KEY, GR_APGAKEYHI_EL1, 0 },
 	{ SR(3, 0, 5, 1, 0), SR_LIVE, GR_AFSR0_EL1, 0 },
 	{ SR(3, 0, 5, 1, 1), SR_LIVE, GR_AFSR1_EL1, 0 },
 	{ SR(3, 0, 5, 2, 0), SR_LIVE, GR_ESR_EL1, 0 },
@@ -362,6 +375,7 @@ static int aarch32_trap(struct vcpu *v, const struct sr_row *row, const struct s
 static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
 {
 	switch ((enum sr_kind)row->kind) {
+	case SR_KEY: return undefined(v);
 	case SR_SET_WAY: return set_way(v);
 	case SR_OS_LOCK: return os_lock(v, a);
 	case SR_MDSCR: return debug_trap(v, a, &v->own_debug.mdscr);
@@ -466,7 +480,6 @@ void sysreg_reset(struct vcpu *v)
 
 /* ---- ONE_REG */
 
-#define ID_OF(sr)   (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG | (sr))
 #define DEMUX_COUNT 14
 
 static bool is_sysreg_id(u64 id)
@@ -487,7 +500,7 @@ static bool demux_index(u64 id, u32 *csselr)
 	return (id & ~(u64)KVM_REG_ARM_DEMUX_VAL_MASK) == want && *csselr < DEMUX_COUNT;
 }
 
-static bool in_user_list(const struct sr_row *row)
+static bool in_user_list(const struct vcpu *v, const struct sr_row *row)
 {
 	switch ((enum sr_kind)row->kind) {
 	case SR_LIVE:
@@ -495,6 +508,7 @@ static bool in_user_list(const struct sr_row *row)
 	case SR_READ_ONLY:
 	case SR_CTR:
 	case SR_MDSCR: return true;
+	case SR_KEY: return guest_has_pauth(&v->cpu);
 	case SR_RAZ:
 	case SR_CCSIDR:
 	case SR_OS_LOCK:
@@ -531,7 +545,7 @@ int sysreg_get(struct vcpu *v, u64 id, u64 *value)
 		return 0;
 	}
 	row = row_find(sr);
-	if (!row || !in_user_list(row))
+	if (!row || !in_user_list(v, row))
 		return -ENOENT;
 	if (row->kind == SR_MDSCR)
 		*value = v->own_debug.mdscr;
@@ -585,7 +599,7 @@ int sysreg_set(struct vcpu *v, u64 id, u64 value)
 		return 0;
 	}
 	row = row_find(sr);
-	return row && in_user_list(row) ? row_set(v, row, value) : -ENOENT;
+	return row && in_user_list(v, row) ? row_set(v, row, value) : -ENOENT;
 }
 
 static int list_fixed(struct reg_sink *sink)
@@ -594,14 +608,14 @@ static int list_fixed(struct reg_sink *sink)
 	int error = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(fixed) && !error; i++)
-		error = sink->emit(sink, ID_OF(fixed[i]));
+		error = sink->emit(sink, SR_ID(fixed[i]));
 	for (unsigned int crm = 1; crm <= 7; crm++) {
 		for (unsigned int op2 = 0; op2 <= 7 && !error; op2++)
-			error = sink->emit(sink, ID_OF(SR(3, 0, 0, crm, op2)));
+			error = sink->emit(sink, SR_ID(SR(3, 0, 0, crm, op2)));
 	}
 	for (unsigned int n = 0; n < GUEST_DEBUG_REGS; n++) {
 		for (unsigned int op2 = 4; op2 <= 7 && !error; op2++)
-			error = sink->emit(sink, ID_OF(SR(2, 0, 0, n, op2)));
+			error = sink->emit(sink, SR_ID(SR(2, 0, 0, n, op2)));
 	}
 	return error;
 }
@@ -610,10 +624,9 @@ int sysreg_list(struct vcpu *v, struct reg_sink *sink)
 {
 	int error = list_fixed(sink);
 
-	(void)v;
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows) && !error; i++) {
-		if (in_user_list(&rows[i]))
-			error = sink->emit(sink, ID_OF(rows[i].sr));
+		if (in_user_list(v, &rows[i]))
+			error = sink->emit(sink, SR_ID(rows[i].sr));
 	}
 	for (u32 i = 0; i < DEMUX_COUNT && !error; i++)
 		error = sink->emit(sink, KVM_REG_ARM64 | KVM_REG_SIZE_U32 | KVM_REG_ARM_DEMUX |

@@ -10,6 +10,7 @@
 #include "guest.h"
 #include "guest_debug.h"
 #include "guest_gic.h"
+#include "guest_keys.h"
 #include "kernel/port.h"
 #include "sysreg.h"
 #include "percpu.h"
@@ -227,12 +228,16 @@ void port_guest_load(struct guest_cpu *g)
 	confine(g);
 	guest_debug_load(g);
 	live_regs_load(g);
+	if (guest_has_pauth(g))
+		guest_keys_load(g);
 	this_percpu()->guest = g;
 }
 
 void port_guest_put(struct guest_cpu *g)
 {
 	live_regs_save(g);
+	if (guest_has_pauth(g))
+		guest_keys_put(g);
 	guest_debug_put(g);
 	guest_gic_put(&g->gic);
 	/* The guest's timers must not interrupt what runs next here. */
