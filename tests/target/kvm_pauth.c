@@ -30,7 +30,8 @@ enum { KEYS = 10, POINTER = 0x12345678, MODIFIER = 0x55 };
 #define AUTIA ".inst 0xdac11020\n"
 #define PACGA ".inst 0x9ac13002\n" /* pacga x2, x0, x1 */
 
-/* Signs x0 with each key, tells; then authenticates what the first gave, which x3 may change. */
+/* Signs x0 with each key, tells; then authenticates what the first gave, which x3 may change; then
+ * changes a key. */
 GUEST(signer, "	mov x4, x0\n" PACIA "	mov x5, x0\n"
 	      "	str x0, [x19]\n"
 	      "	mov x0, x4\n" PACIB "	str x0, [x19]\n"
@@ -38,6 +39,10 @@ GUEST(signer, "	mov x4, x0\n" PACIA "	mov x5, x0\n"
 	      "	mov x0, x4\n" PACDB "	str x0, [x19]\n"
 	      "	mov x0, x4\n" PACGA "	str x2, [x19]\n"
 	      "	eor x0, x5, x3\n" AUTIA "	str x0, [x19]\n"
+	      "	mrs x6, s3_0_c2_c1_0\n" /* APIAKEYLO_EL1 */
+	      "	add x6, x6, #1\n"
+	      "	msr s3_0_c2_c1_0, x6\n"
+	      "	str x6, [x19]\n"
 	      "	b .\n");
 
 /* Each of these is undefined without the feature. */
@@ -119,8 +124,9 @@ static void check_keys_are_the_vcpus(struct vcpu *a, struct vcpu *b)
 		CHECK_EQ(told(a), POINTER);
 		CHECK(told(b) != POINTER);
 	}
+	CHECK_EQ(told(a), 0x9e3779b97f4a7c15 + 1);
 	for (unsigned n = 0; n < KEYS; n++)
-		CHECK_EQ(reg_get(a, key(n)), (n + 1) * 0x9e3779b97f4a7c15);
+		CHECK_EQ(reg_get(a, key(n)), (n + 1) * 0x9e3779b97f4a7c15 + (n == 0));
 }
 
 static void check_registers(struct vcpu *vcpu, struct vcpu *without)
@@ -190,11 +196,11 @@ static void check_all(struct vm *vm)
 	char *ram = vm_ram(vm, 0, GUEST_RAM, 64 * 1024), *other_ram;
 
 	LOAD(ram, signer);
-	vcpu_create(vm, &a, 0, PAUTH);
-	vcpu_create(vm, &b, 1, PAUTH);
 	vcpu_create_raw(vm, &raw, 2);
 	CHECK_EQ(vcpu_init(vm, &raw, 1u << KVM_ARM_VCPU_PTRAUTH_ADDRESS), -EINVAL);
 	CHECK_EQ(vcpu_init(vm, &raw, 1u << KVM_ARM_VCPU_PTRAUTH_GENERIC), -EINVAL);
+	vcpu_create(vm, &a, 0, PAUTH);
+	vcpu_create(vm, &b, 1, PAUTH);
 	if (!on_linux(vm))
 		CHECK_EQ(vcpu_init(vm, &raw, 0), -EINVAL); /* the VM's have it */
 	vm_create(&other, 0);
