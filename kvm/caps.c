@@ -69,6 +69,9 @@ s64 caps_check(const struct vm *vm, u64 cap)
 		return answer;
 	switch (cap) {
 	case KVM_CAP_NR_VCPUS: return port_cpu_count();
+	case KVM_CAP_ARM_EL1_32BIT: return id_has_aarch32_el1();
+	case KVM_CAP_ARM_PTRAUTH_ADDRESS:
+	case KVM_CAP_ARM_PTRAUTH_GENERIC: return id_has_pauth();
 	case KVM_CAP_GUEST_DEBUG_HW_BPS: return debug_registers(12);
 	case KVM_CAP_GUEST_DEBUG_HW_WPS: return debug_registers(20);
 	case KVM_CAP_ARM_PMU_V3: return pmu_is_offered();

@@ -93,6 +93,8 @@ int cmo_trap(struct vcpu *v, const struct cmo_op *op)
 {
 	u64 va = vcpu_x(v, op->rt), par = 0;
 
+	if (v->cpu.pstate & PSTATE_NRW)
+		va = (u32)va;
 	if (op->what != CMO_ALL_FETCHES)
 		par = port_guest_translate(&v->cpu, va, access_of(v, op));
 	switch (cmo_verdict(par)) {

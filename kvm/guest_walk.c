@@ -14,15 +14,17 @@ static struct stage1_regs regs_of(struct vcpu *v)
 		.sctlr = reg[GR_SCTLR_EL1],
 		.tcr = reg[GR_TCR_EL1],
 		.ttbr = { reg[GR_TTBR0_EL1], reg[GR_TTBR1_EL1] },
+		.is_32bit = vcpu_is_32bit(v),
 	};
 }
 
-static bool read_desc(struct vcpu *v, ipa_t at, u64 *desc)
+static bool read_desc(struct vcpu *v, const struct stage1_walk *w, u64 *desc)
 {
 	struct slot_view slot;
 
-	return slot_look_up(&v->vm->memory.guest.slots, at.v >> PAGE_SHIFT, &slot) &&
-	       copy_from_user(desc, HVA(slot_hva_of(&slot, at)), sizeof(*desc)) == 0;
+	*desc = 0;
+	return slot_look_up(&v->vm->memory.guest.slots, w->desc.v >> PAGE_SHIFT, &slot) &&
+	       copy_from_user(desc, HVA(slot_hva_of(&slot, w->desc)), w->size) == 0;
 }
 
 void guest_walk(struct vcpu *v, u64 va, struct guest_walk *out)
@@ -36,7 +38,7 @@ void guest_walk(struct vcpu *v, u64 va, struct guest_walk *out)
 		struct guest_walk_step *step = &out->step[out->count++];
 
 		*step = (struct guest_walk_step){ .desc = w.desc, .level = (s8)w.level };
-		if (!read_desc(v, w.desc, &desc))
+		if (!read_desc(v, &w, &desc))
 			return;
 		step->is_leaf = stage1_is_leaf(&w, desc);
 	}

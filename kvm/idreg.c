@@ -24,7 +24,7 @@ struct id_field {
 	}
 
 /*
- * What guests do not get: state nobody switches (SVE, SME, MTE, PAuth, AMU), what is trapped
+ * What guests do not get: state nobody switches (SVE, SME, MTE, AMU), what is trapped
  * without being emulated (PMU, SPE, trace, RAS), and what needs EL2 or EL3.
  */
 static const struct id_field id_fields[] = {
@@ -37,7 +37,6 @@ static const struct id_field id_fields[] = {
 	HIDE(4, 0, 40),			  /* MPAM */
 	HIDE(4, 0, 44),			  /* AMU */
 	HIDE(4, 0, 52),			  /* RME */
-	CAP(4, 0, 4, 1),		  /* EL1: AArch64 only */
 	HIDE(4, 1, 8),			  /* PFR1.MTE */
 	HIDE(4, 1, 12),			  /* RAS_frac */
 	HIDE(4, 1, 16),			  /* MPAM_frac */
@@ -56,14 +55,14 @@ static const struct id_field id_fields[] = {
 	HIDE(5, 0, 48),					   /* MTPMU */
 	HIDE(5, 0, 52),					   /* BRBE */
 	HIDE(5, 0, 56),	  HIDE(5, 0, 60),  HIDE(6, 0, 24), /* ISAR0.TME */
-	HIDE(6, 1, 4),					   /* ISAR1.APA */
+	HIDE(6, 1, 4),					   /* ISAR1.APA: with PTRAUTH only */
 	HIDE(6, 1, 8),					   /* API */
 	HIDE(6, 1, 24),					   /* GPA */
 	HIDE(6, 1, 28),					   /* GPI */
 	HIDE(6, 1, 56),					   /* XS */
 	HIDE(6, 1, 60),					   /* LS64 */
 	HIDE(6, 2, 0),					   /* ISAR2.WFxT */
-	HIDE(6, 2, 8),					   /* GPA3 */
+	HIDE(6, 2, 8),					   /* GPA3: the same */
 	HIDE(6, 2, 12),					   /* APA3 */
 	HIDE(6, 2, 16),					   /* MOPS */
 	HIDE(6, 2, 24),	  HIDE(6, 2, 28),  HIDE(6, 2, 32), /* SYSREG_128 */
@@ -152,9 +151,39 @@ static const struct id_row id_rows[] = {
 #define CTR_DMINLINE GENMASK(19, 16)
 #define CTR_IMINLINE GENMASK(3, 0)
 
+static u64 field(u64 value, unsigned int shift)
+{
+	return value >> shift & 0xf;
+}
+
 bool id_has_aarch32(void)
 {
 	return (port_host_id_reg(4, 0) & 0xf) == 2;
+}
+
+bool id_has_aarch32_el1(void)
+{
+	return (port_host_id_reg(4, 0) >> 4 & 0xf) == 2;
+}
+
+/* Fields by algorithm: QARMA5, the implementation's own, QARMA3. */
+static const struct {
+	u8 op2, shift; /* of ID_AA64ISAR<1, 2>_EL1 */
+	bool is_generic;
+} pauth_fields[] = {
+	{ 1, 4, false }, { 1, 8, false }, { 2, 12, false }, /* APA, API, APA3 */
+	{ 1, 24, true }, { 1, 28, true }, { 2, 8, true },   /* GPA, GPI, GPA3 */
+};
+
+bool id_has_pauth(void)
+{
+	bool has[2] = { false, false };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(pauth_fields); i++) {
+		if (field(port_host_id_reg(6, pauth_fields[i].op2), pauth_fields[i].shift))
+			has[pauth_fields[i].is_generic] = true;
+	}
+	return has[0] && has[1];
 }
 
 static const struct id_row *row_of(unsigned int index)
@@ -181,11 +210,6 @@ u64 id_reg_writable(unsigned int index)
 	const struct id_row *row = row_of(index);
 
 	return row && id_reg_is_allocated(index) ? row->writable : 0;
-}
-
-static u64 field(u64 value, unsigned int shift)
-{
-	return value >> shift & 0xf;
 }
 
 static u64 with_field(u64 value, unsigned int shift, u64 f)
@@ -258,15 +282,29 @@ static u64 pmu_fields(unsigned int index)
 	return 0;
 }
 
+static u64 pauth_of(unsigned int index)
+{
+	u64 value = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(pauth_fields); i++) {
+		unsigned int op2 = pauth_fields[i].op2, shift = pauth_fields[i].shift;
+
+		if (index == id_reg_index(6, op2))
+			value |= port_host_id_reg(6, op2) & F(shift);
+	}
+	return value;
+}
+
 static u64 limit_of(const struct vm *vm, unsigned int index)
 {
-	return limits[index] | (pmu_is_there(vm) ? pmu_fields(index) : 0);
+	bool has_pauth = vm->feature_bits & 1U << KVM_ARM_VCPU_PTRAUTH_ADDRESS;
+
+	return limits[index] | (has_pauth ? pauth_of(index) : 0) |
+	       (pmu_is_there(vm) ? pmu_fields(index) : 0);
 }
 
 void id_regs_features(struct vm *vm)
 {
-	if (!pmu_is_there(vm))
-		return;
 	for (unsigned int i = 0; i < ID_REGS; i++)
 		vm->id_regs[i] = limit_of(vm, i);
 }

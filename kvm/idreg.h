@@ -39,7 +39,10 @@ u64 id_reg_writable(unsigned int index);
 u64 id_ctr_writable(void);
 /* False: RAZ in the guest and for user space, whose writes of 0 alone are taken. */
 bool id_reg_is_allocated(unsigned int index);
-/* AArch32 is there at EL0. */
+/* AArch32 is there at EL0; at EL1 too. */
 bool id_has_aarch32(void);
+bool id_has_aarch32_el1(void);
+/* Pointer authentication is there, of addresses and generic. */
+bool id_has_pauth(void);
 
 #endif

@@ -63,6 +63,10 @@ static void take_exception(struct vcpu *v, u64 esr)
 
 static void inject(struct vcpu *v, u64 esr)
 {
+	if (vcpu_is_32bit(v)) {
+		inject32_undefined(v);
+		return;
+	}
 	if (v->loaded)
 		port_guest_regs_save(&v->cpu);
 	take_exception(v, esr);
@@ -82,6 +86,10 @@ void inject_trap(struct vcpu *v)
 
 static void take_abort(struct vcpu *v, u64 ec, u64 far, u64 iss)
 {
+	if (vcpu_is_32bit(v)) {
+		inject32_abort(v, ec == EC_IABT_LOWER, far, iss);
+		return;
+	}
 	if (from_el1(v))
 		ec |= EC_FROM_SAME;
 	if (v->loaded)

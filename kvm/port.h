@@ -45,6 +45,32 @@
 	X(CNTP_CVAL_EL0)                                                                           \
 	X(CNTP_CTL_EL0)
 
+/*
+ * The same for guests with AArch32 at EL1 alone: the banked SPSRs, in the order of struct kvm_regs,
+ * and what AArch64 has no registers of its own for.
+ */
+#define GUEST_LIVE_REGS32(X)                                                                       \
+	X(SPSR_ABT)                                                                                \
+	X(SPSR_UND)                                                                                \
+	X(SPSR_IRQ)                                                                                \
+	X(SPSR_FIQ)                                                                                \
+	X(DACR32_EL2)                                                                              \
+	X(IFSR32_EL2)                                                                              \
+	X(FPEXC32_EL2)
+
+/* The keys of pointer authentication, for guests that have it (Arm ARM D8.10). */
+#define GUEST_KEYS(X)                                                                              \
+	X(APIAKEYLO_EL1)                                                                           \
+	X(APIAKEYHI_EL1)                                                                           \
+	X(APIBKEYLO_EL1)                                                                           \
+	X(APIBKEYHI_EL1)                                                                           \
+	X(APDAKEYLO_EL1)                                                                           \
+	X(APDAKEYHI_EL1)                                                                           \
+	X(APDBKEYLO_EL1)                                                                           \
+	X(APDBKEYHI_EL1)                                                                           \
+	X(APGAKEYLO_EL1)                                                                           \
+	X(APGAKEYHI_EL1)
+
 enum { GUEST_DEBUG_REGS = 16 };
 
 enum guest_reg {
@@ -52,18 +78,23 @@ enum guest_reg {
 	GUEST_LIVE_REGS(X)
 #undef X
 		GR_LIVE_COUNT,
+	GR_BEFORE_LIVE32 = GR_LIVE_COUNT - 1,
+#define X(name) GR_##name,
+	GUEST_LIVE_REGS32(X)
+#undef X
+	/* Live while the guest has the debug registers (AArch32 alone) */
+	GR_DBGVCR32_EL2,
+#define X(name) GR_##name,
+	GUEST_KEYS(X)
+#undef X
 	/* In memory only: every access of the guest traps. */
-	GR_MPIDR_EL1 = GR_LIVE_COUNT,
+	GR_MPIDR_EL1,
 	GR_ACTLR_EL1,
 	GR_CSSELR_EL1,
 	GR_CLIDR_EL1,
 	GR_DISR_EL1,
 	GR_OSLSR_EL1,
 	GR_MDCCINT_EL1,
-	GR_DACR32_EL2,
-	GR_IFSR32_EL2,
-	GR_FPEXC32_EL2,
-	GR_DBGVCR32_EL2,
 	GR_COUNT,
 };
 
@@ -154,6 +185,7 @@ struct guest_cpu {
 	u64 host_tpidr;
 	u64 host_tpidrro;
 	u64 host_mdcr;
+	u64 host_apga[2]; /* if the guest has pointer authentication */
 };
 
 /* Bits of HCR_EL2 that kvm/ decides by itself; the rest is port_guest_hcr()'s. */
@@ -161,6 +193,21 @@ struct guest_cpu {
 #define GUEST_HCR_VI  BIT(7)  /* virtual IRQ pending */
 #define GUEST_HCR_VSE BIT(8)  /* virtual SError pending */
 #define GUEST_HCR_TVM BIT(26) /* trap writes to the registers of stage 1 */
+#define GUEST_HCR_RW  BIT(31) /* EL1 is AArch64 */
+
+#define GUEST_HCR_APK (1UL << 40) /* keys and */
+#define GUEST_HCR_API (1UL << 41) /* instructions of pointer authentication do not trap */
+
+static inline bool guest_has_pauth(const struct guest_cpu *g)
+{
+	return g->hcr & GUEST_HCR_API;
+}
+
+/* Is its EL1 AArch32? */
+static inline bool guest_is_32bit(const struct guest_cpu *g)
+{
+	return !(g->hcr & GUEST_HCR_RW);
+}
 
 /* HCR_EL2 for a fresh vCPU: 64-bit EL1, stage 2 on, everything trapped that must be. */
 u64 port_guest_hcr(void);

@@ -3,6 +3,7 @@
 #include <linux/psci.h>
 
 #include "host/string.h"
+#include "kvm/aarch32.h"
 #include "kvm/psci.h"
 #include "kvm/vcpu.h"
 
@@ -58,9 +59,9 @@ static int cpu_off(struct vcpu *v)
 	return 1;
 }
 
-static bool runs_big_endian(void)
+static bool runs_big_endian(const struct vcpu *v)
 {
-	return port_guest_sctlr() & BIT(25);
+	return vcpu_is_32bit(v) ? v->cpu.pstate & AARCH32_E : port_guest_sctlr() & BIT(25);
 }
 
 static s64 cpu_on(struct vcpu *v, u32 function)
@@ -77,7 +78,7 @@ static s64 cpu_on(struct vcpu *v, u32 function)
 	} else {
 		target->reset_pc = argument(v, function, 2);
 		target->reset_x0 = argument(v, function, 3);
-		target->reset_be = runs_big_endian();
+		target->reset_be = runs_big_endian(v);
 		/* The request before the state: who sees it running also sees what to take over. */
 		__atomic_fetch_or(&target->requests, VCPU_REQ_RESET, __ATOMIC_RELEASE);
 		__atomic_store_n(&target->mp_state, KVM_MP_STATE_RUNNABLE, __ATOMIC_RELEASE);
@@ -189,6 +190,8 @@ static bool is_offered(const struct vcpu *v, u32 function)
 {
 	if ((function == PSCI_1_0_FN_SYSTEM_SUSPEND || function == PSCI_1_0_FN64_SYSTEM_SUSPEND) &&
 	    !v->vm->system_suspend)
+		return false;
+	if (IS_64BIT(function) && vcpu_is_32bit(v))
 		return false;
 	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++) {
 		if (functions[i].id == function)

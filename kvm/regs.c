@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KVM_GET_ONE_REG, KVM_SET_ONE_REG and KVM_GET_REG_LIST: finds the register an id names. */
 #include "host/string.h"
+#include "kvm/aarch32.h"
 #include "kvm/vcpu.h"
 
 #define CORE(member) KVM_REG_ARM_CORE_REG(member)
@@ -36,7 +37,7 @@ static struct core_reg core_find(struct vcpu *v, u64 index)
 	if (in_array(index, CORE(regs.regs[0]), 31, 2, &n))
 		return (struct core_reg){ &g->x[n], 8 };
 	if (in_array(index, CORE(spsr[1]), SPSRS - 1, 2, &n))
-		return (struct core_reg){ &v->spsr_aa32[n], 8 };
+		return (struct core_reg){ &g->reg[GR_SPSR_ABT + n], 8 };
 	if (in_array(index, CORE(fp_regs.vregs[0]), 32, 4, &n))
 		return (struct core_reg){ &g->fp.v[n], 16 };
 	switch (index) {
@@ -72,15 +73,33 @@ static int core_get(struct vcpu *v, const struct kvm_one_reg *r)
 }
 
 /* An ERET to anything else would be illegal, and taken by the host. */
-static bool mode_is_allowed(u64 pstate)
+static bool mode_is_allowed(const struct vcpu *v, u64 pstate)
 {
-	switch (pstate & (PSTATE_MODE | PSTATE_NRW)) {
+	switch (pstate & AARCH32_MODE_MASK) {
 	case PSTATE_MODE_EL0T:
 	case PSTATE_MODE_EL1T:
-	case PSTATE_MODE_EL1H: return true;
-	case PSTATE_NRW: /* AArch32 user mode */ return id_has_aarch32();
+	case PSTATE_MODE_EL1H: return !vcpu_is_32bit(v);
+	case AARCH32_USR: return id_has_aarch32();
+	case AARCH32_FIQ:
+	case AARCH32_IRQ:
+	case AARCH32_SVC:
+	case AARCH32_ABT:
+	case AARCH32_UND:
+	case AARCH32_SYS: return vcpu_is_32bit(v);
 	}
 	return false;
+}
+
+/* In AArch32 registers have 32 bits: R0 to R14 of User and System mode are x0 to x14, the banked
+ * ones of the other modes are the rest (G1.20.1). */
+static void narrow(struct guest_cpu *g)
+{
+	u64 mode = g->pstate & AARCH32_MODE_MASK;
+	unsigned int count = mode == AARCH32_USR || mode == AARCH32_SYS ? 15 : ARRAY_SIZE(g->x);
+
+	for (unsigned int i = 0; i < count; i++)
+		g->x[i] = (u32)g->x[i];
+	g->pc = (u32)g->pc;
 }
 
 static int core_set(struct vcpu *v, const struct kvm_one_reg *r)
@@ -93,9 +112,11 @@ static int core_set(struct vcpu *v, const struct kvm_one_reg *r)
 		return error;
 	if (copy_from_user(value, HVA(r->addr), c.size))
 		return -EFAULT;
-	if (c.at == &v->cpu.pstate && !mode_is_allowed(*(u64 *)value))
+	if (c.at == &v->cpu.pstate && !mode_is_allowed(v, *(u64 *)value))
 		return -EINVAL;
 	memcpy(c.at, value, c.size);
+	if (v->cpu.pstate & PSTATE_NRW)
+		narrow(&v->cpu);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KVM_ARM_VCPU_INIT, and the state of a vCPU after a reset. */
 #include "host/string.h"
+#include "kvm/aarch32.h"
 #include "kvm/vcpu.h"
 
 #define FEATURE(n) (1U << (n))
@@ -8,6 +9,22 @@
  * (EINVAL). */
 #define FEATURES_NAMED	8
 #define FEATURES_ALWAYS (FEATURE(KVM_ARM_VCPU_POWER_OFF) | FEATURE(KVM_ARM_VCPU_PSCI_0_2))
+/* Both or neither. */
+#define FEATURES_PAUTH                                                                             \
+	(FEATURE(KVM_ARM_VCPU_PTRAUTH_ADDRESS) | FEATURE(KVM_ARM_VCPU_PTRAUTH_GENERIC))
+
+static u32 features_offered(void)
+{
+	u32 offered = FEATURES_ALWAYS;
+
+	if (id_has_aarch32_el1())
+		offered |= FEATURE(KVM_ARM_VCPU_EL1_32BIT);
+	if (id_has_pauth())
+		offered |= FEATURES_PAUTH;
+	if (pmu_is_offered())
+		offered |= FEATURE(KVM_ARM_VCPU_PMU_V3);
+	return offered;
+}
 
 /* EL1h, all interrupts masked. */
 #define PSTATE_RESET (0x3c0UL | PSTATE_MODE_EL1H)
@@ -19,14 +36,33 @@ void vcpu_reset(struct vcpu *v)
 	memset(g->x, 0, sizeof(g->x));
 	memset(&g->fp, 0, sizeof(g->fp));
 	memset(&v->own_debug, 0, sizeof(v->own_debug));
-	memset(v->spsr_aa32, 0, sizeof(v->spsr_aa32));
 	g->pc = 0;
 	g->pstate = PSTATE_RESET;
 	g->hcr = port_guest_hcr();
+	if (v->feature_bits & FEATURE(KVM_ARM_VCPU_EL1_32BIT)) {
+		g->hcr &= ~GUEST_HCR_RW;
+		g->pstate = AARCH32_PSTATE_RESET;
+	}
+	if (v->feature_bits & FEATURES_PAUTH)
+		g->hcr |= GUEST_HCR_API | GUEST_HCR_APK;
 	g->debug_by = GUEST_DEBUG_BY_NOBODY;
 	sysreg_reset(v);
 	pmu_reset(v);
 	v->timer_level = v->cpu.gic.present ? TIMER_LEVEL_UNKNOWN : 0;
+}
+
+/* An AArch32 vCPU starts as the entry point's bit 0 says: in T32. */
+static void enter_at32(struct guest_cpu *g, u64 pc, bool big_endian)
+{
+	g->pc = (u32)pc & ~1U;
+	g->pstate |= (pc & 1 ? AARCH32_T : 0) | (big_endian ? AARCH32_E : 0);
+}
+
+static void enter_at(struct guest_cpu *g, u64 pc, bool big_endian)
+{
+	g->pc = pc; /* misaligned: the guest's own fault, at its EL1 */
+	if (big_endian)
+		g->reg[GR_SCTLR_EL1] |= BIT(25);
 }
 
 /* The state PSCI CPU_ON left for this vCPU. */
@@ -42,25 +78,26 @@ void vcpu_take_reset(struct vcpu *v)
 	spin_unlock(&v->reset_lock);
 	vcpu_reset(v);
 	vgic_vcpu_reset(v);
-	v->cpu.pc = pc; /* misaligned: the guest's own fault, at its EL1 */
 	v->cpu.x[0] = x0;
-	if (be)
-		v->cpu.reg[GR_SCTLR_EL1] |= BIT(25);
-}
-
-static u32 features_offered(void)
-{
-	return FEATURES_ALWAYS | (pmu_is_offered() ? FEATURE(KVM_ARM_VCPU_PMU_V3) : 0);
+	if (vcpu_is_32bit(v))
+		enter_at32(&v->cpu, pc, be);
+	else
+		enter_at(&v->cpu, pc, be);
 }
 
 static int features_check(const struct kvm_vcpu_init *init)
 {
+	u32 pauth;
+
 	if (init->features[0] >> FEATURES_NAMED)
 		return -ENOENT;
 	for (unsigned int i = 1; i < ARRAY_SIZE(init->features); i++) {
 		if (init->features[i])
 			return -ENOENT;
 	}
+	pauth = init->features[0] & FEATURES_PAUTH;
+	if (pauth && pauth != FEATURES_PAUTH)
+		return -EINVAL;
 	return init->features[0] & ~features_offered() ? -EINVAL : 0;
 }
 

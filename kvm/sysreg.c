@@ -5,6 +5,8 @@
  */
 #include "kvm/sysreg.h"
 
+#include "kvm/aarch32.h"
+#include "kvm/coproc.h"
 #include "kvm/debug.h"
 #include "kvm/pmu.h"
 #include "kvm/vcpu.h"
@@ -12,6 +14,7 @@
 enum sr_kind {
 	SR_LIVE,   /* not trapped, or only for writes (TVM); in user space's list */
 	SR_MEMORY, /* trapped; kept in memory */
+	SR_KEY,	   /* pointer authentication's; undefined, and not in the list, without it */
 	SR_RAZ,	   /* trapped; reads 0, writes are ignored; not in the list */
 	SR_CTR,
 	SR_CCSIDR,
@@ -62,6 +65,16 @@ static const struct sr_row rows[] = {
 	{ SR(3, 0, 2, 0, 0), SR_LIVE, GR_TTBR0_EL1, 0 },
 	{ SR(3, 0, 2, 0, 1), SR_LIVE, GR_TTBR1_EL1, 0 },
 	{ SR(3, 0, 2, 0, 2), SR_LIVE, GR_TCR_EL1, 0 },
+	{ SR(3, 0, 2, 1, 0), SR_KEY, GR_APIAKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 1, 1), SR_KEY, GR_APIAKEYHI_EL1, 0 },
+	{ SR(3, 0, 2, 1, 2), SR_KEY, GR_APIBKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 1, 3), SR_KEY, GR_APIBKEYHI_EL1, 0 },
+	{ SR(3, 0, 2, 2, 0), SR_KEY, GR_APDAKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 2, 1), SR_KEY, GR_APDAKEYHI_EL1, 0 },
+	{ SR(3, 0, 2, 2, 2), SR_KEY, GR_APDBKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 2, 3), SR_KEY, GR_APDBKEYHI_EL1, 0 },
+	{ SR(3, 0, 2, 3, 0), SR_KEY, GR_APGAKEYLO_EL1, 0 },
+	{ SR(3, 0, 2, 3, 1), SR_KEY, GR_APGAKEYHI_EL1, 0 },
 	{ SR(3, 0, 5, 1, 0), SR_LIVE, GR_AFSR0_EL1, 0 },
 	{ SR(3, 0, 5, 1, 1), SR_LIVE, GR_AFSR1_EL1, 0 },
 	{ SR(3, 0, 5, 2, 0), SR_LIVE, GR_ESR_EL1, 0 },
@@ -180,12 +193,6 @@ static u64 clidr_default(void)
 
 /* ---- traps */
 
-struct sr_access {
-	u16 sr;
-	u8 rt;
-	bool is_read;
-};
-
 static struct sr_access access_of(u64 esr)
 {
 	return (struct sr_access){
@@ -208,24 +215,67 @@ static int undefined(struct vcpu *v)
 	return 1;
 }
 
+/* The 32 bits that MRC reads; into "the PC" it sets the flags. */
+static void read_word(struct vcpu *v, const struct sr_access *a, u64 value)
+{
+	if (a->rt == 31)
+		v->cpu.pstate = (v->cpu.pstate & ~AARCH32_NZCV) | (value & AARCH32_NZCV);
+	vcpu_set_x(v, a->rt, (u32)value);
+}
+
+static void read_view(struct vcpu *v, const struct sr_access *a, u64 value)
+{
+	switch ((enum sr_view)a->view) {
+	case SR_WHOLE: break;
+	case SR_LOW: read_word(v, a, value); break;
+	case SR_HIGH: read_word(v, a, value >> 32); break;
+	case SR_PAIR:
+		vcpu_set_x(v, a->rt, (u32)value);
+		vcpu_set_x(v, a->rt2, value >> 32);
+		break;
+	}
+}
+
 static int read_as(struct vcpu *v, const struct sr_access *a, u64 value)
 {
-	vcpu_set_x(v, a->rt, value);
+	if (a->view == SR_WHOLE)
+		vcpu_set_x(v, a->rt, value);
+	else
+		read_view(v, a, value);
 	return done(v);
+}
+
+static u64 written_view(const struct vcpu *v, const struct sr_access *a, u64 old)
+{
+	u64 word = (u32)vcpu_x(v, a->rt);
+
+	switch ((enum sr_view)a->view) {
+	case SR_WHOLE: break;
+	case SR_LOW: return (old & ~(u64)UINT32_MAX) | word;
+	case SR_HIGH: return word << 32 | (u32)old;
+	case SR_PAIR: return vcpu_x(v, a->rt2) << 32 | word;
+	}
+	return old;
+}
+
+/* What a write makes of the register, which was @old. */
+static u64 written(const struct vcpu *v, const struct sr_access *a, u64 old)
+{
+	return a->view == SR_WHOLE ? vcpu_x(v, a->rt) : written_view(v, a, old);
 }
 
 /*
  * Without FWB a guest that runs with its caches off, or on, must not see what is stale in them: the
  * registers that decide trap (HCR_EL2.TVM) until the caches are on.
  */
-static void vm_reg_write(struct vcpu *v, unsigned int reg, u64 value)
+static void vm_reg_write(struct vcpu *v, unsigned int reg, const struct sr_access *a)
 {
 	u64 *r = v->cpu.reg;
 	bool were_on, are_on;
 
 	port_guest_regs_save(&v->cpu);
 	were_on = (r[GR_SCTLR_EL1] & SCTLR_CACHES) == SCTLR_CACHES;
-	r[reg] = value;
+	r[reg] = written(v, a, r[reg]);
 	are_on = (r[GR_SCTLR_EL1] & SCTLR_CACHES) == SCTLR_CACHES;
 	port_guest_regs_restore(&v->cpu);
 	if (were_on != are_on)
@@ -253,16 +303,26 @@ static int debug_trap(struct vcpu *v, const struct sr_access *a, u64 *reg)
 		return 1;
 	if (a->is_read)
 		return read_as(v, a, *reg);
-	*reg = vcpu_x(v, a->rt);
+	*reg = written(v, a, *reg);
 	debug_changed(v);
 	return done(v);
+}
+
+/* AArch32's DBGOSLAR locks with a key (G8.3.28). */
+#define OS_LOCK_KEY 0xc5acce55UL
+
+static bool os_lock_wanted(const struct vcpu *v, const struct sr_access *a)
+{
+	u64 value = written(v, a, 0);
+
+	return a->view == SR_WHOLE ? value & 1 : value == OS_LOCK_KEY;
 }
 
 static int os_lock(struct vcpu *v, const struct sr_access *a)
 {
 	if (a->is_read)
 		return undefined(v);
-	debug_os_lock(v, vcpu_x(v, a->rt) & 1);
+	debug_os_lock(v, os_lock_wanted(v, a));
 	return done(v);
 }
 
@@ -279,7 +339,7 @@ static int gic_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 	if (a->is_read)
 		return undefined(v);
 	if (row->kind == SR_GIC_SGI)
-		vgic_vcpu_sgi(v, vcpu_x(v, a->rt), row->reg);
+		vgic_vcpu_sgi(v, written(v, a, 0), row->reg);
 	else
 		vgic_vcpu_deactivate(v, (u32)vcpu_x(v, a->rt) & 0xffffff);
 	return done(v);
@@ -293,23 +353,43 @@ static int ptimer_trap(struct vcpu *v, const struct sr_row *row, const struct sr
 		return read_as(v, a, timer_trapped_read(v, reg));
 	if (reg == PTIMER_COUNT)
 		return undefined(v);
-	timer_trapped_write(v, reg, vcpu_x(v, a->rt));
+	timer_trapped_write(v, reg, written(v, a, 0));
+	return done(v);
+}
+
+/* DACR32_EL2 and its kin are AArch32's alone; two of them are live. */
+static int aarch32_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
+{
+	u64 *reg = &v->cpu.reg[row->reg];
+
+	if (a->view == SR_WHOLE)
+		return undefined(v);
+	if (a->is_read)
+		return read_as(v, a, *reg);
+	if (row->reg == GR_DBGVCR32_EL2)
+		*reg = written(v, a, *reg);
+	else
+		vm_reg_write(v, row->reg, a);
 	return done(v);
 }
 
 static int pmu_trap(struct vcpu *v, const struct sr_access *a)
 {
+	u64 old;
+
 	if (!pmu_guest_may(v, a->sr, a->is_read))
 		return 1;
 	if (a->is_read)
 		return read_as(v, a, pmu_guest_read(v, a->sr));
-	pmu_guest_write(v, a->sr, vcpu_x(v, a->rt));
+	old = a->view == SR_WHOLE ? 0 : pmu_guest_read(v, a->sr);
+	pmu_guest_write(v, a->sr, written(v, a, old));
 	return done(v);
 }
 
 static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
 {
 	switch ((enum sr_kind)row->kind) {
+	case SR_KEY: return undefined(v);
 	case SR_SET_WAY: return set_way(v);
 	case SR_OS_LOCK: return os_lock(v, a);
 	case SR_MDSCR: return debug_trap(v, a, &v->own_debug.mdscr);
@@ -322,11 +402,11 @@ static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 				  : undefined(v);
 	case SR_READ_ONLY: return a->is_read ? read_as(v, a, v->cpu.reg[row->reg]) : undefined(v);
 	case SR_MEMORY:
-		if (SR_OP1(row->sr) == 4) /* EL2's */
-			return undefined(v);
+		if (SR_OP1(row->sr) == 4)
+			return aarch32_trap(v, row, a);
 		if (a->is_read)
 			return read_as(v, a, v->cpu.reg[row->reg]);
-		v->cpu.reg[row->reg] = vcpu_x(v, a->rt);
+		v->cpu.reg[row->reg] = written(v, a, v->cpu.reg[row->reg]);
 		return done(v);
 	case SR_GIC_SGI:
 	case SR_GIC_SRE:
@@ -336,27 +416,52 @@ static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 	case SR_LIVE:
 		if (a->is_read)
 			return undefined(v);
-		vm_reg_write(v, row->reg, vcpu_x(v, a->rt));
+		vm_reg_write(v, row->reg, a);
 		return done(v);
 	}
 	return undefined(v);
 }
 
+static int sysreg_access(struct vcpu *v, const struct sr_access *a)
+{
+	const struct sr_row *row;
+
+	if (is_id_reg(a->sr))
+		return a->is_read
+			       ? read_as(v, a,
+					 v->vm->id_regs[id_reg_index(SR_CRM(a->sr), SR_OP2(a->sr))])
+			       : undefined(v);
+	if (is_debug_reg(a->sr))
+		return debug_trap(v, a, debug_reg(v, a->sr));
+	row = row_find(a->sr);
+	if (row)
+		return row_trap(v, row, a);
+	return pmu_has_reg(a->sr) ? pmu_trap(v, a) : undefined(v);
+}
+
 int sysreg_trap(struct vcpu *v)
 {
 	struct sr_access a = access_of(v->cpu.esr);
-	const struct sr_row *row;
 
-	if (is_id_reg(a.sr))
-		return a.is_read ? read_as(v, &a,
-					   v->vm->id_regs[id_reg_index(SR_CRM(a.sr), SR_OP2(a.sr))])
-				 : undefined(v);
-	if (is_debug_reg(a.sr))
-		return debug_trap(v, &a, debug_reg(v, a.sr));
-	row = row_find(a.sr);
-	if (row)
-		return row_trap(v, row, &a);
-	return pmu_has_reg(a.sr) ? pmu_trap(v, &a) : undefined(v);
+	return sysreg_access(v, &a);
+}
+
+/* DBGDIDR (G8.3.20): the fields of ID_AA64DFR0_EL1, in another order; Armv8, no Secure debug. */
+static u64 debug_id(const struct vcpu *v)
+{
+	u64 dfr = v->vm->id_regs[id_reg_index(5, 0)];
+
+	return (dfr >> 20 & 0xf) << 28 | (dfr >> 12 & 0xf) << 24 | (dfr >> 28 & 0xf) << 20 |
+	       (dfr & 0xf) << 16 | BIT(15);
+}
+
+int coproc_trap(struct vcpu *v, const struct sr_access *a)
+{
+	switch (a->sr) {
+	case SR_AARCH32_ZERO: return a->is_read ? read_as(v, a, 0) : done(v);
+	case SR_AARCH32_DIDR: return a->is_read ? read_as(v, a, debug_id(v)) : undefined(v);
+	}
+	return sysreg_access(v, a);
 }
 
 /* ---- reset */
@@ -411,7 +516,7 @@ static bool demux_index(u64 id, u32 *csselr)
 	return (id & ~(u64)KVM_REG_ARM_DEMUX_VAL_MASK) == want && *csselr < DEMUX_COUNT;
 }
 
-static bool in_user_list(const struct sr_row *row)
+static bool in_user_list(const struct vcpu *v, const struct sr_row *row)
 {
 	switch ((enum sr_kind)row->kind) {
 	case SR_LIVE:
@@ -419,6 +524,7 @@ static bool in_user_list(const struct sr_row *row)
 	case SR_READ_ONLY:
 	case SR_CTR:
 	case SR_MDSCR: return true;
+	case SR_KEY: return guest_has_pauth(&v->cpu);
 	case SR_RAZ:
 	case SR_CCSIDR:
 	case SR_OS_LOCK:
@@ -457,7 +563,7 @@ int sysreg_get(struct vcpu *v, u64 id, u64 *value)
 	if (pmu_has_reg(sr))
 		return pmu_reg_get(v, sr, value);
 	row = row_find(sr);
-	if (!row || !in_user_list(row))
+	if (!row || !in_user_list(v, row))
 		return -ENOENT;
 	if (row->kind == SR_MDSCR)
 		*value = v->own_debug.mdscr;
@@ -513,7 +619,7 @@ int sysreg_set(struct vcpu *v, u64 id, u64 value)
 	if (pmu_has_reg(sr))
 		return pmu_reg_set(v, sr, value);
 	row = row_find(sr);
-	return row && in_user_list(row) ? row_set(v, row, value) : -ENOENT;
+	return row && in_user_list(v, row) ? row_set(v, row, value) : -ENOENT;
 }
 
 static int list_fixed(struct reg_sink *sink)
@@ -541,7 +647,7 @@ int sysreg_list(struct vcpu *v, struct reg_sink *sink)
 	if (!error)
 		error = pmu_reg_list(v, sink);
 	for (unsigned int i = 0; i < ARRAY_SIZE(rows) && !error; i++) {
-		if (in_user_list(&rows[i]))
+		if (in_user_list(v, &rows[i]))
 			error = sink->emit(sink, SR_ID(rows[i].sr));
 	}
 	for (u32 i = 0; i < DEMUX_COUNT && !error; i++)

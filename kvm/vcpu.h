@@ -86,7 +86,6 @@ struct vcpu {
 	u64 own_step;		       /* the guest's PSTATE.SS while user space steps */
 	u64 signal_mask;	       /* KVM_SET_SIGNAL_MASK: the thread has it during KVM_RUN, */
 	bool signal_mask_set;	       /* if this is set */
-	u64 spsr_aa32[4];	       /* spsr[1..4] of struct kvm_regs */
 	u64 ccsidr[14];		       /* by CSSELR value; 0: as computed */
 	bool ccsidr_set[14];
 
@@ -175,6 +174,11 @@ void inject_sea(struct vcpu *v, enum inject_kind kind, u64 far, int walk_level);
 void inject_data_abort(struct vcpu *v, u64 far, u64 iss);
 void inject_serror(struct vcpu *v);
 
+/* ---- kvm/inject32.c: the same for a vCPU whose EL1 is AArch32 */
+void inject32_undefined(struct vcpu *v);
+/* @iss: of the abort if EL1 were AArch64. */
+void inject32_abort(struct vcpu *v, bool is_fetch, u64 far, u64 iss);
+
 /* ---- kvm/hypercall.c, kvm/psci.c. Result as exit_handle(). */
 int hypercall_handle(struct vcpu *v);
 int smc_handle(struct vcpu *v);
@@ -191,6 +195,9 @@ int smccc_filter_set(struct vm *vm, hva_t arg);
 /* ---- kvm/sysreg.c */
 /* A trapped MRS, MSR or SYS. Result as exit_handle(). */
 int sysreg_trap(struct vcpu *v);
+/* The same for AArch32's coprocessor accesses (kvm/coproc.h). */
+struct sr_access;
+int coproc_trap(struct vcpu *v, const struct sr_access *a);
 /* System registers of ONE_REG by their id. -ENOENT: none. */
 int sysreg_get(struct vcpu *v, u64 id, u64 *value);
 int sysreg_set(struct vcpu *v, u64 id, u64 value);
@@ -283,7 +290,13 @@ bool vgic_icc_is_there(u16 instr);
 int vgic_icc_get(const struct vcpu *v, u16 instr, u64 *value);
 int vgic_icc_set(struct vcpu *v, u16 instr, u64 value);
 
-/* The general register @n of a 64-bit guest; 31 is zero. */
+static inline bool vcpu_is_32bit(const struct vcpu *v)
+{
+	return guest_is_32bit(&v->cpu);
+}
+
+/* The general register @n, by its AArch64 name; 31 is zero. Of an AArch32 guest's the upper half is
+ * unknown. */
 static inline u64 vcpu_x(const struct vcpu *v, unsigned int n)
 {
 	return n == 31 ? 0 : v->cpu.x[n];

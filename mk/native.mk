@@ -46,7 +46,7 @@ KVM_MEMORY := kvm/memory.c kvm/memory_ask.c kvm/memory_caps.c kvm/guest_memfd.c 
 	      kvm/engine_memory.c
 KVM_VGIC   := kvm/vgic.c kvm/vgic_lr.c kvm/vgic_mmio.c kvm/vgic_place.c kvm/vgic_lpi.c kvm/its.c kvm/its_mmio.c \
 	      kvm/its_tables.c
-KVM_PURE   := kvm/cmo_trap.c kvm/stage1.c kvm/stats_layout.c $(KVM_VGIC)
+KVM_PURE   := kvm/aarch32.c kvm/cmo_trap.c kvm/coproc.c kvm/stage1.c kvm/stats_layout.c $(KVM_VGIC)
 # The parts of the VMM and of the kernel that need no KVM.
 VMM_PURE   := vmm/image.c vmm/memory.c vmm/virtqueue.c
 KERNEL_PURE := kernel/tty_line.c kernel/bpf.c

@@ -22,6 +22,7 @@
 /* E2H: host at EL2. TGE: EL0 belongs to it. RW: EL1 is AArch64. */
 #define HCR_HOST_HI	0x0004		/* E2H, bit 34 */
 #define HCR_HOST_LO	0x88000000	/* RW, bit 31; TGE, bit 27 */
+#define HSTR_T15	0x8000		/* AArch32 guests: what the CPU's maker has at CRn 15 */
 /* No traps of FP and SIMD, traps of SVE and SME (E2H layout). */
 #define CPTR_HOST	(3 << 20)
 /* EL0 reads CNTVCT_EL0; EL1 may use its physical counter and timer (E2H layout). */
@@ -202,7 +203,8 @@ func init_el2
 	mov	x0, #CNTHCTL_HOST
 	msr	cnthctl_el2, x0
 	msr	cntvoff_el2, xzr
-	msr	hstr_el2, xzr
+	mov	x0, #HSTR_T15
+	msr	hstr_el2, x0
 	msr	vttbr_el2, xzr
 	msr	mdscr_el1, xzr
 	mrs	x0, midr_el1

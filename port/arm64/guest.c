@@ -10,6 +10,7 @@
 #include "guest.h"
 #include "guest_debug.h"
 #include "guest_gic.h"
+#include "guest_keys.h"
 #include "kernel/port.h"
 #include "sysreg.h"
 #include "percpu.h"
@@ -56,6 +57,13 @@ _Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsim
 #define ENC_SP_EL0	   S3_0_C4_C1_0
 #define ENC_TPIDR_EL0	   S3_3_C13_C0_2
 #define ENC_TPIDRRO_EL0	   S3_3_C13_C0_3
+#define ENC_SPSR_IRQ	   S3_4_C4_C3_0
+#define ENC_SPSR_ABT	   S3_4_C4_C3_1
+#define ENC_SPSR_UND	   S3_4_C4_C3_2
+#define ENC_SPSR_FIQ	   S3_4_C4_C3_3
+#define ENC_DACR32_EL2	   S3_4_C3_C0_0
+#define ENC_IFSR32_EL2	   S3_4_C5_C0_1
+#define ENC_FPEXC32_EL2	   S3_4_C5_C3_0
 
 #define HCR_VM	   BIT(0)
 #define HCR_PTW	   BIT(2)
@@ -75,7 +83,6 @@ _Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsim
 #define HCR_TPCP   BIT(23)
 #define HCR_TPU	   BIT(24)
 #define HCR_TGE	   BIT(27)
-#define HCR_RW	   BIT(31)
 #define HCR_E2H	   BIT(34)
 #define HCR_TLOR   BIT(35)
 #define HCR_TERR   BIT(36)
@@ -101,7 +108,7 @@ _Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsim
 u64 port_guest_hcr(void)
 {
 	u64 hcr = HCR_VM | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS | HCR_TWI |
-		  HCR_TID2 | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | HCR_RW |
+		  HCR_TID2 | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | GUEST_HCR_RW |
 		  HCR_E2H | HCR_TLOR;
 	u64 pfr0 = read_sysreg(S3_0_C0_C4_0);
 	u64 pfr1 = read_sysreg(S3_0_C0_C4_1);
@@ -137,6 +144,21 @@ static u64 physical_timer_moment(const struct guest_cpu *g)
 	return cval - count > UINT64_MAX - now ? UINT64_MAX : now + (cval - count);
 }
 
+/* With AArch64 alone at EL1 these registers may not exist. */
+static __attribute__((cold)) void live_regs32_load(const struct guest_cpu *g)
+{
+#define X(name) write_sysreg(ENC_##name, g->reg[GR_##name]);
+	GUEST_LIVE_REGS32(X)
+#undef X
+}
+
+static __attribute__((cold)) void live_regs32_save(struct guest_cpu *g)
+{
+#define X(name) g->reg[GR_##name] = read_sysreg(ENC_##name);
+	GUEST_LIVE_REGS32(X)
+#undef X
+}
+
 static void live_regs_load(const struct guest_cpu *g)
 {
 #define X(name)                                                                                    \
@@ -146,6 +168,8 @@ static void live_regs_load(const struct guest_cpu *g)
 #undef X
 	if (g->cntpoff)
 		write_sysreg(ENC_CNTP_CVAL_EL0, physical_timer_moment(g));
+	if (guest_is_32bit(g))
+		live_regs32_load(g);
 }
 
 static void live_regs_save(struct guest_cpu *g)
@@ -157,6 +181,8 @@ static void live_regs_save(struct guest_cpu *g)
 #undef X
 	if (g->cntpoff)
 		g->reg[GR_CNTP_CVAL_EL0] = cval;
+	if (guest_is_32bit(g))
+		live_regs32_save(g);
 }
 
 void port_guest_regs_save(struct guest_cpu *g)
@@ -204,6 +230,8 @@ void port_guest_load(struct guest_cpu *g)
 	live_regs_load(g);
 	if (g->pmu)
 		port_guest_pmu_start(g);
+	if (guest_has_pauth(g))
+		guest_keys_load(g);
 	this_percpu()->guest = g;
 }
 
@@ -212,6 +240,8 @@ void port_guest_put(struct guest_cpu *g)
 	live_regs_save(g);
 	if (g->pmu)
 		port_guest_pmu_stop(g);
+	if (guest_has_pauth(g))
+		guest_keys_put(g);
 	guest_debug_put(g);
 	guest_gic_put(&g->gic);
 	/* The guest's timers must not interrupt what runs next here. */

@@ -19,6 +19,8 @@
 #define MDCR_TPMS  BIT(14)
 #define MDCR_TTRF  BIT(19)
 
+#define SYS_DBGVCR32 S2_4_C0_C7_0
+
 #define FOR_16(X)                                                                                  \
 	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
@@ -82,6 +84,12 @@ static unsigned int watchpoints(void)
 	return (unsigned int)(read_sysreg(S3_0_C0_C5_0) >> 20 & 0xf) + 1;
 }
 
+/* QEMU has a register that is not there: reading it leaves the general register as it was. */
+static void vector_catch_read(struct guest_cpu *g)
+{
+	__asm__ volatile("mrs %0, " sysreg_string(SYS_DBGVCR32) : "+r"(g->reg[GR_DBGVCR32_EL2]));
+}
+
 void guest_debug_load(struct guest_cpu *g)
 {
 	u64 mdcr = (g->host_mdcr & MDCR_HPMN) | MDCR_TPMCR | MDCR_TPM | MDCR_TDOSA | MDCR_TDRA |
@@ -99,6 +107,10 @@ void guest_debug_load(struct guest_cpu *g)
 	wvr_write(g->debug->wvr, watchpoints());
 	wcr_write(g->debug->wcr, watchpoints());
 	write_sysreg(mdscr_el1, g->debug->mdscr);
+	/* While user space debugs, no vector catch of the guest's comes in between. */
+	if (guest_is_32bit(g))
+		write_sysreg(SYS_DBGVCR32,
+			     g->debug_by == GUEST_DEBUG_BY_GUEST ? g->reg[GR_DBGVCR32_EL2] : 0);
 }
 
 void guest_debug_put(struct guest_cpu *g)
@@ -112,6 +124,8 @@ void guest_debug_put(struct guest_cpu *g)
 		wvr_read(g->debug->wvr, watchpoints());
 		wcr_read(g->debug->wcr, watchpoints());
 		g->debug->mdscr = read_sysreg(mdscr_el1);
+		if (guest_is_32bit(g))
+			vector_catch_read(g);
 	}
 	write_sysreg(mdscr_el1, 0);
 }
