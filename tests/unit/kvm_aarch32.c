@@ -170,6 +170,14 @@ static const struct {
 	{ EC(3) | MRC(0, 6, 0, 2), SR(3, 0, 6, 0, 0), SR_HIGH },
 	{ EC(3) | MRC(0, 7, 14, 1), SR(1, 3, 7, 14, 1), SR_LOW },
 	{ EC(3) | MRC(0, 7, 14, 2), SR(1, 0, 7, 14, 2), SR_LOW },
+	{ EC(3) | MRC(0, 9, 12, 0), SR(3, 3, 9, 12, 0), SR_LOW }, /* PMCR */
+	{ EC(3) | MRC(0, 9, 13, 2), SR(3, 3, 9, 13, 2), SR_LOW },
+	{ EC(3) | MRC(0, 9, 14, 1), SR(3, 0, 9, 14, 1), SR_LOW },  /* PMINTENSET, EL1's */
+	{ EC(3) | MRC(0, 9, 14, 3), SR(3, 3, 9, 14, 3), SR_LOW },  /* PMOVSSET, EL0's */
+	{ EC(3) | MRC(0, 9, 14, 5), SR(3, 3, 9, 12, 7), SR_HIGH }, /* PMCEID3 */
+	{ EC(3) | MRC(0, 14, 11, 6), SR(3, 3, 14, 11, 6), SR_LOW },
+	{ EC(3) | MRC(0, 14, 15, 7), SR(3, 3, 14, 15, 7), SR_LOW },
+	{ EC(4) | MRRC(0, 9), SR(3, 3, 9, 13, 0), SR_PAIR }, /* PMCCNTR */
 	{ EC(3) | MRC(0, 10, 3, 1), SR(3, 0, 10, 3, 0), SR_HIGH },
 	{ EC(3) | MRC(0, 12, 12, 7), SR(3, 0, 12, 12, 7), SR_LOW },
 	{ EC(3) | MRC(0, 14, 2, 1), SR(3, 3, 14, 2, 1), SR_LOW },
@@ -213,6 +221,7 @@ static void others_are_undefined(void **state)
 	static const u64 unknown[] = {
 		EC(3) | (MRC(0, 0, 1, 4) & ~1UL), /* a write of an ID register */
 		EC(3) | MRC(0, 9, 0, 2),	  EC(3) | MRC(0, 15, 0, 0),
+		EC(3) | MRC(0, 9, 14, 7),	  EC(3) | MRC(1, 9, 12, 0),
 		EC(3) | MRC(3, 13, 0, 2),	  EC(4) | MRRC(3, 14),
 		EC(5) | MRC(6, 0, 0, 0),	  EC(6),
 		EC(8) | MRC(7, 0, 0, 0),	  EC(8) | (MRC(7, 7, 0, 0) & ~1UL),
@@ -230,7 +239,7 @@ static void all_rows_are_found(void **state)
 {
 	static const struct {
 		unsigned int class, count;
-	} tables[] = { { 3, 46 + 15 * 8 }, { 4, 8 }, { 5, 22 + 16 * 4 + 16 }, { 0xc, 2 } };
+	} tables[] = { { 3, 53 + 15 * 8 + 10 * 8 }, { 4, 9 }, { 5, 22 + 16 * 4 + 16 }, { 0xc, 2 } };
 
 	(void)state;
 	for (unsigned int t = 0; t < ARRAY_SIZE(tables); t++) {
