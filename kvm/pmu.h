@@ -72,6 +72,12 @@ u32 pmu_tell_user(struct vcpu *v);
 /* Around whatever reads or changes the state below: nothing counts in the CPU in between. */
 void pmu_pause(struct vcpu *v);
 void pmu_resume(struct vcpu *v);
+/* Both at once: overflows that nobody has seen yet are a request. */
+static inline void pmu_settle(struct vcpu *v)
+{
+	pmu_pause(v);
+	pmu_resume(v);
+}
 /* The counters there are, as bits. */
 u32 pmu_counters(const struct vcpu *v);
 /* PMEVTYPER<n>_EL0.evtCount, by the guest's PMUVer. */

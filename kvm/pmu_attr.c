@@ -108,8 +108,8 @@ static int filter_add(struct vm *vm, hva_t arg)
 	error = filter_check(vm, &f);
 	if (error)
 		return error;
-	if (!vm->pmu_filter)
-		vm->pmu_filter = filter_alloc(f.action);
+	if (!vm->pmu_filter) /* other vCPUs' ioctls look at it */
+		__atomic_store_n(&vm->pmu_filter, filter_alloc(f.action), __ATOMIC_RELEASE);
 	if (!vm->pmu_filter)
 		return -ENOMEM;
 	for (u32 event = f.base_event; event < (u32)f.base_event + f.nevents; event++) {

@@ -83,10 +83,15 @@ static bool irq_is_pending(struct vcpu *v)
 /* Until an interrupt or a request comes, or @deadline_ns. */
 static int sleep_until_irq(struct vcpu *v, u64 deadline_ns)
 {
-	int error = wait_event_until(&v->wait,
-				     irq_is_pending(v) ||
-					     __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE),
-				     SLEEP_INTERRUPTIBLE, deadline_ns);
+	int error;
+
+	/* What overflowed right before it sleeps, nobody would tell it. */
+	if (v->cpu.pmu)
+		pmu_settle(v);
+	error = wait_event_until(&v->wait,
+				 irq_is_pending(v) ||
+					 __atomic_load_n(&v->requests, __ATOMIC_ACQUIRE),
+				 SLEEP_INTERRUPTIBLE, deadline_ns);
 
 	return error == -EINTR ? interrupted(v) : 1;
 }

@@ -107,6 +107,60 @@ static void check_sleep(void)
 	pmu_vm_destroy(&m);
 }
 
+/*
+ * Sleeps by WFI with interrupts masked, until the timer's if nothing else comes; x1 is how long, x5
+ * where the cycle counter starts. Writes the overflow bits after it, and how long it slept.
+ */
+GUEST(overflow_sleeper, "	mov x2, #0xff\n"
+			"	msr s3_0_c4_c6_0, x2\n"
+			"	mov x2, #1\n"
+			"	msr s3_0_c12_c12_7, x2\n"
+			"	mrs x4, cntvct_el0\n"
+			"	add x2, x4, x1\n"
+			"	msr cntv_cval_el0, x2\n"
+			"	mov x3, #1\n"
+			"	msr cntv_ctl_el0, x3\n"
+			"	mov x3, #0x41\n"
+			"	msr pmccntr_el0, x5\n"
+			"	msr pmcr_el0, x3\n"
+			"	nop\n nop\n nop\n nop\n nop\n nop\n nop\n nop\n"
+			"	wfi\n"
+			"	mrs x0, pmovsset_el0\n"
+			"	mrs x6, cntvct_el0\n"
+			"	sub x6, x6, x4\n"
+			"	msr cntv_ctl_el0, xzr\n"
+			"	msr pmcr_el0, xzr\n"
+			"	str x0, [x19]\n"
+			"	str x6, [x19, #8]\n"
+			"	b .\n");
+
+static void check_overflow_ends_wfi(void)
+{
+	uint64_t hz, overflows, slept;
+	unsigned late = 0;
+	struct pmu_vm m;
+
+	__asm__ volatile("mrs %0, cntfrq_el0" : "=r"(hz));
+	pmu_vm_start(&m, WITH_GIC);
+	LOAD(m.ram + 0x2000, overflow_sleeper);
+	redist_set(m.gic, 0, GICR_SGI_PAGE + GICD_ISENABLER, 1u << 27 | 1u << PMU_INTID);
+	sr_set(&m.vcpu, PMCNTENSET, CYCLES_BIT);
+	sr_set(&m.vcpu, PMINTENSET, CYCLES_BIT);
+	for (uint64_t k = 1; k <= 40; k++) {
+		pmu_mask_set(&m.vcpu, PMU_OVERFLOWS, 0);
+		vcpu_start(&m.vcpu, GUEST_RAM + 0x2000);
+		vcpu_set_x(&m.vcpu, 1, hz / 50);
+		vcpu_set_x(&m.vcpu, 5, -k);
+		overflows = RUN_TO_WRITE(&m.vcpu, GUEST_MMIO);
+		slept = RUN_TO_WRITE(&m.vcpu, GUEST_MMIO + 8);
+		pmu_settle(&m.vcpu);
+		late += overflows && slept >= hz / 50;
+		printf("k %lu ovs %lx slept %lu\n", k, overflows, slept);
+	}
+	CHECK(late <= 1); /* one may overflow between WFI and the read */
+	pmu_vm_destroy(&m);
+}
+
 /* An event counter, and what the filters of exception levels make of it. */
 static void check_levels(void)
 {
@@ -146,6 +200,25 @@ static void check_levels(void)
 	guest_set(&m, PMCR, PMCR_P | PMCR_LC);
 	CHECK_EQ(sr_get(&m.vcpu, PMEVCNTR(n)), 0);
 	CHECK_EQ(sr_get(&m.vcpu, PMCCNTR), 5);
+	pmu_vm_destroy(&m);
+}
+
+/* Where the CPU counts them: QEMU does with --icount. Two for each round. */
+static void check_instructions(void)
+{
+	struct pmu_vm m;
+	uint64_t seen;
+
+	pmu_vm_start(&m, WITHOUT_GIC);
+	if (guest_get(&m, PMCEID0) >> EVENT_INSTRUCTIONS & 1) {
+		guest_set(&m, PMEVTYPER(0), EVENT_INSTRUCTIONS);
+		guest_set(&m, PMCNTENSET, 1);
+		guest_set(&m, PMCR, PMCR_E | PMCR_LC);
+		seen = sr_get(&m.vcpu, PMEVCNTR(0));
+		guest_spins(&m, AT_EL1, ROUNDS);
+		seen = sr_get(&m.vcpu, PMEVCNTR(0)) - seen;
+		CHECK(seen >= 2 * ROUNDS && seen < 2 * ROUNDS + 100);
+	}
 	pmu_vm_destroy(&m);
 }
 
@@ -544,7 +617,9 @@ int main(void)
 	look();
 	check_cycles();
 	check_sleep();
+	check_overflow_ends_wfi();
 	check_levels();
+	check_instructions();
 	check_software_increments();
 	check_overflow_widths();
 	check_chain();
