@@ -7,22 +7,11 @@
 #define FEATURE(n) (1U << (n))
 /* Features with a number; those beyond are unknown (ENOENT), the rest of these not offered
  * (EINVAL). */
-#define FEATURES_NAMED	 8
-#define FEATURES_OFFERED (FEATURE(KVM_ARM_VCPU_POWER_OFF) | FEATURE(KVM_ARM_VCPU_PSCI_0_2))
+#define FEATURES_NAMED	8
+#define FEATURES_ALWAYS (FEATURE(KVM_ARM_VCPU_POWER_OFF) | FEATURE(KVM_ARM_VCPU_PSCI_0_2))
 /* Both or neither. */
 #define FEATURES_PAUTH                                                                             \
 	(FEATURE(KVM_ARM_VCPU_PTRAUTH_ADDRESS) | FEATURE(KVM_ARM_VCPU_PTRAUTH_GENERIC))
-
-static u32 features_offered(void)
-{
-	u32 offered = FEATURES_OFFERED;
-
-	if (id_has_aarch32_el1())
-		offered |= FEATURE(KVM_ARM_VCPU_EL1_32BIT);
-	if (id_has_pauth())
-		offered |= FEATURES_PAUTH;
-	return offered;
-}
 
 /* EL1h, all interrupts masked. */
 #define PSTATE_RESET (0x3c0UL | PSTATE_MODE_EL1H)
@@ -82,20 +71,31 @@ void vcpu_take_reset(struct vcpu *v)
 		enter_at(&v->cpu, pc, be);
 }
 
+/* What depends on the CPU. */
+static u32 features_offered(void)
+{
+	return (id_has_aarch32_el1() ? FEATURE(KVM_ARM_VCPU_EL1_32BIT) : 0) |
+	       (id_has_pauth() ? FEATURES_PAUTH : 0);
+}
+
+static bool features_are_offered(u32 features)
+{
+	u32 pauth = features & FEATURES_PAUTH;
+
+	features &= ~FEATURES_ALWAYS;
+	return !features ||
+	       (!(features & ~features_offered()) && (!pauth || pauth == FEATURES_PAUTH));
+}
+
 static int features_check(const struct kvm_vcpu_init *init)
 {
-	u32 pauth;
-
 	if (init->features[0] >> FEATURES_NAMED)
 		return -ENOENT;
 	for (unsigned int i = 1; i < ARRAY_SIZE(init->features); i++) {
 		if (init->features[i])
 			return -ENOENT;
 	}
-	pauth = init->features[0] & FEATURES_PAUTH;
-	if (pauth && pauth != FEATURES_PAUTH)
-		return -EINVAL;
-	return init->features[0] & ~features_offered() ? -EINVAL : 0;
+	return features_are_offered(init->features[0]) ? 0 : -EINVAL;
 }
 
 /* All vCPUs of a VM have the same features. */
