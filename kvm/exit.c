@@ -11,7 +11,7 @@
 
 #define PSTATE_BTYPE (3UL << 10)
 
-static __attribute__((cold)) void skipped32(struct guest_cpu *g)
+static __attribute__((noinline)) void skipped32(struct guest_cpu *g)
 {
 	g->pc = (u32)g->pc;
 	g->pstate = aarch32_it_advance(g->pstate);
@@ -20,11 +20,11 @@ static __attribute__((cold)) void skipped32(struct guest_cpu *g)
 void vcpu_skip(struct vcpu *v)
 {
 	v->cpu.pc += v->cpu.esr & ESR_IL ? 4 : 2;
+	v->cpu.pstate &= ~PSTATE_SS; /* this instruction has been stepped */
 	if (v->cpu.pstate & PSTATE_NRW)
 		skipped32(&v->cpu);
 	else
 		v->cpu.pstate &= ~PSTATE_BTYPE;
-	v->cpu.pstate &= ~PSTATE_SS; /* this instruction has been stepped */
 }
 
 /* Sleeping happens in the run loop's terms: the thread is switched out, the hook puts the vCPU. */
@@ -92,10 +92,22 @@ static void narrow_arguments(struct vcpu *v)
 		v->cpu.x[i] = (u32)v->cpu.x[i];
 }
 
+/* Calls with 64-bit arguments are AArch64's (DEN 0028, 2.5). */
+#define SMCCC_64BIT	    BIT(30)
+#define SMCCC_NOT_SUPPORTED UINT32_MAX
+
+static bool refuse_64bit_call(struct vcpu *v)
+{
+	if (!(v->cpu.x[0] & SMCCC_64BIT))
+		return false;
+	v->cpu.x[0] = SMCCC_NOT_SUPPORTED;
+	return true;
+}
+
 static int handle_hvc32(struct vcpu *v)
 {
 	narrow_arguments(v);
-	return handle_hvc(v);
+	return refuse_64bit_call(v) ? 1 : handle_hvc(v);
 }
 
 static int handle_smc32(struct vcpu *v)
@@ -103,7 +115,7 @@ static int handle_smc32(struct vcpu *v)
 	if (v->cpu.esr & SMC_CONDITION_UNKNOWN && !aarch32_executes(v->cpu.esr, v->cpu.pstate))
 		return skip(v);
 	narrow_arguments(v);
-	return handle_smc(v);
+	return refuse_64bit_call(v) ? skip(v) : handle_smc(v);
 }
 
 /* MRC, MCR, MRRC, MCRR, LDC, STC, VMRS. */

@@ -295,16 +295,21 @@ static u64 pauth_of(unsigned int index)
 	return value;
 }
 
+static bool has_pauth(const struct vm *vm)
+{
+	return vm->feature_bits & 1U << KVM_ARM_VCPU_PTRAUTH_ADDRESS;
+}
+
 static u64 limit_of(const struct vm *vm, unsigned int index)
 {
-	bool has_pauth = vm->feature_bits & 1U << KVM_ARM_VCPU_PTRAUTH_ADDRESS;
-
-	return limits[index] | (has_pauth ? pauth_of(index) : 0) |
+	return limits[index] | (has_pauth(vm) ? pauth_of(index) : 0) |
 	       (pmu_is_there(vm) ? pmu_fields(index) : 0);
 }
 
 void id_regs_features(struct vm *vm)
 {
+	if (!has_pauth(vm) && !pmu_is_there(vm))
+		return;
 	for (unsigned int i = 0; i < ID_REGS; i++)
 		vm->id_regs[i] = limit_of(vm, i);
 }

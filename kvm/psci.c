@@ -191,8 +191,6 @@ static bool is_offered(const struct vcpu *v, u32 function)
 	if ((function == PSCI_1_0_FN_SYSTEM_SUSPEND || function == PSCI_1_0_FN64_SYSTEM_SUSPEND) &&
 	    !v->vm->system_suspend)
 		return false;
-	if (IS_64BIT(function) && vcpu_is_32bit(v))
-		return false;
 	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++) {
 		if (functions[i].id == function)
 			return functions[i].since <= psci_version_of(v);
@@ -206,6 +204,8 @@ static s64 features(const struct vcpu *v)
 
 	if (function == SMCCC_VERSION)
 		return PSCI_RET_SUCCESS;
+	if (IS_64BIT(function) && vcpu_is_32bit(v))
+		return PSCI_RET_NOT_SUPPORTED;
 	return is_offered(v, function) ? PSCI_RET_SUCCESS : PSCI_RET_NOT_SUPPORTED;
 }
 

@@ -54,7 +54,7 @@ static struct core_reg core_find(struct vcpu *v, u64 index)
 }
 
 /* -ENOENT: beyond the structure; -EINVAL: no register begins there, or not of that size. */
-static int core_look_up(struct vcpu *v, u64 id, struct core_reg *out)
+static inline int core_look_up(struct vcpu *v, u64 id, struct core_reg *out)
 {
 	u64 index = core_index(id);
 

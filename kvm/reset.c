@@ -13,19 +13,6 @@
 #define FEATURES_PAUTH                                                                             \
 	(FEATURE(KVM_ARM_VCPU_PTRAUTH_ADDRESS) | FEATURE(KVM_ARM_VCPU_PTRAUTH_GENERIC))
 
-static u32 features_offered(void)
-{
-	u32 offered = FEATURES_ALWAYS;
-
-	if (id_has_aarch32_el1())
-		offered |= FEATURE(KVM_ARM_VCPU_EL1_32BIT);
-	if (id_has_pauth())
-		offered |= FEATURES_PAUTH;
-	if (pmu_is_offered())
-		offered |= FEATURE(KVM_ARM_VCPU_PMU_V3);
-	return offered;
-}
-
 /* EL1h, all interrupts masked. */
 #define PSTATE_RESET (0x3c0UL | PSTATE_MODE_EL1H)
 
@@ -85,20 +72,32 @@ void vcpu_take_reset(struct vcpu *v)
 		enter_at(&v->cpu, pc, be);
 }
 
+/* What depends on the CPU. */
+static u32 features_offered(void)
+{
+	return (id_has_aarch32_el1() ? FEATURE(KVM_ARM_VCPU_EL1_32BIT) : 0) |
+	       (id_has_pauth() ? FEATURES_PAUTH : 0) |
+	       (pmu_is_offered() ? FEATURE(KVM_ARM_VCPU_PMU_V3) : 0);
+}
+
+static bool features_are_offered(u32 features)
+{
+	u32 pauth = features & FEATURES_PAUTH;
+
+	features &= ~FEATURES_ALWAYS;
+	return !features ||
+	       (!(features & ~features_offered()) && (!pauth || pauth == FEATURES_PAUTH));
+}
+
 static int features_check(const struct kvm_vcpu_init *init)
 {
-	u32 pauth;
-
 	if (init->features[0] >> FEATURES_NAMED)
 		return -ENOENT;
 	for (unsigned int i = 1; i < ARRAY_SIZE(init->features); i++) {
 		if (init->features[i])
 			return -ENOENT;
 	}
-	pauth = init->features[0] & FEATURES_PAUTH;
-	if (pauth && pauth != FEATURES_PAUTH)
-		return -EINVAL;
-	return init->features[0] & ~features_offered() ? -EINVAL : 0;
+	return features_are_offered(init->features[0]) ? 0 : -EINVAL;
 }
 
 /* All vCPUs of a VM have the same features. */

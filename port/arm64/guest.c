@@ -145,14 +145,14 @@ static u64 physical_timer_moment(const struct guest_cpu *g)
 }
 
 /* With AArch64 alone at EL1 these registers may not exist. */
-static __attribute__((cold)) void live_regs32_load(const struct guest_cpu *g)
+static void live_regs32_load(const struct guest_cpu *g)
 {
 #define X(name) write_sysreg(ENC_##name, g->reg[GR_##name]);
 	GUEST_LIVE_REGS32(X)
 #undef X
 }
 
-static __attribute__((cold)) void live_regs32_save(struct guest_cpu *g)
+static void live_regs32_save(struct guest_cpu *g)
 {
 #define X(name) g->reg[GR_##name] = read_sysreg(ENC_##name);
 	GUEST_LIVE_REGS32(X)
@@ -168,8 +168,6 @@ static void live_regs_load(const struct guest_cpu *g)
 #undef X
 	if (g->cntpoff)
 		write_sysreg(ENC_CNTP_CVAL_EL0, physical_timer_moment(g));
-	if (guest_is_32bit(g))
-		live_regs32_load(g);
 }
 
 static void live_regs_save(struct guest_cpu *g)
@@ -181,18 +179,42 @@ static void live_regs_save(struct guest_cpu *g)
 #undef X
 	if (g->cntpoff)
 		g->reg[GR_CNTP_CVAL_EL0] = cval;
+}
+
+/* Most guests are 64-bit and have no keys: one question tells. */
+static bool has_more_state(const struct guest_cpu *g)
+{
+	return (g->hcr & (GUEST_HCR_RW | GUEST_HCR_API)) != GUEST_HCR_RW;
+}
+
+static __attribute__((noinline)) void more_state_load(struct guest_cpu *g)
+{
+	if (guest_is_32bit(g))
+		live_regs32_load(g);
+	if (guest_has_pauth(g))
+		guest_keys_load(g);
+}
+
+static __attribute__((noinline)) void more_state_put(struct guest_cpu *g)
+{
 	if (guest_is_32bit(g))
 		live_regs32_save(g);
+	if (guest_has_pauth(g))
+		guest_keys_put(g);
 }
 
 void port_guest_regs_save(struct guest_cpu *g)
 {
 	live_regs_save(g);
+	if (guest_is_32bit(g))
+		live_regs32_save(g);
 }
 
 void port_guest_regs_restore(struct guest_cpu *g)
 {
 	live_regs_load(g);
+	if (guest_is_32bit(g))
+		live_regs32_load(g);
 }
 
 /* The controls that confine the guest and mean nothing to programs at EL0. */
@@ -230,9 +252,9 @@ void port_guest_load(struct guest_cpu *g)
 	live_regs_load(g);
 	if (g->pmu)
 		port_guest_pmu_start(g);
-	if (guest_has_pauth(g))
-		guest_keys_load(g);
 	this_percpu()->guest = g;
+	if (has_more_state(g))
+		more_state_load(g);
 }
 
 void port_guest_put(struct guest_cpu *g)
@@ -240,8 +262,6 @@ void port_guest_put(struct guest_cpu *g)
 	live_regs_save(g);
 	if (g->pmu)
 		port_guest_pmu_stop(g);
-	if (guest_has_pauth(g))
-		guest_keys_put(g);
 	guest_debug_put(g);
 	guest_gic_put(&g->gic);
 	/* The guest's timers must not interrupt what runs next here. */
@@ -253,6 +273,8 @@ void port_guest_put(struct guest_cpu *g)
 	port_fp_load((const struct user_fpsimd *)&g->host_fp);
 	isb();
 	this_percpu()->guest = NULL;
+	if (has_more_state(g))
+		more_state_put(g);
 }
 
 #define EC_MSR_MRS  0x18UL
