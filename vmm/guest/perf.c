@@ -103,7 +103,8 @@ static void check_samples(void)
 	fcntl(fd, F_SETFL, O_ASYNC);
 	fcntl(fd, F_SETSIG, SIGIO);
 	fcntl(fd, F_SETOWN, getpid());
-	check(ioctl(fd, PERF_EVENT_IOC_REFRESH, SAMPLES) == 0, "PERF_EVENT_IOC_REFRESH");
+	/* Signals that wait are one: more overflows than are waited for. */
+	check(ioctl(fd, PERF_EVENT_IOC_REFRESH, SAMPLES * MORE) == 0, "PERF_EVENT_IOC_REFRESH");
 	while (samples < SAMPLES && time(NULL) < end)
 		work(ROUNDS);
 	check(samples >= SAMPLES, "overflows do not interrupt");
