@@ -70,6 +70,15 @@ void inject_undefined(struct vcpu *v)
 		port_guest_regs_restore(&v->cpu);
 }
 
+void inject_trap(struct vcpu *v)
+{
+	if (v->loaded)
+		port_guest_regs_save(&v->cpu);
+	take_exception(v, (u32)v->cpu.esr);
+	if (v->loaded)
+		port_guest_regs_restore(&v->cpu);
+}
+
 static void take_abort(struct vcpu *v, u64 ec, u64 far, u64 iss)
 {
 	if (from_el1(v))

@@ -161,7 +161,8 @@ int ring_full_exit(struct vcpu *v);
 
 /* ---- kvm/inject.c: the vCPU is loaded, or its registers are all in memory */
 void inject_undefined(struct vcpu *v);
-/* The system register or instruction traps as on a CPU with FEAT_IDST: EC 0x18. */
+/* The access that trapped, as on a CPU with FEAT_IDST: EC 0x18 and its syndrome. */
+void inject_trap(struct vcpu *v);
 /* @walk_level: of the descriptor, if a walk of stage 1 is refused; else NOT_ON_WALK. */
 enum { NOT_ON_WALK = -1 };
 void inject_sea(struct vcpu *v, enum inject_kind kind, u64 far, int walk_level);

@@ -224,7 +224,8 @@ u64 vgic_read(struct vgic *g, const struct vgic_access *a);
 void vgic_write(struct vgic *g, const struct vgic_access *a, u64 value);
 /* Is there a register of 32 bits, or half of one of 64? */
 bool vgic_has_register(const struct vgic_access *a);
-#define VGIC_GICD_IIDR 0x0008
+#define VGIC_GICD_IIDR	 0x0008
+#define VGIC_GICD_TYPER2 0x000c
 /* GICD_IIDR by user space. -EINVAL: another implementation's, or a revision that is unknown. */
 int vgic_set_revision(struct vgic *g, u32 iidr);
 
