@@ -12,6 +12,7 @@
 
 #include "abi/catwalk.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -412,6 +413,58 @@ static void check_one_owner(void)
 	machine_destroy(&a);
 }
 
+/* Two threads tie and untie one eventfd, which is closed and made anew all the time. */
+struct fight {
+	struct machine m[2];
+	int event;
+	int is_over;
+};
+
+static void *tie_and_untie(void *arg)
+{
+	struct fight *f = arg;
+
+	while (!__atomic_load_n(&f->is_over, __ATOMIC_RELAXED)) {
+		for (unsigned i = 0; i < 4; i++) {
+			int event = __atomic_load_n(&f->event, __ATOMIC_RELAXED);
+			int result = irqfd(&f->m[i & 1], event, 20, 0);
+
+			CHECK(!result || result == -EBUSY || result == -EBADF);
+			result = irqfd(&f->m[i & 1], event, 20 + i / 2, KVM_IRQFD_FLAG_DEASSIGN);
+			CHECK(!result || result == -EBADF);
+		}
+	}
+	return NULL;
+}
+
+static void check_fought_over(void)
+{
+	struct fight f = { .event = eventfd(0, 0) };
+	pthread_t other;
+
+	machine_create(&f.m[0]);
+	machine_create(&f.m[1]);
+	REQUIRE(pthread_create(&other, NULL, tie_and_untie, &f) == 0);
+	for (unsigned i = 0; i < 2000; i++) {
+		struct machine *m = &f.m[i & 1];
+		int first, second, event = f.event;
+
+		first = irqfd(m, event, 10, 0);
+		second = irqfd(m, event, 11, 0);
+		CHECK(!first || first == -EBUSY);
+		CHECK(second == -EBUSY || (first && !second));
+		CHECK_EQ(irqfd(m, event, 10, KVM_IRQFD_FLAG_DEASSIGN), 0);
+		CHECK_EQ(irqfd(m, event, 11, KVM_IRQFD_FLAG_DEASSIGN), 0);
+		close(event);
+		__atomic_store_n(&f.event, eventfd(0, 0), __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&f.is_over, 1, __ATOMIC_RELAXED);
+	pthread_join(other, NULL);
+	close(f.event);
+	machine_destroy(&f.m[0]);
+	machine_destroy(&f.m[1]);
+}
+
 int main(void)
 {
 	struct vm vm;
@@ -428,5 +481,6 @@ int main(void)
 	check_imp_ids_fixed();
 	check_description();
 	check_one_owner();
+	check_fought_over();
 	return check_done("kvm_newer");
 }
