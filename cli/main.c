@@ -2,9 +2,11 @@
 /* The catwalk program: its subcommands and their order of steps. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cli/check.h"
@@ -71,6 +73,23 @@ static void say_how_to_debug(const struct run_options *options)
 		 elf, KERNEL_LOADED_OFFSET, options->gdb_port, KERNEL_LOADED_AT, elf);
 }
 
+/* What the emulator would say of the port, but in time. What else may be wrong with it, it says. */
+static int check_gdb_port(const struct run_options *options)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons((uint16_t)options->gdb_port),
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, status = 0;
+
+	if (fd < 0)
+		return 0;
+	if (!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)))
+		status = bad_input("--gdb: port %u: %s", options->gdb_port, strerror(errno));
+	close(fd);
+	return status;
+}
+
 static int start_and_relay(const struct run_options *options, struct initramfs *initramfs)
 {
 	struct relay_files files;
@@ -81,8 +100,12 @@ static int start_and_relay(const struct run_options *options, struct initramfs *
 		status = open_file("--trace", options->trace, &files.trace);
 	if (status)
 		return status;
-	if (options->gdb_port)
+	if (options->gdb_port) {
+		status = check_gdb_port(options);
+		if (status)
+			return status;
 		say_how_to_debug(options);
+	}
 	relay_block_signals(options);
 	status = start_machine(options, initramfs, &machine);
 	return status ? status : relay_machine(options, &machine, &files);

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -160,13 +162,32 @@ static int set_memory(struct run_options *options, const char *text)
 	return 0;
 }
 
+/* The directory that @path would be made in lets us. */
+static bool can_be_made(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char directory[PATH_MAX];
+
+	if (!slash)
+		return !access(".", W_OK | X_OK);
+	if ((size_t)(slash - path) >= sizeof(directory) - 1) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path) + 1, path);
+	return !access(directory, W_OK | X_OK);
+}
+
 /* QEMU makes a file, or grows an empty one; it refuses one that is too small. */
 static int check_memory_file(const char *path, unsigned long mib)
 {
 	struct stat st;
 
-	if (stat(path, &st))
-		return errno == ENOENT ? 0 : bad_input("--device: %s: %s", path, strerror(errno));
+	if (stat(path, &st)) {
+		if (errno == ENOENT && can_be_made(path))
+			return 0;
+		return bad_input("--device: %s: %s", path, strerror(errno));
+	}
 	if (!S_ISREG(st.st_mode) || access(path, R_OK | W_OK))
 		return bad_input("--device: %s: not a regular file that can be read and written",
 				 path);

@@ -61,6 +61,10 @@ static int check_identity(struct elf_file *file)
 	const Elf64_Ehdr *header = &file->header;
 	unsigned char identity[EI_NIDENT];
 
+	if (!file->size)
+		return bad_input("%s: an empty file; " ACCEPTED, file->path);
+	if (read_at(file, identity, 2, 0) && !memcmp(identity, "#!", 2))
+		return bad_input("%s: a script; " ACCEPTED, file->path);
 	if (!read_at(file, identity, sizeof(identity), 0) || memcmp(identity, ELFMAG, SELFMAG))
 		return bad_input("%s: not an ELF file; " ACCEPTED, file->path);
 	if (identity[EI_DATA] != ELFDATA2LSB)
@@ -123,7 +127,8 @@ static int open_file(const char *path, struct elf_file *file)
 	struct stat stat;
 
 	file->path = path;
-	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A named pipe is opened at once, whoever writes to it. */
+	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (file->fd < 0)
 		return bad_input("%s: %s; " ACCEPTED, path, strerror(errno));
 	if (fstat(file->fd, &stat) || !S_ISREG(stat.st_mode)) {

@@ -18,6 +18,7 @@ struct eventfd {
 	struct spinlock lock; /* guards count */
 	u64 count;
 	enum eventfd_kind kind;
+	bool bound;	 /* atomic: eventfd_bind() */
 	struct waitq wq; /* of readers and writers */
 };
 
@@ -111,6 +112,16 @@ static u32 eventfd_poll(struct file *f, struct waitq **wq)
 	if (count < EVENTFD_MAX)
 		events |= POLLOUT | POLLWRNORM;
 	return events;
+}
+
+bool eventfd_bind(struct eventfd *e)
+{
+	return !__atomic_exchange_n(&e->bound, true, __ATOMIC_ACQ_REL);
+}
+
+void eventfd_unbind(struct eventfd *e)
+{
+	__atomic_store_n(&e->bound, false, __ATOMIC_RELEASE);
 }
 
 /* No descriptor is left: nobody signals it any more. */

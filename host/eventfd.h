@@ -33,6 +33,12 @@ bool eventfd_take(struct eventfd *e, u64 *count);
 /* The same for a waiter's function, under the queue's lock: nobody is woken for the room it makes.
  */
 bool eventfd_take_in_waiter(struct eventfd *e, u64 *count);
+/*
+ * Only one may take what is signalled without descriptors being asked: true if it is the caller
+ * from now on, until eventfd_unbind(). Any context.
+ */
+bool eventfd_bind(struct eventfd *e);
+void eventfd_unbind(struct eventfd *e);
 /* Woken with POLLIN by each addition: a waiter with a function (host/sched.h) is told so at once.
  */
 struct waitq *eventfd_waitq(struct eventfd *e);

@@ -112,6 +112,10 @@ s64 mm_brk(struct mm *mm, u64 brk);
 s64 mm_mremap(struct mm *mm, u64 old, u64 old_len, u64 new_len, int flags, u64 new_addr);
 int mm_msync(struct mm *mm, u64 addr, u64 len, int flags);
 int mm_mincore(struct mm *mm, u64 addr, u64 len, hva_t vec);
+/* What mlockall() asked of mappings to come: MCL_* bits, kept for the system calls. A new mm and a
+ * copy have none. Atomic. */
+u32 mm_lock_flags(const struct mm *mm);
+void mm_set_lock_flags(struct mm *mm, u32 flags);
 /* Where brk begins; set by exec. */
 void mm_set_brk(struct mm *mm, u64 start);
 

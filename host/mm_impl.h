@@ -37,6 +37,7 @@ struct mm {
 	u64 packed_len;
 	u64 total_pages; /* mapped by VMAs */
 	bool exited;	 /* mm_exit() was here */
+	u32 lock_flags;	 /* atomic; mm_lock_flags() */
 	struct spinlock pt_lock;
 	u64 *root;		/* immutable */
 	u64 resident_pages;	/* guarded by pt_lock */

@@ -417,6 +417,16 @@ int mm_populate(struct mm *mm, u64 start, u64 end, enum host_access access)
 	return 0;
 }
 
+u32 mm_lock_flags(const struct mm *mm)
+{
+	return __atomic_load_n(&mm->lock_flags, __ATOMIC_RELAXED);
+}
+
+void mm_set_lock_flags(struct mm *mm, u32 flags)
+{
+	__atomic_store_n(&mm->lock_flags, flags, __ATOMIC_RELAXED);
+}
+
 /* ---- the heap */
 
 void mm_set_brk(struct mm *mm, u64 start)

@@ -107,7 +107,9 @@
 	SYSCALL(mincore, __NR_mincore)                                                             \
 	SYSCALL(mlock, __NR_mlock)                                                                 \
 	SYSCALL(mlock2, __NR_mlock2)                                                               \
-	SYSCALL(munlock, __NR_munlock)
+	SYSCALL(munlock, __NR_munlock)                                                             \
+	SYSCALL(mlockall, __NR_mlockall)                                                           \
+	SYSCALL(munlockall, __NR_munlockall)
 
 #define SYSCALL_DECLARE(name, number) s64 sys_##name(const u64 a[6]);
 SYSCALLS_CORE(SYSCALL_DECLARE)

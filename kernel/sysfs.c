@@ -3,12 +3,15 @@
  * /sys: what programs read of CPUs, of huge pages and of the PMU. There is no NUMA, and as on a
  * Linux without it, no /sys/devices/system/node.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "host/page.h"
 #include "kernel/genfs.h"
 #include "kernel/page_files.h"
+#include "kernel/vfs.h"
 #include "kvm/pmu.h"
+#include "kvm/port.h"
 
 static int show_cpus(struct gen_text *t, u64 tag)
 {
@@ -42,6 +45,21 @@ static int show_kernel_max(struct gen_text *t, u64 tag)
 {
 	(void)tag;
 	gen_printf(t, "%u\n", PORT_MAX_CPUS - 1);
+	return 0;
+}
+
+/* CPUs are taken to be alike, as in what vCPUs get: the answer is that of the CPU that is asked. */
+static int show_midr(struct gen_text *t, u64 tag)
+{
+	(void)tag;
+	gen_printf(t, "0x%016lx\n", port_host_midr());
+	return 0;
+}
+
+static int show_revidr(struct gen_text *t, u64 tag)
+{
+	(void)tag;
+	gen_printf(t, "0x%016lx\n", port_host_revidr());
 	return 0;
 }
 
@@ -168,10 +186,30 @@ static const struct gen_file pmu_files[] = {
 	{ SYS_PMU "cpus", 0444, show_cpus, NULL },
 };
 
+/* Of each CPU. */
+static const struct gen_file cpu_files[] = {
+	{ "regs/identification/midr_el1", 0444, show_midr, NULL },
+	{ "regs/identification/revidr_el1", 0444, show_revidr, NULL },
+};
+
+static void add_cpu(unsigned int cpu)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cpu_files); i++) {
+		struct inode *inode = gen_inode(FS_SYS, &cpu_files[i], 0);
+		char path[80];
+
+		snprintf(path, sizeof(path), SYS_CPU "cpu%u/%s", cpu, cpu_files[i].path);
+		if (IS_ERR(inode) || vfs_add(path, inode))
+			panic("%s cannot be added", path);
+	}
+}
+
 void sysfs_init(void)
 {
 	if (pmu_is_offered())
 		gen_add_all(FS_SYS, pmu_files, ARRAY_SIZE(pmu_files));
 	gen_add_all(FS_SYS, sys_files, ARRAY_SIZE(sys_files));
+	for (unsigned int cpu = 0; cpu < port_cpu_count(); cpu++)
+		add_cpu(cpu);
 	page_files_init();
 }

@@ -53,6 +53,7 @@ static const struct {
 	{ KVM_CAP_PTP_KVM, 1 },
 	{ KVM_CAP_STEAL_TIME, 1 },
 	{ KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES, 1 },
+	{ KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 1 },
 };
 
 /* ID_AA64DFR0_EL1 counts breakpoints and watchpoints less one. */
@@ -84,6 +85,20 @@ s64 caps_check(const struct vm *vm, u64 cap)
 	return 0;
 }
 
+/* What vCPUs are may be told from then on: so before there is one. */
+static int imp_ids_enable(struct vm *vm)
+{
+	int error = 0;
+
+	mutex_lock(&vm->lock);
+	if (vm->vcpu_count)
+		error = -EINVAL;
+	else
+		vm->imp_ids_writable = true;
+	mutex_unlock(&vm->lock);
+	return error;
+}
+
 int caps_enable(struct vm *vm, hva_t arg)
 {
 	struct kvm_enable_cap cap;
@@ -95,6 +110,7 @@ int caps_enable(struct vm *vm, hva_t arg)
 	switch (cap.cap) {
 	case KVM_CAP_ARM_NISV_TO_USER: vm->nisv_to_user = true; return 0;
 	case KVM_CAP_ARM_SYSTEM_SUSPEND: vm->system_suspend = true; return 0;
+	case KVM_CAP_ARM_WRITABLE_IMP_ID_REGS: return imp_ids_enable(vm);
 	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL: return ring_enable(vm, cap.args[0]);
 	case KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP: return ring_enable_bitmap(vm);
 	}

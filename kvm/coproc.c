@@ -24,6 +24,9 @@ struct coproc_row {
 /* What traps, or may, sorted. */
 static const struct coproc_row cp15[] = {
 	{ P15(0, 0, 0, 1), SR(3, 3, 0, 0, 1), SR_LOW },	   /* CTR */
+	{ P15(0, 0, 0, 2), SR_AARCH32_ZERO, SR_LOW },	   /* TCMTR */
+	{ P15(0, 0, 0, 3), SR_AARCH32_ZERO, SR_LOW },	   /* TLBTR */
+	{ P15(0, 0, 0, 6), SR(3, 0, 0, 0, 6), SR_LOW },	   /* REVIDR */
 	{ P15(0, 1, 0, 0), SR(3, 0, 1, 0, 0), SR_LOW },	   /* SCTLR */
 	{ P15(0, 1, 0, 1), SR(3, 0, 1, 0, 1), SR_LOW },	   /* ACTLR */
 	{ P15(0, 1, 0, 3), SR(3, 0, 1, 0, 1), SR_HIGH },   /* ACTLR2 */
@@ -75,6 +78,7 @@ static const struct coproc_row cp15[] = {
 	{ P15(0, 14, 2, 1), SR(3, 3, 14, 2, 1), SR_LOW },   /* CNTP_CTL */
 	{ P15(1, 0, 0, 0), SR(3, 1, 0, 0, 0), SR_LOW },	    /* CCSIDR */
 	{ P15(1, 0, 0, 1), SR(3, 1, 0, 0, 1), SR_LOW },	    /* CLIDR */
+	{ P15(1, 0, 0, 7), SR(3, 1, 0, 0, 7), SR_LOW },	    /* AIDR */
 	{ P15(2, 0, 0, 0), SR(3, 2, 0, 0, 0), SR_LOW },	    /* CSSELR */
 };
 

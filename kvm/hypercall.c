@@ -36,12 +36,16 @@
 #define VENDOR_PTP	 BIT(KVM_REG_ARM_VENDOR_HYP_BIT_PTP)
 /* The counters that the time of day can be told with (KVM's PTP call). */
 enum { PTP_VIRTUAL, PTP_PHYSICAL };
-enum { BITMAP_STD, BITMAP_STD_HYP, BITMAP_VENDOR_HYP, BITMAPS };
+/* BITMAP_n is KVM_REG_ARM_FW_FEAT_BMAP_REG(n). */
+enum { BITMAP_STD, BITMAP_STD_HYP, BITMAP_VENDOR_HYP, BITMAP_VENDOR_HYP_2, BITMAPS };
 
 static const u64 bitmap_offered[BITMAPS] = {
 	[BITMAP_STD] = STD_TRNG,
 	[BITMAP_STD_HYP] = STD_HYP_PV_TIME,
 	[BITMAP_VENDOR_HYP] = VENDOR_FUNCTIONS | VENDOR_PTP,
+	/* Which CPUs the guest may find itself on: user space answers, by the filter. */
+	[BITMAP_VENDOR_HYP_2] = BIT(KVM_REG_ARM_VENDOR_HYP_BIT_DISCOVER_IMPL_VER) |
+				BIT(KVM_REG_ARM_VENDOR_HYP_BIT_DISCOVER_IMPL_CPUS),
 };
 
 static int answer(struct vcpu *v, s64 x0)
@@ -139,7 +143,9 @@ static int vendor_call(struct vcpu *v, u32 function)
 		return answer(v, SMCCC_NOT_SUPPORTED);
 	if (function == VENDOR_HYP_CALL_UID)
 		return answer4(v, 0xb66fb428, 0xe911c52e, 0x564bcaa9, 0x743a004d);
-	return answer4(v, v->vm->hyp_bitmap[BITMAP_VENDOR_HYP], 0, 0, 0);
+	/* A bit for each function: 0 to 31, 32 to 63 (none), 64 to 95, 96 to 127 (none). */
+	return answer4(v, v->vm->hyp_bitmap[BITMAP_VENDOR_HYP], 0,
+		       v->vm->hyp_bitmap[BITMAP_VENDOR_HYP_2], 0);
 }
 
 /* The time of day, and the guest's counter at that moment: interrupts are masked in between. */
@@ -283,14 +289,15 @@ const u64 firmware_regs[] = {
 	KVM_REG_ARM_STD_BMAP,
 	KVM_REG_ARM_STD_HYP_BMAP,
 	KVM_REG_ARM_VENDOR_HYP_BMAP,
+	KVM_REG_ARM_VENDOR_HYP_BMAP_2,
 };
 const unsigned int firmware_reg_count = ARRAY_SIZE(firmware_regs);
 
 void firmware_init(struct vm *vm)
 {
-	vm->psci_version = 1U << 16 | 1;
+	vm->psci_version = 1U << 16 | 3;
 	for (unsigned int i = 0; i < BITMAPS; i++)
-		vm->hyp_bitmap[i] = bitmap_offered[i];
+		vm->hyp_bitmap[i] = i == BITMAP_VENDOR_HYP_2 ? 0 : bitmap_offered[i];
 }
 
 int firmware_reg_get(struct vcpu *v, u64 id, u64 *value)
@@ -305,6 +312,7 @@ int firmware_reg_get(struct vcpu *v, u64 id, u64 *value)
 	case KVM_REG_ARM_STD_BMAP:
 	case KVM_REG_ARM_STD_HYP_BMAP:
 	case KVM_REG_ARM_VENDOR_HYP_BMAP:
+	case KVM_REG_ARM_VENDOR_HYP_BMAP_2:
 		*value = v->vm->hyp_bitmap[id - KVM_REG_ARM_STD_BMAP];
 		return 0;
 	}
@@ -320,6 +328,8 @@ static int psci_version_set(struct vcpu *v, u64 value)
 	case 0U << 16 | 2:
 	case 1U << 16 | 0:
 	case 1U << 16 | 1:
+	case 1U << 16 | 2:
+	case 1U << 16 | 3:
 		if (!wants_0_2)
 			return -EINVAL;
 		v->vm->psci_version = (u32)value;
@@ -353,6 +363,7 @@ int firmware_reg_set(struct vcpu *v, u64 id, u64 value)
 	case KVM_REG_ARM_STD_BMAP:
 	case KVM_REG_ARM_STD_HYP_BMAP:
 	case KVM_REG_ARM_VENDOR_HYP_BMAP:
+	case KVM_REG_ARM_VENDOR_HYP_BMAP_2:
 		return bitmap_set(v->vm, (unsigned int)(id - KVM_REG_ARM_STD_BMAP), value);
 	}
 	return -ENOENT;

@@ -84,7 +84,6 @@ static const struct id_field id_fields[] = {
 	HIDE(7, 2, 16),					   /* VARange */
 	HIDE(7, 2, 20),					   /* CCIDX */
 	HIDE(7, 2, 24),					   /* NV */
-	HIDE(7, 2, 36),					   /* IDS */
 	HIDE(7, 2, 40),					   /* FWB */
 	HIDE(7, 2, 56),					   /* EVT */
 	CAP(1, 2, 0, 9),				   /* ID_DFR0.CopDbg */
@@ -129,7 +128,7 @@ static const struct id_row id_rows[] = {
 	{ 3, 6, GENMASK(31, 0) },
 	/* All but FP, AdvSIMD, RAS, SVE, MPAM, AMU */
 	{ 4, 0, ~(F(16) | F(20) | F(28) | F(32) | F(40) | F(44)) },
-	{ 4, 1, F(0) | F(4) | F(32) },
+	{ 4, 1, F(0) | F(4) | F(32) | F(56) },
 	{ 4, 2, F(32) },
 	/* Without SVE all 0, which is then all that may be written. */
 	{ 4, 4, F(0) | F(4) | F(16) | F(20) | F(24) | F(32) | F(40) | F(44) | F(52) | F(56) },
@@ -138,11 +137,11 @@ static const struct id_row id_rows[] = {
 	{ 6, 0, ~F(0) },
 	{ 6, 1, ~(F(4) | F(8) | F(24) | F(28)) },
 	{ 6, 2, F(0) | F(4) | F(16) | F(20) },
-	/* All but the stage-2 granules */
-	{ 7, 0, ~(F(32) | F(36) | F(40) | F(48) | F(52)) },
-	{ 7, 1, ~(F(4) | F(8) | F(28) | F(32) | F(40)) },
+	{ 6, 3, F(4) | F(16) | F(24) | F(28) }, /* All 0 */
+	{ 7, 0, ~(F(48) | F(52)) },
+	{ 7, 1, ~(F(4) | F(8) | F(28)) },
 	{ 7, 2, ~(F(20) | F(24) | F(36) | F(40) | F(44) | F(56)) },
-	{ 7, 3, 0 },
+	{ 7, 3, F(0) | F(4) | F(8) | F(16) }, /* All 0 */
 	{ 7, 4, 0 },
 };
 
@@ -249,6 +248,8 @@ static u64 limit_compute(unsigned int crm, unsigned int op2)
 		value = 0;
 	if (crm == 4 && (op2 == 2 || op2 == 4))
 		value = 0;
+	if (crm == 6 && op2 == 3)
+		value = 0;
 	return crm == 5 && op2 == 1 ? 0 : value;
 }
 
@@ -262,6 +263,9 @@ void id_regs_reset(struct vm *vm)
 {
 	memcpy(vm->id_regs, limits, sizeof(vm->id_regs));
 	vm->ctr = port_host_ctr();
+	vm->imp_id[IMP_MIDR] = port_host_midr();
+	vm->imp_id[IMP_REVIDR] = port_host_revidr();
+	vm->imp_id[IMP_AIDR] = port_host_aidr();
 }
 
 /* ---- fields that come with a feature */
@@ -330,8 +334,16 @@ static bool is_higher_safe(unsigned int index, unsigned int shift)
 	return index == id_reg_index(7, 1) && shift == 24;
 }
 
+/* MMFR0.TGran4_2, TGran64_2 and TGran16_2, which are about stage 2: 1 says that there is none. */
+static bool is_stage2_granule(unsigned int index, unsigned int shift)
+{
+	return index == id_reg_index(7, 0) && (shift == 32 || shift == 36 || shift == 40);
+}
+
 static bool field_is_safe(unsigned int index, unsigned int shift, u64 limit, u64 value)
 {
+	if (is_stage2_granule(index, shift))
+		return field(value, shift) == 1 || field(value, shift) == field(limit, shift);
 	if (is_higher_safe(index, shift))
 		return field(value, shift) >= field(limit, shift);
 	if (!is_signed(index, shift))
@@ -422,4 +434,32 @@ int id_ctr_set(struct vm *vm, u64 value)
 		vm->ctr = value;
 	mutex_unlock(&vm->lock);
 	return error;
+}
+
+static int imp_check(const struct vm *vm, enum imp_id which, u64 value)
+{
+	if (value == vm->imp_id[which])
+		return 0;
+	if (!vm->imp_ids_writable)
+		return -EINVAL;
+	if (vm->ran)
+		return -EBUSY;
+	return which == IMP_MIDR && value >> 32 ? -EINVAL : 0; /* RES0 */
+}
+
+int id_imp_set(struct vm *vm, enum imp_id which, u64 value)
+{
+	int error;
+
+	mutex_lock(&vm->lock);
+	error = imp_check(vm, which, value);
+	if (!error)
+		vm->imp_id[which] = value;
+	mutex_unlock(&vm->lock);
+	return error;
+}
+
+bool id_reads_are_told(const struct vm *vm)
+{
+	return field(vm->id_regs[id_reg_index(7, 2)], 36);
 }

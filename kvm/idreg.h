@@ -13,6 +13,9 @@ struct vm;
 /* op0 = 3, op1 = 0, CRn = 0, CRm 1..7, op2 0..7, at (CRm - 1) * 8 + op2. */
 enum { ID_REGS = 56 };
 
+/* Which implementation the CPU is: MIDR_EL1, REVIDR_EL1, AIDR_EL1. */
+enum imp_id { IMP_MIDR, IMP_REVIDR, IMP_AIDR, IMP_IDS };
+
 static inline unsigned int id_reg_index(unsigned int crm, unsigned int op2)
 {
 	return (crm - 1) * 8 + op2;
@@ -34,6 +37,11 @@ void id_regs_hide_gic(struct vm *vm);
  */
 int id_reg_set(struct vm *vm, unsigned int index, u64 value);
 int id_ctr_set(struct vm *vm, u64 value);
+/* The same; -EINVAL: without KVM_CAP_ARM_WRITABLE_IMP_ID_REGS user space may only agree. */
+int id_imp_set(struct vm *vm, enum imp_id which, u64 value);
+/* Reads of registers of the feature ID space that are not there are told by their syndrome
+ * (FEAT_IDST), and not as unknown. */
+bool id_reads_are_told(const struct vm *vm);
 /* Fields user space may change. */
 u64 id_reg_writable(unsigned int index);
 u64 id_ctr_writable(void);

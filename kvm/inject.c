@@ -81,7 +81,7 @@ void inject_undefined(struct vcpu *v)
 
 void inject_trap(struct vcpu *v)
 {
-	inject(v, v->cpu.esr);
+	inject(v, (u32)v->cpu.esr);
 }
 
 static void take_abort(struct vcpu *v, u64 ec, u64 far, u64 iss)

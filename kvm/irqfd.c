@@ -87,6 +87,7 @@ static void unlink_irqfd(struct irqfd *f)
 	struct irqfds *fds = &f->vm->irqfds;
 
 	waitq_remove(&f->waiter);
+	eventfd_unbind(f->event);
 	RB_REMOVE(irqfd_tree, &fds->all, f);
 	fds->count--;
 	spin_lock(&fds->gone_lock);
@@ -164,6 +165,7 @@ struct eventfd *eventfd_of(s32 fd)
 	return e ? e : ERR_PTR(-EINVAL);
 }
 
+/* An event interrupts one VM, by one GSI. */
 static int may_link(struct vm *vm, const struct irqfd *f)
 {
 	const struct irqfds *fds = &vm->irqfds;
@@ -172,7 +174,7 @@ static int may_link(struct vm *vm, const struct irqfd *f)
 		return -EBUSY;
 	if (fds->count == IRQFDS_MAX || (f->resample && fds->resampler_count == RESAMPLERS_MAX))
 		return -ENOSPC;
-	return 0;
+	return eventfd_bind(f->event) ? 0 : -EBUSY;
 }
 
 static int link_new(struct vm *vm, struct irqfd *f)

@@ -106,13 +106,16 @@ static u64 baser_read(const struct its *t, u32 n)
 	return n < ARRAY_SIZE(t->baser) ? t->baser[n] | baser_fixed(n) : 0;
 }
 
-/* Collections are few: their table has one level. */
+/* Collections are few: their table has one level. With a table goes what it described. */
 static void baser_write(struct its *t, u32 n, u64 value)
 {
+	u64 old;
+
 	if (t->enabled || n >= ARRAY_SIZE(t->baser))
 		return;
+	old = t->baser[n];
 	t->baser[n] = value & BASER_BITS & ~(n ? BASER_INDIRECT : 0);
-	if (!(t->baser[n] & BASER_VALID))
+	if (!(t->baser[n] & BASER_VALID) || t->baser[n] != old)
 		its_forget(t, n ? ITS_COLLECTIONS : ITS_DEVICES);
 }
 

@@ -95,16 +95,20 @@ static int save_events(struct its *t, struct its_device *d)
 	return error;
 }
 
-static int save_device(struct its *t, struct its_device *d)
+/*
+ * @next is the one that is saved behind it, and then @d. A device whose place the guest has taken
+ * from its table since is left out: the guest cannot keep its VMM from saving.
+ */
+static int save_device(struct its *t, struct its_device *d, const struct its_device **next)
 {
-	const struct its_device *next = RB_NEXT(its_devices, &t->devices, d);
 	u64 entry = ENTRY_VALID | (d->itt >> 8) << 5 | (d->event_bits - 1U), at;
 	int error = its_entry_at(t, t->baser[0], d->id, &at);
 
 	if (error)
-		return error;
-	if (next)
-		entry |= next_field(d->id, next->id, DTE_NEXT_MAX) << DTE_NEXT_SHIFT;
+		return error == -EINVAL ? 0 : error;
+	if (*next)
+		entry |= next_field(d->id, (*next)->id, DTE_NEXT_MAX) << DTE_NEXT_SHIFT;
+	*next = d;
 	error = save_events(t, d);
 	return error ? error : write_entry(t, at, entry);
 }
@@ -133,11 +137,12 @@ static int save_collections(struct its *t)
 
 int its_tables_save(struct its *t)
 {
+	const struct its_device *next = NULL;
 	struct its_device *d;
 	int error = 0;
 
-	RB_FOREACH (d, its_devices, &t->devices) {
-		error = save_device(t, d);
+	RB_FOREACH_REVERSE (d, its_devices, &t->devices) {
+		error = save_device(t, d, &next);
 		if (!error)
 			error = may_go_on();
 		if (error)

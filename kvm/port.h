@@ -145,8 +145,10 @@ enum { GUEST_APRS = 4 };
 
 /* A guest's CPU interface (Arm IHI 0069, 12.4), but for its list registers. */
 struct guest_gic {
-	bool present; /* set before load: without it every access traps */
-	u64 vmcr;     /* ICH_VMCR_EL2 */
+	/* Set before load */
+	bool present;  /* without it every access traps */
+	bool trap_dir; /* ICC_DIR_EL1 traps, also while no list register is in use */
+	u64 vmcr;      /* ICH_VMCR_EL2 */
 	u64 ap0r[GUEST_APRS], ap1r[GUEST_APRS];
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PSCI 1.1 (DEN 0022) for guests, and 0.1 for vCPUs that did not ask for 0.2. */
+/* PSCI 1.3 (DEN 0022) for guests, and 0.1 for vCPUs that did not ask for 0.2. */
 #include <linux/psci.h>
 
 #include "host/string.h"
@@ -12,6 +12,11 @@
 
 #ifndef PSCI_1_1_FN64_SYSTEM_RESET2
 #define PSCI_1_1_FN64_SYSTEM_RESET2 PSCI_0_2_FN64(18)
+#endif
+#ifndef PSCI_1_3_FN_SYSTEM_OFF2
+#define PSCI_1_3_FN_SYSTEM_OFF2		PSCI_0_2_FN(21)
+#define PSCI_1_3_FN64_SYSTEM_OFF2	PSCI_0_2_FN64(21)
+#define PSCI_1_3_OFF_TYPE_HIBERNATE_OFF BIT(0)
 #endif
 
 u32 psci_version_of(const struct vcpu *v)
@@ -160,6 +165,19 @@ static int reset2(struct vcpu *v, u32 function)
 	return system_event(v, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_RESET_FLAG_PSCI_RESET2);
 }
 
+/* What the guest keeps is on its disk: user space may know (DEN 0022 F.b, 5.11). 0 is another name
+ * of the only type. */
+static int off2(struct vcpu *v, u32 function)
+{
+	u64 type = argument(v, function, 1), cookie = argument(v, function, 2);
+
+	if ((type && type != PSCI_1_3_OFF_TYPE_HIBERNATE_OFF) || cookie) {
+		set_result(v, PSCI_RET_INVALID_PARAMS);
+		return 1;
+	}
+	return system_event(v, KVM_SYSTEM_EVENT_SHUTDOWN, KVM_SYSTEM_EVENT_SHUTDOWN_FLAG_PSCI_OFF2);
+}
+
 /* ---- what there is */
 
 struct psci_function {
@@ -184,6 +202,8 @@ static const struct psci_function functions[] = {
 	{ PSCI_1_0_FN64_SYSTEM_SUSPEND, PSCI_VERSION_OF(1, 0) },
 	{ PSCI_1_1_FN_SYSTEM_RESET2, PSCI_VERSION_OF(1, 1) },
 	{ PSCI_1_1_FN64_SYSTEM_RESET2, PSCI_VERSION_OF(1, 1) },
+	{ PSCI_1_3_FN_SYSTEM_OFF2, PSCI_VERSION_OF(1, 3) },
+	{ PSCI_1_3_FN64_SYSTEM_OFF2, PSCI_VERSION_OF(1, 3) },
 };
 
 static bool is_offered(const struct vcpu *v, u32 function)
@@ -206,7 +226,11 @@ static s64 features(const struct vcpu *v)
 		return PSCI_RET_SUCCESS;
 	if (IS_64BIT(function) && vcpu_is_32bit(v))
 		return PSCI_RET_NOT_SUPPORTED;
-	return is_offered(v, function) ? PSCI_RET_SUCCESS : PSCI_RET_NOT_SUPPORTED;
+	if (!is_offered(v, function))
+		return PSCI_RET_NOT_SUPPORTED;
+	if (function == PSCI_1_3_FN_SYSTEM_OFF2 || function == PSCI_1_3_FN64_SYSTEM_OFF2)
+		return PSCI_1_3_OFF_TYPE_HIBERNATE_OFF;
+	return PSCI_RET_SUCCESS;
 }
 
 static int psci_0_2_call(struct vcpu *v, u32 function)
@@ -234,6 +258,8 @@ static int psci_0_2_call(struct vcpu *v, u32 function)
 	case PSCI_1_0_FN64_SYSTEM_SUSPEND: return system_suspend(v);
 	case PSCI_1_1_FN_SYSTEM_RESET2:
 	case PSCI_1_1_FN64_SYSTEM_RESET2: return reset2(v, function);
+	case PSCI_1_3_FN_SYSTEM_OFF2:
+	case PSCI_1_3_FN64_SYSTEM_OFF2: return off2(v, function);
 	default: result = PSCI_RET_NOT_SUPPORTED;
 	}
 	set_result(v, result);

@@ -248,6 +248,8 @@ static int first_run(struct vcpu *v)
 		vm->ran = true;
 	mutex_unlock(&vm->lock);
 	v->ran = !error;
+	/* Another vCPU's file may have changed it since this one's reset. */
+	v->cpu.vpidr = vm->imp_id[IMP_MIDR];
 	return error;
 }
 

@@ -141,15 +141,29 @@ static bool is_id_reg(u16 sr)
 	       SR_CRM(sr) <= 7;
 }
 
-/* MIDR_EL1, REVIDR_EL1, AIDR_EL1: the host's, and user space may only agree. */
-static bool invariant_reg(u16 sr, u64 *value)
+static const u16 imp_regs[IMP_IDS] = {
+	[IMP_MIDR] = SR(3, 0, 0, 0, 0),
+	[IMP_REVIDR] = SR(3, 0, 0, 0, 6),
+	[IMP_AIDR] = SR(3, 1, 0, 0, 7),
+};
+
+static bool is_imp_reg(u16 sr, enum imp_id *which)
 {
-	switch (sr) {
-	case SR(3, 0, 0, 0, 0): *value = port_host_midr(); return true;
-	case SR(3, 0, 0, 0, 6): *value = port_host_revidr(); return true;
-	case SR(3, 1, 0, 0, 7): *value = port_host_aidr(); return true;
+	for (unsigned int i = 0; i < IMP_IDS; i++) {
+		*which = (enum imp_id)i;
+		if (imp_regs[i] == sr)
+			return true;
 	}
 	return false;
+}
+
+/* The feature ID space (Arm ARM D17.1.4). */
+static bool is_feature_id(u16 sr)
+{
+	unsigned int op1 = SR_OP1(sr);
+
+	return SR_OP0(sr) == 3 && (op1 == 0 || op1 == 1 || op1 == 3) && SR_CRN(sr) == 0 &&
+	       SR_CRM(sr) <= 7;
 }
 
 /* DBGBVR<n>, DBGBCR<n>, DBGWVR<n>, DBGWCR<n>_EL1: CRm is n, op2 4 to 7 the kind. */
@@ -212,6 +226,16 @@ static int done(struct vcpu *v)
 static int undefined(struct vcpu *v)
 {
 	inject_undefined(v);
+	return 1;
+}
+
+/* No such register. */
+static int absent(struct vcpu *v, const struct sr_access *a)
+{
+	if (a->view == SR_WHOLE && a->is_read && is_feature_id(a->sr) && id_reads_are_told(v->vm))
+		inject_trap(v);
+	else
+		inject_undefined(v);
 	return 1;
 }
 
@@ -425,7 +449,10 @@ static int row_trap(struct vcpu *v, const struct sr_row *row, const struct sr_ac
 static int sysreg_access(struct vcpu *v, const struct sr_access *a)
 {
 	const struct sr_row *row;
+	enum imp_id which;
 
+	if (is_imp_reg(a->sr, &which))
+		return a->is_read ? read_as(v, a, v->vm->imp_id[which]) : undefined(v);
 	if (is_id_reg(a->sr))
 		return a->is_read
 			       ? read_as(v, a,
@@ -436,7 +463,7 @@ static int sysreg_access(struct vcpu *v, const struct sr_access *a)
 	row = row_find(a->sr);
 	if (row)
 		return row_trap(v, row, a);
-	return pmu_has_reg(a->sr) ? pmu_trap(v, a) : undefined(v);
+	return pmu_has_reg(a->sr) ? pmu_trap(v, a) : absent(v, a);
 }
 
 int sysreg_trap(struct vcpu *v)
@@ -490,7 +517,7 @@ void sysreg_reset(struct vcpu *v)
 	/* Like the other ID registers, what user space made of them outlives a reset. */
 	reg[GR_MPIDR_EL1] = v->initialised ? mpidr : mpidr_of(v->id);
 	reg[GR_CLIDR_EL1] = v->initialised ? clidr : clidr_default();
-	v->cpu.vpidr = port_host_midr();
+	v->cpu.vpidr = v->vm->imp_id[IMP_MIDR];
 	v->cpu.vmpidr = reg[GR_MPIDR_EL1];
 }
 
@@ -542,6 +569,7 @@ int sysreg_get(struct vcpu *v, u64 id, u64 *value)
 {
 	u16 sr = (u16)id;
 	const struct sr_row *row;
+	enum imp_id which;
 	u32 csselr;
 
 	if (demux_index(id, &csselr)) {
@@ -550,8 +578,10 @@ int sysreg_get(struct vcpu *v, u64 id, u64 *value)
 	}
 	if (!is_sysreg_id(id))
 		return -ENOENT;
-	if (invariant_reg(sr, value))
+	if (is_imp_reg(sr, &which)) {
+		*value = v->vm->imp_id[which];
 		return 0;
+	}
 	if (is_id_reg(sr)) {
 		*value = v->vm->id_regs[id_reg_index(SR_CRM(sr), SR_OP2(sr))];
 		return 0;
@@ -601,15 +631,15 @@ int sysreg_set(struct vcpu *v, u64 id, u64 value)
 {
 	u16 sr = (u16)id;
 	const struct sr_row *row;
+	enum imp_id which;
 	u32 csselr;
-	u64 fixed;
 
 	if (demux_index(id, &csselr))
 		return ccsidr_set(v, csselr, value);
 	if (!is_sysreg_id(id))
 		return -ENOENT;
-	if (invariant_reg(sr, &fixed))
-		return value == fixed ? 0 : -EINVAL;
+	if (is_imp_reg(sr, &which))
+		return id_imp_set(v->vm, which, value);
 	if (is_id_reg(sr))
 		return id_reg_set(v->vm, id_reg_index(SR_CRM(sr), SR_OP2(sr)), value);
 	if (is_debug_reg(sr)) {
@@ -624,11 +654,10 @@ int sysreg_set(struct vcpu *v, u64 id, u64 value)
 
 static int list_fixed(struct reg_sink *sink)
 {
-	static const u16 fixed[] = { SR(3, 0, 0, 0, 0), SR(3, 0, 0, 0, 6), SR(3, 1, 0, 0, 7) };
 	int error = 0;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(fixed) && !error; i++)
-		error = sink->emit(sink, SR_ID(fixed[i]));
+	for (unsigned int i = 0; i < IMP_IDS && !error; i++)
+		error = sink->emit(sink, SR_ID(imp_regs[i]));
 	for (unsigned int crm = 1; crm <= 7; crm++) {
 		for (unsigned int op2 = 0; op2 <= 7 && !error; op2++)
 			error = sink->emit(sink, SR_ID(SR(3, 0, 0, crm, op2)));

@@ -164,9 +164,9 @@ int ring_full_exit(struct vcpu *v);
 
 /* ---- kvm/inject.c: the vCPU is loaded, or its registers are all in memory */
 void inject_undefined(struct vcpu *v);
-/* What trapped here traps to the guest's EL1, with the same syndrome. */
+/* The access that trapped traps to the guest's EL1, with the same syndrome; so does an absent ID
+ * register's on a CPU with FEAT_IDST. */
 void inject_trap(struct vcpu *v);
-/* The system register or instruction traps as on a CPU with FEAT_IDST: EC 0x18. */
 /* @walk_level: of the descriptor, if a walk of stage 1 is refused; else NOT_ON_WALK. */
 enum { NOT_ON_WALK = -1 };
 void inject_sea(struct vcpu *v, enum inject_kind kind, u64 far, int walk_level);

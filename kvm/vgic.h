@@ -193,8 +193,17 @@ enum { VGIC_EOICOUNT_MAX = 31, VGIC_ENDED_MAX = VGIC_EOICOUNT_MAX + VGIC_LRS_MAX
 u32 vgic_fold(struct vgic *g, struct vgic_cpu *c, u64 vmcr, const struct vgic_lrs *in, u32 *ended);
 /* Would @c be interrupted, with this ICH_VMCR_EL2? It has exited. Takes the lock. */
 bool vgic_has_pending(struct vgic *g, struct vgic_cpu *c, u64 vmcr);
-/* ICC_DIR_EL1, trapped: @intid is deactivated. Takes the lock. True: it is a level-triggered SPI.
+/*
+ * Does ICC_DIR_EL1 always trap? Where another vCPU may have acknowledged the interrupt it does:
+ * the CPU looks into its own list registers only. Guests write it with EOImode 1 alone. Constant
+ * once started.
  */
+static inline bool vgic_traps_dir(const struct vgic *g)
+{
+	return g->cpu_count > 1;
+}
+/* ICC_DIR_EL1, trapped on @c: @intid is deactivated, whoever acknowledged it. Takes the lock, and
+ * recalls other vCPUs. True: it is a level-triggered SPI. */
 bool vgic_deactivate(struct vgic *g, struct vgic_cpu *c, u32 intid);
 
 /* ICH_VMCR_EL2 (Arm IHI 0069, 12.4.8). */
@@ -224,7 +233,8 @@ u64 vgic_read(struct vgic *g, const struct vgic_access *a);
 void vgic_write(struct vgic *g, const struct vgic_access *a, u64 value);
 /* Is there a register of 32 bits, or half of one of 64? */
 bool vgic_has_register(const struct vgic_access *a);
-#define VGIC_GICD_IIDR 0x0008
+#define VGIC_GICD_IIDR	 0x0008
+#define VGIC_GICD_TYPER2 0x000c
 /* GICD_IIDR by user space. -EINVAL: another implementation's, or a revision that is unknown. */
 int vgic_set_revision(struct vgic *g, u32 iidr);
 

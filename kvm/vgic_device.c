@@ -230,7 +230,22 @@ static int access_of(struct vm *vm, const struct device_attr *a, struct vgic_acc
 
 enum direction { ATTR_GET, ATTR_SET };
 
-/* GICD_IIDR, which user space writes to choose a revision, and all others. */
+/* What the vGIC is, and not what state it is in: there before it is started, too. */
+static bool is_description(const struct device_attr *a)
+{
+	return a->group == KVM_DEV_ARM_VGIC_GRP_DIST_REGS &&
+	       (ATTR_OFFSET(a->attr) == VGIC_GICD_IIDR || ATTR_OFFSET(a->attr) == VGIC_GICD_TYPER2);
+}
+
+/* nASSGIcap and all else that GICD_TYPER2 could tell is not there: user space may only agree. */
+static int typer2_set(const struct vgic *g, u32 value)
+{
+	if (!value)
+		return 0;
+	return vgic_is_initialised(g) ? -EBUSY : -EINVAL;
+}
+
+/* GICD_IIDR, which user space writes to choose a revision, GICD_TYPER2 and all others. */
 static int register_access(struct vgic *g, const struct vgic_access *a, enum direction dir,
 			   u32 *value)
 {
@@ -240,6 +255,8 @@ static int register_access(struct vgic *g, const struct vgic_access *a, enum dir
 		*value = (u32)vgic_read(g, a);
 	else if (a->frame == VGIC_FRAME_DIST && a->offset == VGIC_GICD_IIDR)
 		return vgic_set_revision(g, *value);
+	else if (a->frame == VGIC_FRAME_DIST && a->offset == VGIC_GICD_TYPER2)
+		return typer2_set(g, *value);
 	else
 		vgic_write(g, a, *value);
 	return 0;
@@ -284,7 +301,7 @@ static int state_access(struct vm *vm, const struct device_attr *a, enum directi
 	mutex_lock(&vm->lock);
 	error = vcpus_trylock(vm);
 	if (!error) {
-		if (!vgic_is_initialised(vm->vgic))
+		if (!vgic_is_initialised(vm->vgic) && !is_description(a))
 			error = -EBUSY;
 		else if (a->group == KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO)
 			error = level_locked(vm, a, dir, value);

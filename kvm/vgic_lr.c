@@ -198,6 +198,8 @@ static u64 hcr_for(const struct choice *ch)
 {
 	u64 hcr = HCR_EN;
 
+	if (vgic_traps_dir(ch->g))
+		hcr |= HCR_TDIR;
 	if (ch->left_pending)
 		hcr |= HCR_NPIE;
 	if (ch->left_active)
@@ -334,6 +336,19 @@ u32 vgic_fold(struct vgic *g, struct vgic_cpu *c, u64 vmcr, const struct vgic_lr
 	return count;
 }
 
+/* An SPI can be active on any vCPU (Arm IHI 0069, 4.1.3); what that one made of it until now
+ * becomes known first. Under the lock, which is released in between. */
+static void recall_holder(struct vgic *g, struct vgic_irq *irq)
+{
+	struct vgic_cpu *holder = irq->on;
+
+	if (!irq->in_lr)
+		return;
+	spin_unlock(&g->lock);
+	g->ops->recall(holder);
+	spin_lock(&g->lock);
+}
+
 bool vgic_deactivate(struct vgic *g, struct vgic_cpu *c, u32 intid)
 {
 	struct vgic_irq *irq;
@@ -341,8 +356,11 @@ bool vgic_deactivate(struct vgic *g, struct vgic_cpu *c, u32 intid)
 
 	spin_lock(&g->lock);
 	irq = vgic_find(g, c, intid);
-	if (irq && irq->active && irq->on == c) {
+	if (irq)
+		recall_holder(g, irq);
+	if (irq && irq->active) {
 		irq->active = false;
+		irq->active_written = irq->in_lr;
 		vgic_irq_changed(g, irq);
 		ended = is_ended_level(irq);
 	}

@@ -470,7 +470,7 @@ static const struct single dist_singles[] = {
 	{ 0x0000, 4, dist_ctlr, dist_ctlr_write },
 	{ 0x0004, 4, dist_typer, ignore },
 	{ VGIC_GICD_IIDR, 4, iidr, ignore },
-	{ 0x000c, 4, zero, ignore }, /* TYPER2 */
+	{ VGIC_GICD_TYPER2, 4, zero, ignore },
 	{ 0x0010, 4, zero, ignore }, /* STATUSR */
 	{ 0xffe8, 4, pidr2, ignore },
 };

@@ -142,13 +142,15 @@ int vgic_first_run(struct vcpu *v)
 		return error;
 	v->vm->vgic_placed = true;
 	v->cpu.gic.present = true;
+	v->cpu.gic.trap_dir = vgic_traps_dir(g);
 	v->timer_level = TIMER_LEVEL_UNKNOWN;
 	return 0;
 }
 
 void vgic_vcpu_reset(struct vcpu *v)
 {
-	v->cpu.gic = (struct guest_gic){ .present = v->cpu.gic.present };
+	v->cpu.gic = (struct guest_gic){ .present = v->cpu.gic.present,
+					 .trap_dir = v->cpu.gic.trap_dir };
 }
 
 /* ---- what traps */

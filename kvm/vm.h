@@ -68,10 +68,12 @@ struct vm {
 				*/
 	u64 id_regs[ID_REGS];  /* guarded by lock until ran, then constant */
 	u64 ctr;
-	u32 pmu_counters;  /* PMCR_EL0.N; guarded by lock until ran */
-	u8 *pmu_filter;	   /* a bit for each event that counts; NULL: all do; the same */
-	u32 psci_version;  /* as PSCI_VERSION returns it */
-	u64 hyp_bitmap[3]; /* KVM_REG_ARM_{STD,STD_HYP,VENDOR_HYP}_BMAP */
+	u32 pmu_counters;      /* PMCR_EL0.N; guarded by lock until ran */
+	u8 *pmu_filter;	       /* a bit for each event that counts; NULL: all do; the same */
+	u64 imp_id[IMP_IDS];   /* the same */
+	bool imp_ids_writable; /* KVM_CAP_ARM_WRITABLE_IMP_ID_REGS; set under lock */
+	u32 psci_version;      /* as PSCI_VERSION returns it */
+	u64 hyp_bitmap[4];     /* KVM_REG_ARM_{STD,STD_HYP,VENDOR_HYP}_BMAP and VENDOR_HYP_BMAP_2 */
 	struct smccc_range smccc_filter[SMCCC_FILTER_MAX];
 	u32 smccc_filter_count; /* guarded by lock until ran */
 

@@ -74,6 +74,7 @@ _Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsim
 #define HCR_BSU_IS BIT(10)
 #define HCR_TWI	   BIT(13)
 #define HCR_TWE	   BIT(14)
+#define HCR_TID1   BIT(16)
 #define HCR_TID2   BIT(17)
 #define HCR_TID3   BIT(18)
 #define HCR_TSC	   BIT(19)
@@ -108,8 +109,8 @@ _Static_assert(offsetof(struct guest_fpsimd, fpsr) == offsetof(struct user_fpsim
 u64 port_guest_hcr(void)
 {
 	u64 hcr = HCR_VM | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS | HCR_TWI |
-		  HCR_TID2 | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW | GUEST_HCR_RW |
-		  HCR_E2H | HCR_TLOR;
+		  HCR_TID1 | HCR_TID2 | HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_TSW |
+		  GUEST_HCR_RW | HCR_E2H | HCR_TLOR;
 	u64 pfr0 = read_sysreg(S3_0_C0_C4_0);
 	u64 pfr1 = read_sysreg(S3_0_C0_C4_1);
 

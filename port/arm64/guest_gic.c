@@ -16,6 +16,7 @@
 #define HCR_TC	    BIT(10)
 #define HCR_TALL0   BIT(11)
 #define HCR_TALL1   BIT(12)
+#define HCR_TDIR    BIT(14)
 #define HCR_LRENPIE BIT(2)
 /* System registers, no legacy bypass. Without Enable: ICC_SRE_EL1 traps. */
 #define SRE_NO_BYPASS 7
@@ -84,7 +85,7 @@ void guest_gic_load(const struct guest_gic *gic)
 		write_sysreg(SYS_ICH_HCR, HCR_TC | HCR_TALL0 | HCR_TALL1);
 		return;
 	}
-	write_sysreg(SYS_ICH_HCR, 0);
+	write_sysreg(SYS_ICH_HCR, gic->trap_dir ? HCR_TDIR : 0);
 	write_sysreg(SYS_ICH_VMCR, gic->vmcr);
 	aprs_load(gic);
 }
@@ -138,7 +139,7 @@ void port_guest_gic_take(struct vgic_lrs *out)
 {
 	if (out->hcr & HCR_LRENPIE)
 		out->hcr = read_sysreg(SYS_ICH_HCR);
-	write_sysreg(SYS_ICH_HCR, 0);
+	write_sysreg(SYS_ICH_HCR, out->hcr & HCR_TDIR);
 	switch (out->used - 1) {
 #define X(n, reg)                                                                                  \
 	case n:                                                                                    \

@@ -362,6 +362,10 @@ static void check_proc(void)
 	CHECK(slurp("/proc/cpuinfo", text, sizeof(text)) > 0 && strstr(text, "processor"));
 	CHECK_EQ(slurp("/proc/self/none", text, sizeof(text)), -1);
 	CHECK(slurp("/sys/devices/system/cpu/online", text, sizeof(text)) > 0 && text[0] == '0');
+	CHECK_EQ(slurp("/sys/devices/system/cpu/cpu0/regs/identification/midr_el1", text,
+		       sizeof(text)),
+		 19);
+	CHECK(!strncmp(text, "0x00000000", 10) && strtoul(text, NULL, 16));
 	n = slurp("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", text, sizeof(text));
 	CHECK(n > 0 && atol(text) == 2 << 20);
 }

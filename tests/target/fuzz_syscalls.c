@@ -662,6 +662,8 @@ const struct fuzz_call fuzz_syscalls[] = {
 	CALL_AS(FUZZ_STRICT, mlock, fuzz_arena_at, fuzz_arena_size),
 	CALL_AS(FUZZ_STRICT, mlock2, fuzz_arena_at, fuzz_arena_size, small),
 	CALL(munlock, fuzz_arena_at, fuzz_arena_size),
+	CALL(mlockall, small),
+	CALL(munlockall, none),
 	/* moving bytes */
 	CALL(read, fuzz_fd_any, fuzz_out, length),
 	CALL(write, fuzz_fd_any, fuzz_in, length),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * MMIO exits: every width, both directions, sign extension, destination registers of 32 and 64
- * bits, the zero register, writes that cross nothing and touch nothing else; accesses that carry no
- * syndrome.
+ * bits, the zero register, writes that cross nothing and touch nothing else, both orders of bytes;
+ * accesses that carry no syndrome.
  */
 #define _GNU_SOURCE
 #include "tests/target/check.h"
@@ -129,6 +129,49 @@ static void check_accesses(struct vm *vm, char *ram)
 	vcpu_destroy(&vcpu);
 }
 
+static uint64_t swapped(uint64_t value, unsigned len)
+{
+	return __builtin_bswap64(value) >> (64 - 8 * len);
+}
+
+/* What arrives in x0 when the device's bytes are read the other way round. */
+static uint64_t arrives_swapped(size_t i)
+{
+	unsigned len = loads[i].len, unused = 64 - 8 * len;
+	uint64_t value = swapped(DEVICE_VALUE, len);
+
+	if (!loads[i].truncated)
+		return value;
+	value = (uint64_t)((int64_t)(value << unused) >> unused);
+	return loads[i].arrives >> 32 ? value : (uint32_t)value;
+}
+
+/* The same accesses, big-endian: SCTLR_EL1.EE is for EL1, E0E for EL0. */
+static void check_big_endian(struct vm *vm, unsigned id, uint64_t sctlr_bit, uint64_t pstate)
+{
+	int loses_sign = host_loses_sign();
+	struct vcpu vcpu;
+	uint64_t sctlr;
+
+	vcpu_create(vm, &vcpu, id, 0);
+	vcpu_start(&vcpu, GUEST_RAM);
+	sctlr = reg_get(&vcpu, ARM64_SYS_REG(3, 0, 1, 0, 0));
+	reg_set(&vcpu, ARM64_SYS_REG(3, 0, 1, 0, 0), sctlr | sctlr_bit);
+	reg_set(&vcpu, CORE_REG(regs.pstate), pstate);
+	for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++)
+		CHECK_EQ(RUN_TO_WRITE(&vcpu, GUEST_MMIO + stores[i].offset),
+			 swapped(stores[i].data, stores[i].len));
+	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
+		uint64_t seen;
+
+		answer_load(&vcpu, loads[i].len);
+		seen = swapped(RUN_TO_WRITE(&vcpu, GUEST_MMIO + 0x100), 8);
+		if (!(loses_sign && loads[i].truncated))
+			CHECK_EQ(seen, arrives_swapped(i));
+	}
+	vcpu_destroy(&vcpu);
+}
+
 /* A pair has no syndrome: ENOSYS, or an exit for who asked for it. */
 static void check_no_syndrome(struct vm *vm, char *ram)
 {
@@ -194,6 +237,8 @@ int main(void)
 	vm_create(&vm, 0);
 	ram = vm_ram(&vm, 0, GUEST_RAM, 64 * 1024);
 	check_accesses(&vm, ram);
+	check_big_endian(&vm, 3, 1 << 25, 0x3c5);
+	check_big_endian(&vm, 4, 1 << 24, 0x3c0);
 	check_no_syndrome(&vm, ram);
 	check_abort(&vm, ram);
 	vm_destroy(&vm);

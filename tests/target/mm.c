@@ -11,7 +11,9 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { PAGE = 4096, HUGE = 2 << 20 };
@@ -334,6 +336,67 @@ static void check_races(void)
 	CHECK_OK(munmap(race, 64 * PAGE));
 }
 
+/* How many of the @pages at @p are in memory. */
+static int resident(char *p, size_t pages)
+{
+	unsigned char vec[64];
+	int n = 0;
+
+	CHECK_OK(mincore(p, pages * PAGE, vec));
+	for (size_t i = 0; i < pages; i++)
+		n += vec[i] & 1;
+	return n;
+}
+
+static char *map_pages(size_t pages)
+{
+	return anon(pages * PAGE, PROT_READ | PROT_WRITE);
+}
+
+/* In a child, since it is about all of a process; what cannot be read is no failure. */
+static void lock_all(void)
+{
+	char *before = map_pages(8), *after, *none = anon(PAGE, PROT_NONE);
+
+	CHECK_FAILS(mlockall(0), EINVAL);
+	CHECK_FAILS(mlockall(8 | MCL_CURRENT), EINVAL);
+	CHECK_FAILS(mlockall(MCL_ONFAULT), EINVAL);
+	CHECK_OK(mlockall(MCL_FUTURE));
+	CHECK_EQ(resident(before, 8), 0);
+	after = map_pages(8);
+	CHECK_EQ(resident(after, 8), 8);
+	after = mremap(after, 8 * PAGE, 16 * PAGE, MREMAP_MAYMOVE);
+	REQUIRE(after != MAP_FAILED);
+	CHECK_EQ(resident(after, 16), 16);
+	after = sbrk(9 * PAGE);
+	after = (char *)(((uintptr_t)after + PAGE - 1) & -PAGE);
+	CHECK_EQ(resident(after, 8), 8);
+	CHECK_OK(mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT));
+	CHECK_EQ(resident(before, 8), 0);
+	CHECK_EQ(resident(map_pages(8), 8), 0);
+	CHECK_OK(mlockall(MCL_CURRENT));
+	CHECK_EQ(resident(before, 8), 8);
+	CHECK_EQ(resident(none, 1), 0);
+	CHECK_EQ(resident(map_pages(8), 8), 0);
+	CHECK_OK(mlockall(MCL_FUTURE));
+	CHECK_OK(munlockall());
+	CHECK_EQ(resident(map_pages(8), 8), 0);
+}
+
+static void check_lock_all(void)
+{
+	pid_t child = fork();
+	int status;
+
+	REQUIRE(child >= 0);
+	if (!child) {
+		lock_all();
+		_exit(check_done("mm: mlockall"));
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}
+
 /* Large and sparse: only what is touched costs memory. */
 static void check_sparse(void)
 {
@@ -367,6 +430,7 @@ int main(void)
 	check_refusals();
 	check_brk();
 	check_races();
+	check_lock_all();
 	check_sparse();
 	return check_done("mm");
 }

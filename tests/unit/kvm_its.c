@@ -484,6 +484,57 @@ static void tables_of_two_levels_too(void **state)
 	assert_null(its_device_find(&w.its, 8192));
 }
 
+/* What the guest has taken from under its devices, by no command, keeps nobody from saving. */
+static void a_device_out_of_reach_is_left_out(void **state)
+{
+	const u64 l1[2] = { BIT(63) | L2, BIT(63) | (L2 + 0x10000) }, none = 0;
+	u64 entry;
+
+	(void)state;
+	its_write(&w.its, 0, 4, 0);
+	memcpy(guest + DEVICES, l1, sizeof(l1));
+	tables_valid(BASER_INDIRECT);
+	mapd(1, 4);
+	mapd(3, 4);
+	command(8 | 8192UL << 32, 3, BIT(63) | ITT, 0);
+	assert_int_equal(w.its.device_count, 3);
+	memcpy(guest + DEVICES + 8, &none, sizeof(none));
+	assert_int_equal(its_tables_save(&w.its), 0);
+	memcpy(&entry, guest + L2 + 3 * 8, sizeof(entry));
+	assert_int_equal(entry >> 49 & 0x3fff, 0); /* the last */
+	memcpy(&entry, guest + L2 + 8, sizeof(entry));
+	assert_int_equal(entry >> 49 & 0x3fff, 2);
+	assert_true(entry & BIT(63));
+	memcpy(guest + DEVICES, &none, sizeof(none)); /* now all */
+	assert_int_equal(its_tables_save(&w.its), 0);
+	memcpy(guest + DEVICES, &l1[0], sizeof(l1[0]));
+	its_forget(&w.its, ITS_DEVICES);
+	assert_int_equal(its_tables_restore(&w.its), 0);
+	assert_int_equal(w.its.device_count, 2);
+}
+
+/* A table that becomes another is a new one; written as it is, it stays. */
+static void another_table_is_empty(void **state)
+{
+	u64 entry = ~0UL;
+
+	(void)state;
+	fill_tables(2);
+	its_write(&w.its, 0, 4, 0);
+	its_write(&w.its, 0x100, 8, its_read(&w.its, 0x100, 8));
+	its_write(&w.its, 0x108, 8, its_read(&w.its, 0x108, 8));
+	assert_int_equal(w.its.device_count, 2);
+	assert_int_equal(w.its.collection_count, 2);
+	its_write(&w.its, 0x108, 8, its_read(&w.its, 0x108, 8) | 1); /* a page more */
+	assert_int_equal(w.its.device_count, 2);
+	assert_int_equal(w.its.collection_count, 0);
+	assert_int_equal(its_tables_save(&w.its), 0);
+	memcpy(&entry, guest + COLLECTIONS, sizeof(entry));
+	assert_int_equal(entry, 0);
+	its_write(&w.its, 0x100, 8, its_read(&w.its, 0x100, 8) | BASER_INDIRECT);
+	assert_int_equal(w.its.device_count, 0);
+}
+
 /* What was unmapped after it had been saved does not come back. */
 static void what_was_unmapped_stays_so(void **state)
 {
@@ -594,6 +645,8 @@ int main(void)
 		ITS_TEST(events_may_be_mapped_before_their_collection),
 		ITS_TEST(commands_are_done_one_by_one),
 		ITS_TEST(a_table_that_goes_takes_its_collections),
+		ITS_TEST(a_device_out_of_reach_is_left_out),
+		ITS_TEST(another_table_is_empty),
 		ITS_TEST(a_killed_thread_neither_saves_nor_restores),
 		ITS_TEST(tables_outlive_the_its),
 		ITS_TEST(tables_of_two_levels_too),

@@ -411,8 +411,32 @@ static void deactivation_is_exact_when_it_traps(void **state)
 	assert_false(vgic_deactivate(&w.gic, &w.cpu[0], 42));
 	assert_int_equal(dist_read(0x304, 4), 0x3b00);
 	assert_false(vgic_deactivate(&w.gic, &w.cpu[0], 99999)); /* none */
-	assert_false(vgic_deactivate(&w.gic, &w.cpu[1], 43));	 /* not its own */
-	assert_int_equal(dist_read(0x304, 4), 0x3b00);
+	assert_false(vgic_deactivate(&w.gic, &w.cpu[1], 43));	 /* acknowledged by another */
+	assert_int_equal(dist_read(0x304, 4), 0x3300);
+}
+
+/* With several vCPUs it always traps, as another may have the interrupt in a list register. */
+static void deactivation_reaches_other_vcpus(void **state)
+{
+	(void)state;
+	enable(40, VGIC_LEVEL, 0x80);
+	raise(40);
+	enter(0);
+	assert_true(w.lrs[0].hcr & HCR_TDIR);
+	assert_int_equal(acknowledge(0), 40);
+	assert_true(vgic_deactivate(&w.gic, &w.cpu[1], 40));
+	assert_int_equal(recalls, 1);
+	assert_int_equal(dist_read(0x304, 4), 0);
+	enter(0); /* its line is still high */
+	assert_int_equal(acknowledge(0), 40);
+	leave(0);
+	/* Private ones are everybody's own. */
+	w.cpu[0].private[20].active = true;
+	vgic_irq_changed(&w.gic, &w.cpu[0].private[20]);
+	assert_false(vgic_deactivate(&w.gic, &w.cpu[1], 20));
+	assert_true(w.cpu[0].private[20].active);
+	assert_false(vgic_deactivate(&w.gic, &w.cpu[0], 20));
+	assert_false(w.cpu[0].private[20].active);
 }
 
 /* Who asked to hear of the end of each hears of all. */
@@ -816,6 +840,7 @@ int main(void)
 		VGIC_TEST(active_ones_outside_are_ended),
 		VGIC_TEST(counted_ends_go_by_urgency),
 		VGIC_TEST(deactivation_is_exact_when_it_traps),
+		VGIC_TEST(deactivation_reaches_other_vcpus),
 		VGIC_TEST(every_end_is_reported),
 		VGIC_TEST(masked_ones_are_not_delivered),
 		VGIC_TEST(a_priority_that_rises_is_told),
