@@ -10,6 +10,7 @@
 #define LR_ACTIVE      BIT(63)
 
 #define HCR_EN	      BIT(0)
+#define HCR_TALL1     BIT(12)
 #define HCR_TDIR      BIT(14)
 #define HCR_EOICOUNT  27
 #define EOICOUNT_MAX  31UL
@@ -120,6 +121,8 @@ u32 model_gic_acknowledge(unsigned int group)
 	u64 *lr = most_urgent();
 	u32 urgency;
 
+	if (group == 1 && gic.now->lrs.hcr & HCR_TALL1)
+		return MODEL_GIC_TRAPS;
 	if (!lr || LR_GROUP(*lr) != group || LR_PRIORITY(*lr) >= VMCR_MASK(gic.now->vmcr))
 		return MODEL_GIC_NONE;
 	urgency = LR_PRIORITY(*lr) >> URGENCY_SHIFT;

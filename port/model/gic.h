@@ -9,14 +9,15 @@
 
 #include "kvm/port.h"
 
-enum { MODEL_GIC_CPUS = 8, MODEL_GIC_NONE = 1023 };
+enum { MODEL_GIC_CPUS = 8, MODEL_GIC_TRAPS = 1022, MODEL_GIC_NONE = 1023 };
 
 /* All interfaces as after a reset, with @lrs list registers each; CPU 0 is the one that asks. */
 void model_gic_reset(unsigned int lrs);
 /* Whose interface port_guest_gic_*() and the functions below mean from now on. */
 void model_gic_cpu(unsigned int cpu);
 void model_gic_set_vmcr(u64 vmcr);
-/* A read of ICC_IAR1_EL1 (@group 1) or ICC_IAR0_EL1 (0): the interrupt, or MODEL_GIC_NONE. */
+/* A read of ICC_IAR1_EL1 (@group 1) or ICC_IAR0_EL1 (0): the interrupt, MODEL_GIC_NONE, or
+ * MODEL_GIC_TRAPS: nothing has changed. */
 u32 model_gic_acknowledge(unsigned int group);
 /* A write of ICC_EOIR1_EL1 or ICC_EOIR0_EL1. */
 void model_gic_end(unsigned int group, u32 intid);

@@ -9,12 +9,17 @@
 
 #include "tests/unit/vgic_world.h"
 
+enum { TAKEN_MAX = 16 };
+
 static struct {
 	const u8 *at, *end;
-	u32 writer[VWORLD_ITSES];  /* CWRITER, as the guest has it */
-	u32 taken[VWORLD_CPUS][2]; /* what each guest has acknowledged last, by group */
-	bool lacks_memory;	   /* an allocation may fail in the present operation */
-	bool stray;		   /* a device's table may lie where the guest has other things */
+	u32 writer[VWORLD_ITSES]; /* CWRITER, as the guest has it */
+	struct {
+		u32 intid, group;
+	} taken[VWORLD_CPUS][TAKEN_MAX]; /* what each guest has acknowledged, and not ended */
+	u32 taken_count[VWORLD_CPUS];
+	bool lacks_memory; /* an allocation may fail in the present operation */
+	bool has_holes;	   /* parts of guest memory are gone, or new */
 } vops;
 
 /* ---- arguments */
@@ -112,7 +117,7 @@ static inline u32 vop_intid(void)
 static inline u32 vop_lpi(void)
 {
 	return vop_is_hostile() ? (u32)vop_hostile()
-				: VGIC_LPI_FIRST + vop_u8() % 8 + (vop_u8() % 3) * 61;
+				: VGIC_LPI_FIRST + vop_u8() % 8U + vop_u8() % 3U * 61;
 }
 
 static inline u32 vop_its(void)
@@ -148,12 +153,13 @@ static inline void vop_device(void)
 }
 
 /* Registers as a driver sets them up. */
-static inline void vguest_setup(void)
+static inline void vguest_setup(u64 indirect)
 {
 	struct vcpu *v = vworld.cpu[0];
-	u8 config[0x2000];
+	u8 config[0x200];
 
-	memset(config, 0xa1, sizeof(config));
+	for (u32 i = 0; i < sizeof(config); i++)
+		config[i] = (u8)(1 | i * 8 % 256);
 	vworld_guest_put(VCONFIG, config, sizeof(config));
 	vworld_write(v, VDIST, 4, 3 | BIT(4));
 	for (u32 i = 0; i < vworld.cpus; i++) {
@@ -165,9 +171,17 @@ static inline void vguest_setup(void)
 		vworld_write(v, redist + 0x10100, 4, 0xffffffff);
 	}
 	vworld_write(v, VDIST + 0x104, 4, 0xffffffff);
+	/* The later ones are the more urgent: they preempt. */
+	for (u32 i = 0; i < 32; i++)
+		vworld_write(v, VDIST + 0x400 + VGIC_PRIVATE + i, 1, 0xf8 - i * 8);
 	for (u32 i = 0; i < vworld.vm->its_count; i++) {
+		const u64 l1 = 1UL << 63 | (VGUEST + VLEVEL2(i));
+
+		if (indirect)
+			vworld_guest_put(VDEVICES(i), &l1, sizeof(l1));
 		vworld_write(v, VITS(i) + 0x80, 8, BASER_VALID | (VGUEST + VQUEUE(i)) | 15);
-		vworld_write(v, VITS(i) + 0x100, 8, BASER_VALID | (VGUEST + VDEVICES(i)));
+		vworld_write(v, VITS(i) + 0x100, 8,
+			     BASER_VALID | indirect | (VGUEST + VDEVICES(i)));
 		vworld_write(v, VITS(i) + 0x108, 8, BASER_VALID | (VGUEST + VCOLLECT(i)));
 		vworld_write(v, VITS(i), 4, 1);
 	}
@@ -177,7 +191,7 @@ static inline void vguest_setup(void)
 #define VMCR_OPEN (VMCR_ENG0 | VMCR_ENG1 | 0xffUL << VMCR_PMR_SHIFT)
 
 /* A VM that is ready: @cpus vCPUs, @itses ITSes. */
-static inline void vops_setup(u32 cpus, u32 itses)
+static inline void vops_setup(u32 cpus, u32 itses, u64 indirect)
 {
 	for (u32 i = 0; i < cpus; i++)
 		vworld_require(!vworld_vcpu(i), "no vCPU");
@@ -202,7 +216,7 @@ static inline void vops_setup(u32 cpus, u32 itses)
 		vworld_require(!vworld_run_begin(vworld.cpu[i]), "no first run");
 		vworld_run_end(vworld.cpu[i]);
 	}
-	vguest_setup();
+	vguest_setup(indirect);
 }
 
 /* ---- the ITS's commands */
@@ -436,6 +450,15 @@ static inline void vop_irq_field(void)
 			     (u64)(value & 3) << intid % 16 * 2);
 }
 
+/* LPIs go off at a vCPU, or on. */
+static inline void vop_lpis(void)
+{
+	struct vcpu *v = vop_cpu();
+
+	if (v)
+		vworld_write(v, VREDIST + v->on_cpu * VGIC_REDIST_SIZE, 4, vop_u8() & 1);
+}
+
 static inline void vop_guest_memory(void)
 {
 	static const u64 places[] = { VCONFIG,	   VCONFIG,	VPENDING(0), VPENDING(1),
@@ -447,20 +470,32 @@ static inline void vop_guest_memory(void)
 		at += VGIC_LPI_FIRST / 8;
 	if (at == VLEVEL2(0)) /* a table of two levels */
 		word = BASER_VALID | (VGUEST + VLEVEL2(0));
-	vops.stray |= at >= VITT(0);
 	vworld_guest_put(at + byte, &word, vop_u8() & 1 ? 1 : 8);
 }
 
 /* ---- inside the guest */
 
-/* Nothing that must be offered is left out, but what is told by a maintenance interrupt. */
-static inline void vop_check_offer(const struct vcpu *v, const struct vgic_irq *first, u64 vmcr)
+/* The most urgent of what @v's list registers offer, and the guest has enabled; 256: nothing. */
+static inline u32 vop_offered(const struct vcpu *v, u64 vmcr)
+{
+	u32 best = 256;
+
+	for (u32 i = 0; i < v->lrs.used; i++) {
+		u64 lr = v->lrs.lr[i];
+
+		if (lr & BIT(62) && vmcr & BIT(lr >> 60 & 1))
+			best = min(best, (u32)(lr >> 48) & 0xff);
+	}
+	return best;
+}
+
+/* The most urgent is offered, and what is left out will be told by a maintenance interrupt. */
+static inline void vop_check_offer(const struct vcpu *v, u32 urgent, u64 vmcr)
 {
 	const struct vgic_irq *left = vworld_first(v, vmcr);
 
-	if (first)
-		vworld_require(first->in_lr && v->lrs.used,
-			       "interrupt %u, the most urgent, stays outside", first->intid);
+	vworld_require(vop_offered(v, vmcr) <= urgent, "priority %#x waits, and the guest gets %#x",
+		       urgent, vop_offered(v, vmcr));
 	if (left)
 		vworld_require(v->lrs.hcr & BIT(3),
 			       "interrupt %u waits outside, and nobody will know", left->intid);
@@ -470,17 +505,23 @@ static inline void vop_enter(void)
 {
 	struct vcpu *v = vop_cpu();
 	const struct vgic_irq *first;
+	u32 urgent;
 	u64 vmcr;
+	u8 byte;
 
 	if (!v || vworld_in_guest(v) || vworld_run_begin(v))
 		return;
-	model_timer_lines = vop_u8() & 3;
+	byte = vop_u8();
+	model_timer_lines = byte & 3;
+	v->cpu.pstate = byte & 4 ? 0x80 : 0; /* PSTATE.I */
 	timers_settle(v);
 	vmcr = port_guest_gic_vmcr();
 	first = vworld_first(v, vmcr);
 	vworld_run_end(v);
-	if (!vworld_enter(v) && !(v->requests & VCPU_REQ_ITS))
-		vop_check_offer(v, first && first->on == &v->vgic ? first : NULL, vmcr);
+	/* What of an ITS's commands is left may change everything. */
+	urgent = first && !(v->requests & VCPU_REQ_ITS) ? first->priority : 256;
+	if (!vworld_enter(v))
+		vop_check_offer(v, urgent, vmcr);
 }
 
 static inline void vop_leave(void)
@@ -509,26 +550,69 @@ static inline struct vcpu *vop_guest(void)
 	return v;
 }
 
+/* By ICC_IAR, after what @v has to do if that traps. */
+static inline void vguest_acknowledge(struct vcpu *v, unsigned int group)
+{
+	u32 intid = model_gic_acknowledge(group), *count = &vops.taken_count[v->on_cpu];
+
+	if (intid == MODEL_GIC_TRAPS) {
+		vworld_exit(v);
+		(void)vgic_vcpu_acknowledges(v);
+		vworld_enter_again(v);
+		intid = model_gic_acknowledge(group);
+		vworld_require(intid != MODEL_GIC_TRAPS, "an acknowledgement traps for ever");
+	}
+	if (intid == MODEL_GIC_NONE || *count == TAKEN_MAX)
+		return;
+	vops.taken[v->on_cpu][*count].intid = intid;
+	vops.taken[v->on_cpu][(*count)++].group = group;
+}
+
 static inline void vop_acknowledge(void)
 {
 	struct vcpu *v = vop_guest();
-	unsigned int group = vop_u8() & 1;
-	u32 intid;
+	unsigned int group = !(vop_u8() & 1);
 
-	if (!v)
-		return;
-	intid = model_gic_acknowledge(group);
-	if (intid != MODEL_GIC_NONE)
-		vops.taken[v->on_cpu][group] = intid;
+	if (v)
+		vguest_acknowledge(v, group);
 }
 
+/* An interrupt comes and is taken, whatever else the guest has taken before. */
+static inline void vop_nest(void)
+{
+	struct vcpu *v = vop_cpu();
+	u32 intid = VGIC_PRIVATE + vop_u8() % 32;
+	u8 how = vop_u8();
+
+	if (!v || !v->ran || !vgic_is_initialised(v->vm->vgic))
+		return;
+	if (how & 1)
+		(void)vgic_line(v->vm->vgic, NULL, intid, true);
+	else
+		(void)vgic_line(v->vm->vgic, &v->vgic, intid % VGIC_SGIS + VGIC_SGIS, how & 2);
+	if (vworld_in_guest(v))
+		vworld_leave(v);
+	if (vworld_enter(v))
+		return;
+	model_gic_cpu(v->on_cpu);
+	vguest_acknowledge(v, 1);
+}
+
+/* The last that was taken, or any; by ICC_EOIR. */
 static inline void vop_end(void)
 {
 	struct vcpu *v = vop_guest();
-	unsigned int group = vop_u8() & 1;
+	bool hostile = vop_is_hostile();
+	u32 n;
 
-	if (v)
-		model_gic_end(group, vop_is_hostile() ? vop_intid() : vops.taken[v->on_cpu][group]);
+	if (!v)
+		return;
+	if (hostile) {
+		model_gic_end(vop_u8() & 1, vop_intid());
+	} else if (vops.taken_count[v->on_cpu]) {
+		n = --vops.taken_count[v->on_cpu];
+		model_gic_end(vops.taken[v->on_cpu][n].group, vops.taken[v->on_cpu][n].intid);
+	}
 }
 
 static inline void vop_deactivate(void)
@@ -539,7 +623,7 @@ static inline void vop_deactivate(void)
 	if (!v)
 		return;
 	if (!intid)
-		intid = vops.taken[v->on_cpu][vop_u8() & 1];
+		intid = vops.taken[v->on_cpu][vop_u8() % TAKEN_MAX].intid;
 	if (!model_gic_deactivate(intid))
 		return;
 	vworld_exit(v);
@@ -820,10 +904,8 @@ static inline void vop_make_command(u64 *dw)
 	dw[3] = (u64)(vop_u8() % VWORLD_CPUS) << 16;
 	if (kind == VCMD_MAPD) {
 		dw[1] = vop_is_hostile() ? vop_u8() : 4;
-		if (vop_is_hostile()) {
+		if (vop_is_hostile())
 			itt = vop_hostile();
-			vops.stray = true;
-		}
 		dw[2] = valid << 63 | (itt & GENMASK(51, 8));
 	}
 	if (vop_is_hostile())
@@ -931,8 +1013,6 @@ static inline void vop_check_saved(struct its *t)
 	struct its_device *d;
 	u64 at;
 
-	if (vops.stray)
-		return;
 	RB_FOREACH (d, its_devices, &t->devices) {
 		vworld_require(!its_entry_at(t, t->baser[0], d->id, &at), "device %u has no place",
 			       d->id);
@@ -962,10 +1042,16 @@ static inline u64 vop_digest(struct its *t)
 	return hash;
 }
 
-/* Tables where the guest's driver has them, and nothing stale in them. */
-static inline bool vop_is_tidy(const struct its *t, u32 its)
+/* Tables and devices where the guest's driver has them, apart from each other and all there. */
+static inline bool vop_is_tidy(struct its *t, u32 its)
 {
-	return !vops.stray && !vops.lacks_memory && t->baser[0] & BASER_VALID &&
+	struct its_device *d;
+
+	RB_FOREACH (d, its_devices, &t->devices) {
+		if (d->id >= 8 || d->event_bits > 9 || d->itt != VGUEST + VITT(d->id))
+			return false;
+	}
+	return !vops.has_holes && !vops.lacks_memory && t->baser[0] & BASER_VALID &&
 	       t->baser[1] & BASER_VALID && !(t->baser[0] & BASER_INDIRECT) &&
 	       (t->baser[0] & BASER_ADDRESS) == VGUEST + VDEVICES(its) &&
 	       (t->baser[1] & BASER_ADDRESS) == VGUEST + VCOLLECT(its);
@@ -985,9 +1071,9 @@ static inline void vop_migrate(u32 its)
 	struct its *t = vworld_its(its);
 	u64 before, baser[2] = { t->baser[0], t->baser[1] };
 
-	vop_wipe(VDEVICES(its), 0x10000);
-	vop_wipe(VCOLLECT(its), 0x10000);
-	vop_wipe(VITT(0), 0x100000);
+	vop_wipe(VDEVICES(its), PAGE_SIZE);
+	vop_wipe(VCOLLECT(its), PAGE_SIZE);
+	vop_wipe(VITT(0), 8 * PAGE_SIZE);
 	before = vop_digest(t);
 	if (vop_control(its, KVM_DEV_ARM_ITS_SAVE_TABLES))
 		return;
@@ -1090,7 +1176,7 @@ static inline void vop_guest_hole(void)
 		(void)mm_munmap(vworld.mm, at, 0x10000);
 	else
 		(void)vworld_map(at, 0x10000);
-	vops.stray = true; /* what was saved there is gone */
+	vops.has_holes = true;
 }
 
 static inline void vop_devices_close(void)
@@ -1150,6 +1236,33 @@ static inline void vops_step(void)
 	port_current()->kill_pending = 0;
 }
 
+static inline int vops_event(u32 n)
+{
+	struct file *f = eventfd_new(0, EVENTFD_COUNTER, O_NONBLOCK);
+
+	vworld_require(f, "no memory");
+	vworld.event_fd[n] = fd_install(port_current()->files, f, 3, 0);
+	return vworld.event_fd[n];
+}
+
+/* Two events interrupt the guest, one of them as a line; two more are told by its writes. */
+static inline void vops_events(void)
+{
+	struct kvm_irqfd irq = { .fd = (u32)vops_event(0), .gsi = 1 };
+	struct kvm_ioeventfd io = { .addr = 0x1000, .len = 4, .fd = vops_event(1) };
+
+	vworld_put(VARGS, &irq, sizeof(irq));
+	vworld_require(!irqfd_ioctl(vworld.vm, HVA(VARGS)), "no irqfd");
+	irq = (struct kvm_irqfd){ .fd = (u32)vops_event(2),
+				  .gsi = 2,
+				  .flags = KVM_IRQFD_FLAG_RESAMPLE,
+				  .resamplefd = (u32)vworld.event_fd[1] };
+	vworld_put(VARGS, &irq, sizeof(irq));
+	vworld_require(!irqfd_ioctl(vworld.vm, HVA(VARGS)), "no irqfd");
+	vworld_put(VARGS, &io, sizeof(io));
+	vworld_require(!ioeventfd_ioctl(vworld.vm, HVA(VARGS)), "no ioeventfd");
+}
+
 /* Runs what the bytes say, at most @max operations; the first byte chooses the machine. @p: NULL,
  * or a machine to use again. Returns the machine. */
 static inline struct port *vops_run(struct port *p, const u8 *bytes, size_t n, unsigned int max_ops)
@@ -1166,7 +1279,10 @@ static inline struct port *vops_run(struct port *p, const u8 *bytes, size_t n, u
 	vops.end = bytes + n;
 	vworld_start(p, 1 + kind % 4);
 	if (kind < 224)
-		vops_setup(1 + kind / 4 % VWORLD_CPUS, kind / 16 % 3);
+		vops_setup(1 + kind / 4 % VWORLD_CPUS, kind / 16 % 3,
+			   kind & 128 ? BASER_INDIRECT : 0);
+	if (kind < 224)
+		vops_events();
 	for (u32 its = 0; kind < 224 && kind & 64 && its < vworld.vm->its_count; its++)
 		vguest_map(its);
 	vworld_check();

@@ -37,7 +37,7 @@
 /* Where the program has guest memory, and its ioctls' arguments. */
 #define VAREA	    0x40000000UL
 #define VARGS	    0x30000000UL
-#define VARGS_SIZE  (64 * PAGE_SIZE)
+#define VARGS_SIZE  (4 * PAGE_SIZE)
 #define VGUEST	    0x80000000UL
 #define VGUEST_SIZE (4UL << 20)
 enum { VWORLD_CPUS = 4, VWORLD_IPA_BITS = 36, VWORLD_EVENTFDS = 6 };
@@ -206,12 +206,9 @@ static inline void vworld_run_end(struct vcpu *v)
 	mutex_unlock(&v->mutex);
 }
 
-static inline int vworld_enter(struct vcpu *v)
+/* From the kernel: the vCPU is in KVM_RUN. */
+static inline void vworld_enter_again(struct vcpu *v)
 {
-	int error = vworld_run_begin(v);
-
-	if (error)
-		return error;
 	if (v->requests & VCPU_REQ_ITS) {
 		v->requests &= ~(u32)VCPU_REQ_ITS;
 		its_go_on(v);
@@ -221,7 +218,15 @@ static inline int vworld_enter(struct vcpu *v)
 	v->mode = VCPU_IN_GUEST;
 	if (!vgic_is_idle(&v->vgic))
 		vgic_enter(v);
-	return 0;
+}
+
+static inline int vworld_enter(struct vcpu *v)
+{
+	int error = vworld_run_begin(v);
+
+	if (!error)
+		vworld_enter_again(v);
+	return error;
 }
 
 /* To the kernel: the vCPU is still in KVM_RUN. */
