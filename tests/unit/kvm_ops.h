@@ -898,15 +898,18 @@ static inline void op_uffd(void)
 			uffd_close();
 		return;
 	}
-	ops.uffd = uffd_new(world.mm, what & 1 ? UFFD_PROGRAM_FAULTS : UFFD_ALL_FAULTS, O_NONBLOCK);
+	ops.uffd = uffd_new(world.mm, what % 8 == 7 ? UFFD_PROGRAM_FAULTS : UFFD_ALL_FAULTS,
+			    O_NONBLOCK);
 	world_require(ops.uffd || ops.lacks_memory, "no userfaultfd");
 	if (!ops.uffd)
 		return;
-	if (what & 2)
+	if (what % 4)
 		api.features = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM |
 			       UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_WP_UNPOPULATED | UFFD_POISON;
-	if (what & 4)
+	if (what % 8 == 6)
 		api.features |= UFFD_FEATURE_SIGBUS;
+	if (what & 16)
+		api.features |= UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_THREAD_ID;
 	if (op_is_hostile())
 		api.features = op_hostile();
 	(void)uffd_call(UFFDIO_API, &api, sizeof(api));
