@@ -111,11 +111,6 @@ void vm_put(struct vm *vm)
 		vworld_vm_free(vm);
 }
 
-bool vm_is_mine(const struct vm *vm)
-{
-	return vm->memory.mm == port_current()->mm;
-}
-
 struct vcpu *vm_vcpu(struct vm *vm, u64 id)
 {
 	return id < VM_VCPUS_MAX ? vm->vcpus[id] : NULL;
