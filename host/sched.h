@@ -127,9 +127,13 @@ bool mutex_trylock(struct mutex *m);
 int __must_check mutex_lock_interruptible(struct mutex *m);
 void mutex_unlock(struct mutex *m);
 
+/* The state of one: how many read; bits 32 to 62: how many wait to write; who writes. */
+#define RWSEM_READERS	  0xffffffffUL
+#define RWSEM_WAITING_ONE (1UL << 32)
+#define RWSEM_WRITER	  (1UL << 63)
 struct rwsem {
 	struct waitq q;
-	u64 state;	     /* atomic: RWSEM_* of host/sync.c */
+	u64 state;	     /* atomic: RWSEM_* */
 	struct task *writer; /* set by itself */
 };
 void rwsem_init(struct rwsem *s);

@@ -120,9 +120,6 @@ void mutex_unlock(struct mutex *m)
 }
 
 /* ---- rwsem: one word says who has it. Readers queue behind a writer that waits. */
-#define RWSEM_READERS	  0xffffffffUL
-#define RWSEM_WAITING_ONE (1UL << 32) /* writers that wait are counted in bits 32 to 62 */
-#define RWSEM_WRITER	  (1UL << 63)
 
 void rwsem_init(struct rwsem *s)
 {

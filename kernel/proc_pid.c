@@ -540,6 +540,9 @@ static const struct inode_ops fd_dir_ops = {
 	.iterate = fd_dir_iterate,
 };
 
+static struct inode *thread_dir(struct inode *parent, s32 tid, const struct inode_ops *ops);
+static const struct inode_ops tid_dir_ops;
+
 /* /proc/PID/task */
 static struct inode *task_dir_lookup(struct inode *dir, const char *name)
 {
@@ -554,7 +557,7 @@ static struct inode *task_dir_lookup(struct inode *dir, const char *name)
 	if (thread)
 		thread_put(thread);
 	thread_put(self);
-	return same ? proc_pid_lookup(dir, tid) : ERR_PTR(-ENOENT);
+	return same ? thread_dir(dir, tid, &tid_dir_ops) : ERR_PTR(-ENOENT);
 }
 
 /* The lowest thread id >= @from of @p, or -1. */
@@ -604,7 +607,8 @@ static struct inode *pid_dir_link(u64 tag, const struct inode_ops *ops)
 	return link;
 }
 
-static struct inode *pid_dir_lookup(struct inode *dir, const char *name)
+/* What a thread has as well as its process. */
+static struct inode *tid_dir_lookup(struct inode *dir, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(pid_files); i++)
 		if (strcmp(pid_files[i].path, name) == 0)
@@ -616,16 +620,22 @@ static struct inode *pid_dir_lookup(struct inode *dir, const char *name)
 		return pagemap_inode(dir->tag);
 	if (strcmp(name, "fd") == 0)
 		return dir_named(child_dir(dir, dir->tag, 0500, &fd_dir_ops), name);
-	if (strcmp(name, "task") == 0)
-		return dir_named(child_dir(dir, dir->tag, 0555, &task_dir_ops), name);
 	return ERR_PTR(-ENOENT);
 }
 
-/* The names in order: files, links, directories. */
+static struct inode *pid_dir_lookup(struct inode *dir, const char *name)
+{
+	if (strcmp(name, "task") == 0)
+		return dir_named(child_dir(dir, dir->tag, 0555, &task_dir_ops), name);
+	return tid_dir_lookup(dir, name);
+}
+
+/* The names in order: files, links, directories; the last is a process's alone. */
+static const char *const pid_dirs[] = { "fd", "task" };
+enum { PID_ENTRIES = ARRAY_SIZE(pid_files) + 1 + ARRAY_SIZE(pid_links) + ARRAY_SIZE(pid_dirs) };
+
 static const char *pid_entry(size_t i, u8 *type)
 {
-	static const char *const dirs[] = { "fd", "task" };
-
 	*type = S_IFREG >> 12;
 	if (i < ARRAY_SIZE(pid_files))
 		return pid_files[i].path;
@@ -638,14 +648,14 @@ static const char *pid_entry(size_t i, u8 *type)
 		return pid_links[i].name;
 	i -= ARRAY_SIZE(pid_links);
 	*type = S_IFDIR >> 12;
-	return i < ARRAY_SIZE(dirs) ? dirs[i] : NULL;
+	return pid_dirs[i];
 }
 
-static int pid_dir_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
+static int entries_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos, size_t count)
 {
 	for (;;) {
 		u8 type;
-		const char *name = pid_entry(*pos - 2, &type);
+		const char *name = *pos - 2 < count ? pid_entry(*pos - 2, &type) : NULL;
 
 		if (!name || !sink->emit(sink, name, dir->ino + *pos, type, *pos + 1))
 			return 0;
@@ -653,12 +663,28 @@ static int pid_dir_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
 	}
 }
 
+static int pid_dir_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
+{
+	return entries_iterate(dir, sink, pos, PID_ENTRIES);
+}
+
+static int tid_dir_iterate(struct inode *dir, struct dir_sink *sink, u64 *pos)
+{
+	return entries_iterate(dir, sink, pos, PID_ENTRIES - 1);
+}
+
 static const struct inode_ops pid_dir_ops = {
 	.lookup = pid_dir_lookup,
 	.iterate = pid_dir_iterate,
 };
 
-struct inode *proc_pid_lookup(struct inode *parent, s32 tid)
+/* /proc/PID/task/TID: no tasks of its own, or who walks /proc would never end. */
+static const struct inode_ops tid_dir_ops = {
+	.lookup = tid_dir_lookup,
+	.iterate = tid_dir_iterate,
+};
+
+static struct inode *thread_dir(struct inode *parent, s32 tid, const struct inode_ops *ops)
 {
 	struct thread *thread = tagged_thread((u64)tid);
 	char name[12];
@@ -667,5 +693,10 @@ struct inode *proc_pid_lookup(struct inode *parent, s32 tid)
 		return ERR_PTR(-ENOENT);
 	thread_put(thread);
 	snprintf(name, sizeof(name), "%d", tid);
-	return dir_named(child_dir(parent, (u64)tid, 0555, &pid_dir_ops), name);
+	return dir_named(child_dir(parent, (u64)tid, 0555, ops), name);
+}
+
+struct inode *proc_pid_lookup(struct inode *parent, s32 tid)
+{
+	return thread_dir(parent, tid, &pid_dir_ops);
 }

@@ -49,7 +49,7 @@ static void event_free(struct its *t, struct its_device *d, struct its_event *e)
 	spin_lock(&t->lock);
 	RB_REMOVE(its_events, &d->events, e);
 	spin_unlock(&t->lock);
-	vgic_lpi_target(t->gic, e->intid, NULL);
+	vgic_lpi_unmap(t->gic, e->intid);
 	t->event_count--;
 	kfree(e);
 	sched_point();
@@ -224,7 +224,7 @@ static struct its_collection *collection_for_event(struct its *t, u32 id)
 /* Its configuration and what was pending when the guest's memory was saved. */
 static void lpi_begin(struct its *t, u32 intid, struct vgic_cpu *c)
 {
-	vgic_lpi_target(t->gic, intid, c);
+	vgic_lpi_map(t->gic, intid, c);
 	vgic_lpi_configure(t->gic, intid);
 	vgic_lpi_take_pending(t->gic, intid);
 }

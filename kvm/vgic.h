@@ -70,6 +70,7 @@ struct vgic_irq {
 	struct vgic_cpu *target; /* whom it interrupts; NULL: no such vCPU */
 	struct vgic_cpu *on;	 /* on whose list; NULL: on none */
 	u8 list_kind, list_urgency; /* on which of @on's */
+	u32 events;		    /* how many are mapped to it, of an LPI */
 	u64 route;		    /* GICD_IROUTER, of an SPI */
 	TAILQ_ENTRY(vgic_irq) link;
 };
@@ -253,6 +254,10 @@ void vgic_levels_set(struct vgic *g, struct vgic_cpu *c, u32 first, u32 levels);
 bool vgic_is_lpi(const struct vgic *g, u32 intid);
 /* Makes it exist. -EINVAL, -ENOMEM. */
 int vgic_lpi_create(struct vgic *g, u32 intid);
+/* An event is mapped to it, and it interrupts @c as by vgic_lpi_target(); or no longer: what no
+ * event is mapped to interrupts nobody. Several may share one (Arm IHI 0069, 5.2). */
+void vgic_lpi_map(struct vgic *g, u32 intid, struct vgic_cpu *c);
+void vgic_lpi_unmap(struct vgic *g, u32 intid);
 /* Whom it interrupts; NULL: nobody, and it is not pending any more. */
 void vgic_lpi_target(struct vgic *g, u32 intid, struct vgic_cpu *c);
 /* It becomes pending: 1; 0: it interrupts nobody, -EBUSY: one whose LPIs are disabled. Any context.

@@ -118,6 +118,30 @@ static void retarget(struct vgic *g, struct vgic_irq *irq, struct vgic_cpu *c)
 	vgic_irq_changed(g, irq);
 }
 
+void vgic_lpi_map(struct vgic *g, u32 intid, struct vgic_cpu *c)
+{
+	struct vgic_irq *irq = find(g, intid);
+
+	if (!irq)
+		return;
+	spin_lock(&g->lock);
+	irq->events++;
+	retarget(g, irq, c);
+	spin_unlock(&g->lock);
+}
+
+void vgic_lpi_unmap(struct vgic *g, u32 intid)
+{
+	struct vgic_irq *irq = find(g, intid);
+
+	if (!irq)
+		return;
+	spin_lock(&g->lock);
+	if (--irq->events == 0)
+		retarget(g, irq, NULL);
+	spin_unlock(&g->lock);
+}
+
 void vgic_lpi_target(struct vgic *g, u32 intid, struct vgic_cpu *c)
 {
 	struct vgic_irq *irq = find(g, intid);

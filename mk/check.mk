@@ -32,7 +32,7 @@ format-check:
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
 
 # One stamp a source file, so that only what changed is analysed again.
-TIDY_NATIVE := $(wildcard check/*.c engine/*.c host/*.c port/model/*.c tests/fuzz/*.c tests/unit/*.c)
+TIDY_NATIVE := $(wildcard check/*.c engine/*.c host/*.c port/model/*.c tests/fuzz/*.c tests/fuzz/replay/*.c tests/unit/*.c)
 TIDY_KERNEL := $(wildcard kvm/*.c kernel/*.c port/arm64/*.c)
 TIDY_CLI    := $(CLI_SRC) tests/cli/terminal.c
 TIDY_TARGET := $(wildcard user/*.c vmm/*.c vmm/demo/*.c vmm/guest/*.c bench/*.c tests/target/*.c)

@@ -31,4 +31,15 @@ coverage: $(COVERAGE_TESTS) $(COVERAGE_CHECK)
 		'$(COVERAGE_CHECK) check tests/scenario' \
 		'$(COVERAGE_CHECK) check --simulate --seed 1 --runs 20 --operations 500'
 
+# The same of what the fuzzers' committed inputs reach, in kvm/ too, without bars: `make coverage-fuzz`.
+COVERAGE_FUZZ := $(FUZZ_NAMES:%=$(COVERAGE_O)/tests/fuzz/%)
+$(COVERAGE_FUZZ): %: %.o $(COVERAGE_O)/tests/fuzz/replay/replay.o $(COVERAGE_O)/layers.a
+	$(call say,LINK,$@)
+	$(Q)gcc --coverage -o $@ $^ -lpthread
+
+.PHONY: coverage-fuzz
+coverage-fuzz: $(COVERAGE_FUZZ)
+	@tools/coverage --no-bars $(COVERAGE_O) $(foreach name,$(FUZZ_NAMES),\
+		'$(COVERAGE_O)/tests/fuzz/$(name) tests/fuzz/corpus/$(name)$(if $(filter fuzz_scenario,$(name)), tests/scenario)')
+
 -include $(wildcard $(COVERAGE_O)/*/*.d $(COVERAGE_O)/*/*/*.d)

@@ -8,7 +8,7 @@ CLI_SRC    := $(wildcard cli/*.c)
 
 # --- the engine on the modelled machine, without sanitizers: `catwalk check`, benchmarks -----------
 UNIT_FLAGS := -std=c11 -D_DEFAULT_SOURCE= $(WARNINGS) -I. -Iport/model -I$(O)/uapi-native
-MODEL_SRC  := $(filter-out port/model/host.c port/model/joined.c,$(wildcard engine/*.c port/model/*.c check/*.c))
+MODEL_SRC  := $(filter-out port/model/host.c port/model/joined.c port/model/gic.c,$(wildcard engine/*.c port/model/*.c check/*.c))
 
 $(O)/model/%.o: %.c $(uapi)
 	@mkdir -p $(@D)
@@ -46,7 +46,10 @@ KVM_MEMORY := kvm/memory.c kvm/memory_ask.c kvm/memory_caps.c kvm/guest_memfd.c 
 	      kvm/engine_memory.c
 KVM_VGIC   := kvm/vgic.c kvm/vgic_lr.c kvm/vgic_mmio.c kvm/vgic_place.c kvm/vgic_lpi.c kvm/its.c kvm/its_mmio.c \
 	      kvm/its_tables.c
-KVM_PURE   := kvm/aarch32.c kvm/cmo_trap.c kvm/coproc.c kvm/stage1.c kvm/stats_layout.c $(KVM_VGIC)
+# What is around it of vCPUs, on the modelled CPU interface (port/model/gic.c).
+KVM_IRQ    := kvm/vgic_device.c kvm/vgic_icc.c kvm/vgic_vcpu.c kvm/its_device.c kvm/device.c kvm/irqchip.c \
+	      kvm/irq_route.c kvm/irqfd.c kvm/ioeventfd.c kvm/guest_data.c
+KVM_PURE   := kvm/aarch32.c kvm/cmo_trap.c kvm/coproc.c kvm/stage1.c kvm/stats_layout.c $(KVM_VGIC) $(KVM_IRQ)
 # The parts of the VMM and of the kernel that need no KVM.
 VMM_PURE   := vmm/image.c vmm/memory.c vmm/virtqueue.c
 KERNEL_PURE := kernel/tty_line.c kernel/bpf.c

@@ -23,11 +23,14 @@ $(setup): tools/setup
 # Linux's and the BSD headers, apart from the C library's that lie in the same directories:
 # -I$(O)/uapi for arm64, -I$(O)/uapi-native for natively built parts (KVM's ABI is arm64's in both).
 uapi := $(O)/uapi/.stamp
-$(uapi): | $(setup)
-	@mkdir -p $(O)/uapi $(O)/uapi-native
+$(uapi): mk/setup.mk | $(setup)
+	@mkdir -p $(O)/uapi $(O)/uapi-native/asm
 	@for name in linux asm asm-generic; do \
 		ln -sfn $(ARM64_INCLUDE)/$$name $(O)/uapi/$$name; \
 	done
 	@ln -sfn /usr/include/bsd $(O)/uapi/bsd
 	@ln -sfn /usr/include/bsd $(O)/uapi-native/bsd
+	@for name in kvm hwcap ptrace sve_context; do \
+		ln -sfn $(ARM64_INCLUDE)/asm/$$name.h $(O)/uapi-native/asm/$$name.h; \
+	done
 	@touch $@

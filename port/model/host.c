@@ -66,6 +66,8 @@ bool (*model_user_fault)(u64 va, enum model_access access);
 struct model_tlbi_counts model_tlbis;
 unsigned int model_asid_bits = 8;
 int (*model_on_sleep)(u64 deadline_ns);
+void (*model_on_ipi)(unsigned int cpu);
+void (*model_on_relax)(void);
 u64 model_sched_points;
 
 /* ---- refusals */
@@ -126,6 +128,8 @@ void model_host_boot(u64 ram_bytes)
 	model_pte_hook = NULL;
 	model_ram_hook = NULL;
 	model_user_fault = NULL;
+	model_on_ipi = NULL;
+	model_on_relax = NULL;
 	page_init(&ram, 1, NULL, 0);
 }
 
@@ -462,7 +466,8 @@ void port_console_write(const char *s, size_t n)
 
 void port_ipi_resched(unsigned int cpu)
 {
-	(void)cpu;
+	if (model_on_ipi)
+		model_on_ipi(cpu);
 }
 
 void port_irq_point(void)

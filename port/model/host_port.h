@@ -42,6 +42,9 @@ struct model_tlbi_counts {
 extern struct model_tlbi_counts model_tlbis;
 /* What other threads do while the only one sleeps, if set: returns what sched_sleep() returns. */
 extern int (*model_on_sleep)(u64 deadline_ns);
+/* What CPU @cpu was asked to look at; and what others do while this one spins, if set. */
+extern void (*model_on_ipi)(unsigned int cpu);
+extern void (*model_on_relax)(void);
 /* How often sched_point() was reached; tests set it to 0. */
 extern u64 model_sched_points;
 /* ASIDs have this many bits; 8 unless set before the first mm runs. */
@@ -111,6 +114,8 @@ static inline struct task *port_current(void)
 
 static inline void port_cpu_relax(void)
 {
+	if (model_on_relax)
+		model_on_relax();
 }
 
 /* RAM begins where QEMU's virt board has it. */

@@ -97,6 +97,7 @@ struct fuzz {
 	unsigned index;
 	char *buffer;	 /* FUZZ_BUFFER_SIZE bytes, then nothing */
 	char *read_only; /* the same memory */
+	char *data;	 /* as large: fuzz_data() */
 	size_t used;	 /* of the buffer, by this call's arguments */
 	int odd_places;	 /* some lie across words: pieces of numbers look like addresses */
 	const struct fuzz_call *call;
@@ -174,6 +175,8 @@ void *fuzz_put_whole(struct fuzz *f, const void *from, size_t size);
 uint64_t fuzz_out(struct fuzz *f);
 /* Random words, and few large ones. */
 uint64_t fuzz_in(struct fuzz *f);
+/* The same for what may be read again: no bytes beside it that look like an address elsewhere. */
+uint64_t fuzz_data(struct fuzz *f);
 /* An address in the arena, at a page; in one of four not. */
 uint64_t fuzz_arena_at(struct fuzz *f);
 uint64_t fuzz_arena_size(struct fuzz *f);

@@ -384,10 +384,13 @@ static uint64_t pmu_attr(struct fuzz *f)
 	return PUT(f, s);
 }
 
-/* Not so much that the counter looks like an address of the kernel. */
+/* So much that the counter does not look like an address of the kernel: those begin 2^38 below 0.
+ */
+#define COUNTER_MAX (1ul << 37)
+
 static uint64_t counter_offset(struct fuzz *f)
 {
-	struct kvm_arm_counter_offset s = { .counter_offset = fuzz_below(f, 1ul << 40) };
+	struct kvm_arm_counter_offset s = { .counter_offset = fuzz_below(f, COUNTER_MAX) };
 
 	return PUT(f, s);
 }
@@ -482,6 +485,8 @@ static uint64_t one_reg(struct fuzz *f)
 		value[0] = 0x3c5;
 	else if (s.id == CORE_REG(regs.pc) && !FUZZ_ONE_IN(f, 4))
 		value[0] = GUEST_RAM;
+	else if (s.id == KVM_REG_ARM_TIMER_CNT || s.id == KVM_REG_ARM_PTIMER_CNT)
+		value[0] = fuzz_below(f, COUNTER_MAX);
 	s.addr = fuzz_put(f, value, sizeof(value));
 	return PUT(f, s);
 }

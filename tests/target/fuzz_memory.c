@@ -43,13 +43,22 @@ static const struct {
 	{ 0xffffffff80001000, 8ul << 20 },
 };
 
+/* Room for FUZZ_BUFFER_SIZE bytes, and nothing behind it. */
+static char *room_with_end(void)
+{
+	return mmap(NULL, FUZZ_BUFFER_SIZE + FUZZ_PAGE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
 int fuzz_memory_init(struct fuzz *f)
 {
 	int fd = memfd_create("buffer", 0);
-	char *p = mmap(NULL, FUZZ_BUFFER_SIZE + FUZZ_PAGE, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = room_with_end();
 
-	if (fd < 0 || p == MAP_FAILED || ftruncate(fd, FUZZ_BUFFER_SIZE))
+	f->data = room_with_end();
+	if (fd < 0 || p == MAP_FAILED || f->data == MAP_FAILED || ftruncate(fd, FUZZ_BUFFER_SIZE))
+		return -1;
+	if (mprotect(f->data, FUZZ_BUFFER_SIZE, PROT_READ | PROT_WRITE))
 		return -1;
 	f->buffer =
 		mmap(p, FUZZ_BUFFER_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
@@ -142,6 +151,24 @@ uint64_t fuzz_in(struct fuzz *f)
 	for (int i = 0; i < 32; i++)
 		words[i] = harmless(f);
 	return fuzz_put(f, words, sizeof(words));
+}
+
+/*
+ * What files, pipes and sockets take, they give back at other places than it came from: two
+ * numbers that lie side by side, an iovec's say, could look like an address then. Here nothing lies
+ * beside it, whatever the length.
+ */
+uint64_t fuzz_data(struct fuzz *f)
+{
+	uint64_t words[32];
+	char *p = f->data + fuzz_below(f, FUZZ_BUFFER_SIZE / sizeof(words)) * sizeof(words);
+
+	if (FUZZ_ONE_IN(f, 16))
+		return fuzz_bad_pointer(f);
+	for (int i = 0; i < 32; i++)
+		words[i] = harmless(f);
+	memcpy(p, words, sizeof(words));
+	return (uint64_t)p + (FUZZ_ONE_IN(f, 8) ? fuzz_below(f, 8) : 0);
 }
 
 uint64_t fuzz_arena_at(struct fuzz *f)

@@ -396,7 +396,7 @@ static uint64_t vectors_out(struct fuzz *f)
 
 static uint64_t vectors_in(struct fuzz *f)
 {
-	return vectors(f, fuzz_in);
+	return vectors(f, fuzz_data);
 }
 
 FUZZ_PICK_ONE(vector_count, 1, 2, 3, 4, 4, 0, 5, 1025, -1ul)
@@ -666,11 +666,11 @@ const struct fuzz_call fuzz_syscalls[] = {
 	CALL(munlockall, none),
 	/* moving bytes */
 	CALL(read, fuzz_fd_any, fuzz_out, length),
-	CALL(write, fuzz_fd_any, fuzz_in, length),
+	CALL(write, fuzz_fd_any, fuzz_data, length),
 	CALL(readv, fuzz_fd_any, vectors_out, vector_count),
 	CALL(writev, fuzz_fd_any, vectors_in, vector_count),
 	CALL(pread64, fuzz_fd_any, fuzz_out, length, offset),
-	CALL(pwrite64, fuzz_fd_any, fuzz_in, length, offset),
+	CALL(pwrite64, fuzz_fd_any, fuzz_data, length, offset),
 	CALL(preadv, fuzz_fd_any, vectors_out, vector_count, offset, none),
 	CALL(pwritev, fuzz_fd_any, vectors_in, vector_count, offset, none),
 	CALL(preadv2, fuzz_fd_any, vectors_out, vector_count, offset, none, small),
@@ -749,7 +749,7 @@ const struct fuzz_call fuzz_syscalls[] = {
 	CALL(connect, socket_fd, address, address_length),
 	CALL(getsockname, socket_fd, fuzz_out, address_size),
 	CALL(getpeername, socket_fd, fuzz_out, address_size),
-	CALL(sendto, socket_fd, fuzz_in, length, message_flags, none, none),
+	CALL(sendto, socket_fd, fuzz_data, length, message_flags, none, none),
 	CALL(recvfrom, socket_fd, fuzz_out, length, message_flags, out_or_none, address_size),
 	CALL(sendmsg, socket_fd, message_to_send, message_flags),
 	CALL(recvmsg, socket_fd, message, message_flags),

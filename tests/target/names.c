@@ -648,6 +648,10 @@ static void check_proc_files(void)
 	CHECK_EQ(pread(fd, text, sizeof(text), 0), 8);
 	CHECK_EQ(memcmp(text, "renamed\n", 8), 0);
 	close(fd);
+	/* A thread has no threads: who walks /proc comes to an end. */
+	snprintf(path, sizeof(path), "/proc/self/task/%d/task", gettid());
+	CHECK_FAILS(access(path, F_OK), ENOENT);
+	CHECK_OK(access("/proc/self/task", F_OK));
 	CHECK_FAILS(open("/proc/self/none", O_RDONLY), ENOENT);
 	CHECK_FAILS(open("/proc/self/none", O_RDWR | O_CREAT, 0644), ENOENT);
 	CHECK_FAILS(open("/proc/999999", O_RDONLY), ENOENT);

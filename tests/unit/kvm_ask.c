@@ -798,7 +798,7 @@ static unsigned int areas_asked;
 
 static int area_under_the_lock(void *host, hva_t hva, hva_t to, struct host_area *out)
 {
-	assert_int_equal(world.mm->lock.readers, 1);
+	assert_int_equal(world.mm->lock.state & RWSEM_READERS, 1);
 	areas_asked++;
 	return real_host->area(host, hva, to, out);
 }
@@ -819,7 +819,7 @@ static void vmas_are_asked_about_under_the_mm_lock(void **state)
 	assert_int_equal(ask(KVM_CATWALK_GET_CONTRACT, &k, sizeof(k)), 0);
 	assert_true(areas_asked > 1);
 	world.vm[0].guest.host_ops = real_host;
-	assert_int_equal(world.mm->lock.readers, 0);
+	assert_int_equal(world.mm->lock.state & RWSEM_READERS, 0);
 }
 
 static void m9_what_is_no_part_of_a_slot_is_refused_with_its_reason(void **state)

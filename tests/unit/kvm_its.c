@@ -552,6 +552,28 @@ static void what_was_unmapped_stays_so(void **state)
 	assert_int_equal(w.its.event_count, 6 + 5);
 }
 
+/* An LPI that several events of a collection are mapped to is theirs until the last one goes. */
+static void events_may_share_an_lpi(void **state)
+{
+	(void)state;
+	mapd(3, 5);
+	mapd(4, 5);
+	mapc(0, 0);
+	mapti(3, 1, FIRST, 0);
+	mapti(3, 2, FIRST, 0);
+	mapti(4, 1, FIRST, 0);
+	command(0xf | 3UL << 32, 1, 0, 0); /* DISCARD */
+	assert_int_equal(its_trigger(&w.its, 3, 1), 0);
+	assert_int_equal(its_trigger(&w.its, 3, 2), 1);
+	assert_true(pends(0, FIRST));
+	command(8 | 3UL << 32, 0, 0, 0); /* MAPD, not valid */
+	assert_true(pends(0, FIRST));
+	assert_int_equal(its_trigger(&w.its, 4, 1), 1);
+	command(0xf | 4UL << 32, 1, 0, 0);
+	assert_false(pends(0, FIRST));
+	assert_int_equal(vgic_lpi_pend(&w.gic, FIRST), 0);
+}
+
 /* The longest work there is ends early. */
 static void a_killed_thread_neither_saves_nor_restores(void **state)
 {
@@ -642,6 +664,7 @@ int main(void)
 		ITS_TEST(lpis_need_to_be_enabled),
 		ITS_TEST(registers_read_back),
 		ITS_TEST(what_was_unmapped_stays_so),
+		ITS_TEST(events_may_share_an_lpi),
 		ITS_TEST(events_may_be_mapped_before_their_collection),
 		ITS_TEST(commands_are_done_one_by_one),
 		ITS_TEST(a_table_that_goes_takes_its_collections),

@@ -465,11 +465,11 @@ static int leaf_while_a_writer_waits(void *host, hva_t hva, struct host_leaf *ou
 	struct rwsem *lock = &world.mm->lock;
 	int error;
 
-	assert_int_equal(lock->readers, 1); /* the VMAs stand still (M8) */
+	assert_int_equal(lock->state & RWSEM_READERS, 1); /* the VMAs stand still (M8) */
 	leaves_asked++;
-	lock->writers_waiting = 1;
+	lock->state += RWSEM_WAITING_ONE;
 	error = real_host->leaf(host, hva, out);
-	lock->writers_waiting = 0;
+	lock->state -= RWSEM_WAITING_ONE;
 	return error;
 }
 

@@ -8,6 +8,10 @@
 #ifndef TESTS_UNIT_KVM_OPS_H
 #define TESTS_UNIT_KVM_OPS_H
 
+#include <linux/ioctl.h>
+#include <linux/userfaultfd.h>
+
+#include "host/uffd.h"
 #include "tests/unit/kvm_world.h"
 
 /* Bytes of the object that is mapped, and of the driver's device memory. */
@@ -27,6 +31,9 @@ static struct {
 	bool vague_log[WORLD_VMS][WORLD_SLOTS];
 	bool strict[WORLD_VMS];
 	bool write_back[WORLD_VMS];
+	struct file *uffd; /* or NULL */
+	u32 sleeps;	   /* in the present operation */
+	bool poisoned;	   /* some page is, or was */
 } ops;
 
 /* ---- arguments */
@@ -577,7 +584,7 @@ static inline bool host_must_serve(u64 hva, enum machine_op op)
 
 	mm_read_lock(world.mm);
 	vma = vma_find(world.mm, HVA(hva));
-	serves = vma && !vma->file && !vma->ops && (vma_perms(vma) & LEAF_R) &&
+	serves = vma && !vma->file && !vma->ops && !vma->uffd && (vma_perms(vma) & LEAF_R) &&
 		 (op != MACHINE_WRITE || (vma_perms(vma) & LEAF_W));
 	mm_read_unlock(world.mm);
 	return serves;
@@ -595,7 +602,8 @@ static inline void check_outcome(unsigned int vm, u64 ipa, enum machine_op op,
 	if (op != MACHINE_FETCH)
 		world_require((o->kind == OUTCOME_MMIO) == is_mmio, "outcome %d at %#lx",
 			      (int)o->kind, (unsigned long)ipa);
-	if (is_mmio || ops.lacks_memory || world.raced)
+	/* Poison stays, whoever has left it. */
+	if (is_mmio || ops.lacks_memory || world.raced || ops.sleeps || ops.poisoned)
 		return;
 	world_require(!host_must_serve(s->hva + (ipa - s->ipa), op), "refused: outcome %d: %s",
 		      (int)o->kind, reason_text(o->why));
@@ -858,6 +866,144 @@ static inline void op_race(void)
 	world.race_after = op_u8() % 64;
 }
 
+/* ---- userfaultfd */
+
+/* Where its ioctls' arguments are, and a page to copy from. */
+#define UFFD_ARGS (ARGS + PAGE_SIZE)
+#define UFFD_PAGE (ARGS + 2 * PAGE_SIZE)
+
+static inline s64 uffd_call(u32 cmd, const void *arg, size_t n)
+{
+	world_put(UFFD_ARGS, arg, n);
+	return ops.uffd->ops->ioctl(ops.uffd, cmd, UFFD_ARGS);
+}
+
+static inline void uffd_close(void)
+{
+	struct file *f = ops.uffd;
+
+	ops.uffd = NULL;
+	if (f)
+		file_put(f);
+}
+
+/* Whoever knows no features has none; so most know all that there are. */
+static inline void op_uffd(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	u8 what = op_u8();
+
+	if (ops.uffd) {
+		if (what >= 240)
+			uffd_close();
+		return;
+	}
+	ops.uffd = uffd_new(world.mm, what % 8 == 7 ? UFFD_PROGRAM_FAULTS : UFFD_ALL_FAULTS,
+			    O_NONBLOCK);
+	world_require(ops.uffd || ops.lacks_memory, "no userfaultfd");
+	if (!ops.uffd)
+		return;
+	if (what % 4)
+		api.features = UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM |
+			       UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_WP_UNPOPULATED | UFFD_POISON;
+	if (what % 8 == 6)
+		api.features |= UFFD_FEATURE_SIGBUS;
+	if (what & 16)
+		api.features |= UFFD_FEATURE_EXACT_ADDRESS | UFFD_FEATURE_THREAD_ID;
+	if (op_is_hostile())
+		api.features = op_hostile();
+	(void)uffd_call(UFFDIO_API, &api, sizeof(api));
+}
+
+static inline struct uffdio_range op_uffd_range(void)
+{
+	struct page_range at = op_range();
+	struct uffdio_range r = { AREA + at.first * PAGE_SIZE, at.count * PAGE_SIZE };
+
+	if (op_is_hostile())
+		r.start = op_hostile();
+	if (op_is_hostile())
+		r.len = op_hostile();
+	return r;
+}
+
+static inline void op_uffd_register(void)
+{
+	struct uffdio_register r = { .range = op_uffd_range(), .mode = op_u8() % 8 };
+
+	if (ops.uffd)
+		(void)uffd_call(UFFDIO_REGISTER, &r, sizeof(r));
+}
+
+/* UFFDIO_COPY and CONTINUE have the same shape as the others, but for the copy's source. */
+static inline void uffd_serve(u8 what, struct uffdio_range r, u64 mode)
+{
+	struct uffdio_copy copy = {
+		.dst = r.start, .src = UFFD_PAGE, .len = min(r.len, (u64)PAGE_SIZE), .mode = mode
+	};
+	struct uffdio_zeropage zero = { .range = r, .mode = mode };
+	struct uffdio_continue go_on = { .range = r, .mode = mode };
+	struct uffdio_writeprotect protect = { .range = r, .mode = mode };
+	struct uffd_poison_args poison = { .start = r.start, .len = r.len, .mode = mode };
+
+	switch (what % 8) {
+	case 0: (void)uffd_call(UFFDIO_COPY, &copy, sizeof(copy)); return;
+	case 1: (void)uffd_call(UFFDIO_ZEROPAGE, &zero, sizeof(zero)); return;
+	case 2: (void)uffd_call(UFFDIO_CONTINUE, &go_on, sizeof(go_on)); return;
+	case 3:
+	case 4: (void)uffd_call(UFFDIO_WRITEPROTECT, &protect, sizeof(protect)); return;
+	case 5:
+		ops.poisoned = true;
+		(void)uffd_call(UFFDIO_POISON_CMD, &poison, sizeof(poison));
+		return;
+	case 6: (void)uffd_call(UFFDIO_WAKE, &r, sizeof(r)); return;
+	default: (void)uffd_call(UFFDIO_UNREGISTER, &r, sizeof(r)); return;
+	}
+}
+
+static inline void op_uffd_serve(void)
+{
+	u8 what = op_u8();
+	struct uffdio_range r = op_uffd_range();
+	u64 mode = op_is_hostile() ? op_hostile() : op_u8() % 4;
+
+	if (ops.uffd)
+		uffd_serve(what, r, mode);
+}
+
+static inline bool uffd_read(struct uffd_msg *msg)
+{
+	struct iobuf io = { .kernel = msg, .left = sizeof(*msg) };
+	u64 pos = 0;
+
+	return ops.uffd && ops.uffd->ops->read(ops.uffd, &io, &pos) == sizeof(*msg);
+}
+
+/*
+ * The only thread waits for what the userfaultfd's owner does: another thread, which this is. It
+ * serves the page, or wakes for nothing, or a signal comes; and closes the userfaultfd if that goes
+ * on.
+ */
+static inline int uffd_others(u64 deadline)
+{
+	enum { SLEEPS_MAX = 8 };
+	u8 what = op_u8();
+	struct uffd_msg msg;
+	struct uffdio_range r;
+
+	(void)deadline;
+	world_require(ops.uffd, "the only thread sleeps, and for no userfaultfd");
+	if (++ops.sleeps > SLEEPS_MAX || !uffd_read(&msg)) {
+		uffd_close();
+		return 0;
+	}
+	if (what >= 240)
+		return -EINTR;
+	r = (struct uffdio_range){ msg.arg.pagefault.address & PAGE_MASK, PAGE_SIZE };
+	uffd_serve(what, r, 0);
+	return 0;
+}
+
 static inline void op_check(void)
 {
 	world_check();
@@ -877,6 +1023,20 @@ static op_fn *const op_table[] = {
 	op_race,     op_race,	   op_race,	  op_signal,	    op_check,	     op_coherence,
 	op_contract, op_trace,	   op_explain,	  op_prefault_slot,
 };
+
+/* By the last of 256 numbers. */
+static op_fn *const op_uffd_table[] = {
+	op_uffd, op_uffd_register, op_uffd_register, op_uffd_serve, op_uffd_serve,
+};
+enum { OP_UFFD_FIRST = 240 };
+
+static inline op_fn *op_next(void)
+{
+	u8 n = op_u8();
+
+	return n < OP_UFFD_FIRST ? op_table[n % ARRAY_SIZE(op_table)]
+				 : op_uffd_table[n % ARRAY_SIZE(op_uffd_table)];
+}
 
 static const struct port_caps op_machines[] = {
 	{ .fwb = true,
@@ -917,6 +1077,7 @@ static inline void ops_start(struct port *p)
 	};
 
 	world_start(p);
+	model_on_sleep = uffd_others;
 	for (int i = 0; i < DEVICES; i++) {
 		ops.device[i] = devices[i];
 		ops.device_file[i] = file_alloc(&world_device_ops, &ops.device[i], O_RDWR);
@@ -937,6 +1098,8 @@ static inline void ops_start(struct port *p)
 
 static inline void ops_stop(void)
 {
+	uffd_close();
+	model_on_sleep = NULL;
 	for (int i = 0; i < DEVICES; i++)
 		file_put(ops.device_file[i]);
 	file_put(ops.object_file);
@@ -958,8 +1121,9 @@ static inline struct port *ops_run(struct port *p, const u8 *bytes, size_t n, un
 	ops.end = bytes + n;
 	ops_start(p);
 	for (unsigned int i = 0; i < max_ops && ops.at < ops.end; i++) {
-		op_fn *op = op_table[op_u8() % ARRAY_SIZE(op_table)];
+		op_fn *op = op_next();
 
+		ops.sleeps = 0;
 		op();
 		if (op == op_lack_memory)
 			continue;

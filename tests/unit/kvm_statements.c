@@ -241,14 +241,14 @@ static u64 areas_asked, leaves_asked;
 static int area_under_the_lock(void *host, hva_t hva, hva_t end, struct host_area *out)
 {
 	areas_asked++;
-	assert_int_equal(world.mm->lock.readers, 1);
+	assert_int_equal(world.mm->lock.state & RWSEM_READERS, 1);
 	return real_host->area(host, hva, end, out);
 }
 
 static int leaf_under_the_lock(void *host, hva_t hva, struct host_leaf *out)
 {
 	leaves_asked++;
-	assert_int_equal(world.mm->lock.readers, 1);
+	assert_int_equal(world.mm->lock.state & RWSEM_READERS, 1);
 	return real_host->leaf(host, hva, out);
 }
 
@@ -272,7 +272,7 @@ static void r002_4_vmas_stand_still_while_a_slot_is_made(void **state)
 	assert_int_equal(world_slot(0, 0, KVM_MEM_LOG_DIRTY_PAGES, GUEST_RAM, 4 * P, AREA),
 			 -EINVAL); /* M17 */
 	assert_true(areas_asked > 0);
-	assert_int_equal(world.mm->lock.readers, 0);
+	assert_int_equal(world.mm->lock.state & RWSEM_READERS, 0);
 	world.vm[0].guest.host_ops = real_host;
 }
 

@@ -189,7 +189,7 @@ static inline bool world_others_can_run(void)
 			return false;
 	}
 	return !machine_locks_held(world.p, world.p->cpu, &held, 1) && !model_spinlocks_held &&
-	       !world.mm->lock.readers && !world.mm->lock.writer;
+	       !(world.mm->lock.state & (RWSEM_READERS | RWSEM_WRITER));
 }
 
 static inline void world_step(void *arg, enum machine_step kind, const char *where)
