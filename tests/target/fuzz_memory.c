@@ -130,7 +130,7 @@ uint64_t fuzz_out(struct fuzz *f)
 	case 0: return fuzz_bad_pointer(f);
 	case 1: return (uint64_t)(f->buffer + FUZZ_BUFFER_SIZE - 1 - fuzz_below(f, 64));
 	case 2: return p ? (uint64_t)(f->read_only + (p - f->buffer)) : 0;
-	case 3: return (uint64_t)p + fuzz_below(f, 8);
+	case 3: f->odd_places = 1; return (uint64_t)p + fuzz_below(f, 8);
 	default: return (uint64_t)p;
 	}
 }
