@@ -158,11 +158,11 @@ u64 stage2_write_protect(struct stage2 *s2, ipa_t ipa, u64 size);
  * the caller ends with stage2_flush(). */
 u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask);
 /*
- * Which of the @count pages at @ipa did hardware mark as written? Looks at those of one table, 512
- * at most, and sets bit @at + i of @words for the i-th that was; or over all places before the next
- * table of pages. Returns how many pages that were: at least one, and more than @count perhaps if
- * they have no table. Changes nothing else. Takes the table lock for reading: what is not found
- * because its leaf is gone has been told to the log (struct s2_log) before this returns.
+ * Which of the @count pages at @ipa did hardware mark as written? Looks at those of one table,
+ * s2->step at most, and sets bit @at + i of @words for the i-th that was; or over all places before
+ * the next table of pages. Returns how many pages that were: at least one, and more than @count
+ * perhaps if they have no table. Changes nothing else. Takes the table lock for reading: what is
+ * not found because its leaf is gone has been told to the log (struct s2_log) before this returns.
  */
 u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count, u64 *words, u64 at);
 /* Returns when every hold of the table lock that began before has ended, and all that it did is

@@ -238,6 +238,7 @@ static u64 pages_before_table(struct stage2 *s2, const struct s2_pos *pos, u64 i
 	u64 size = level_size(pos->level), n = 1;
 	u64 left = pos->level > s2->start_level ? TABLE_ENTRIES - desc_index(ipa, pos->level) : 1;
 
+	left = min(left, (u64)s2->step);
 	while (n < left && !desc_is_table(port_desc_load(s2->port, &pos->entry[n]), pos->level))
 		n++;
 	return (n * size - (ipa & (size - 1))) >> PAGE_SHIFT;
@@ -254,6 +255,7 @@ u64 stage2_written(struct stage2 *s2, ipa_t ipa, u64 count, u64 *words, u64 at)
 	pos = walk_to(s2, ipa.v, LEVEL_4K);
 	if (pos.level == LEVEL_4K) {
 		seen = min(count, TABLE_ENTRIES - desc_index(ipa.v, LEVEL_4K));
+		seen = min(seen, (u64)s2->step);
 		look_at_table(s2, pos.entry, seen, words, at);
 	} else {
 		seen = pages_before_table(s2, &pos, ipa.v);

@@ -206,6 +206,38 @@ static void the_log_crosses_tables(void **state)
 
 /* Over every combination of facts: only DBM depends on whether hardware marks, and DBM is exactly
  * where a write would otherwise fault to be told. */
+/*
+ * The look goes by tables, by steps, eight entries at a time and over what has no table: wherever
+ * two written pages lie among pages that are clean or absent, just these are told.
+ */
+static void each_written_page_is_found(void **state)
+{
+	static const u16 steps[] = { 512, 24, 8, 3 };
+	static const u64 odd[] = { 0, 1, 7, 8, 63, 64, 65, 500, 511, 512, 513, 1027, 1500 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(steps) * ARRAY_SIZE(odd); i++) {
+		struct fx *f = begin(LEVEL_4K);
+		u64 a = odd[i / ARRAY_SIZE(steps)], b = (a * 7 + 3) % (PAGES - 35);
+
+		f->m.s2.step = steps[i % ARRAY_SIZE(steps)];
+		/* From the middle of a table into the middle of another, the last word not full. */
+		assert_int_equal(fx_slot(f, 0, SLOT_LOG_DIRTY, FX_IPA + 19 * PAGE_SIZE,
+					 (PAGES - 35) * PAGE_SIZE, FX_HVA + 19 * PAGE_SIZE),
+				 ERR_OK);
+		guest_touch(f, page_ipa(19 + a), MACHINE_READ);
+		guest_touch(f, page_ipa(19 + b), MACHINE_READ);
+		for (u64 page = 0; i % 2 && page < PAGES - 35; page += 5)
+			guest_touch(f, page_ipa(19 + page), MACHINE_READ);
+		expect_log(f, ~0UL, ~0UL);
+		write_without_fault(f, 19 + a);
+		write_without_fault(f, 19 + b);
+		expect_log(f, a, b);
+		expect_log(f, ~0UL, ~0UL);
+		fx_delete(f);
+	}
+}
+
 static void the_plan_leaves_to_hardware_what_would_fault(void **state)
 {
 	u64 n = 0, with = 0;
@@ -641,6 +673,7 @@ int main(void)
 		cmocka_unit_test(what_may_not_be_written_is_not_left_to_hardware),
 		cmocka_unit_test(the_log_ends_with_the_slot),
 		cmocka_unit_test(the_log_crosses_tables),
+		cmocka_unit_test(each_written_page_is_found),
 		cmocka_unit_test(the_plan_leaves_to_hardware_what_would_fault),
 		cmocka_unit_test(an_unmapped_page_stays_in_the_log),
 		cmocka_unit_test(a_slot_that_moves_takes_its_marks_along),

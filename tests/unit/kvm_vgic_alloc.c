@@ -118,10 +118,12 @@ static s64 start_vgic(void)
 
 static s64 route(void)
 {
+	/* struct kvm_irq_routing and its entries. */
 	const struct {
-		struct kvm_irq_routing head;
+		u32 nr, flags;
 		struct kvm_irq_routing_entry e[2];
-	} a = { { .nr = 2 },
+	} a = { 2,
+		0,
 		{ { .gsi = 3, .type = KVM_IRQ_ROUTING_IRQCHIP, .u.irqchip.pin = 4 },
 		  { .gsi = 100, .type = KVM_IRQ_ROUTING_IRQCHIP, .u.irqchip.pin = 5 } } };
 
