@@ -33,10 +33,10 @@ struct dirty_get {
  * KVM_GET_DIRTY_LOG in bounded steps, all under the slots lock, between which the caller may give
  * way: begin, then step until it says false, then end.
  *
- * begin fails with ERR_NOENT: no such slot, or it has no bitmap. A step looks at 512 pages, in
- * one hold of the table lock or two; false: it was the last one. What end puts into @log stays
- * valid until the slots lock is released. With DIRTY_PROTECT_ON_GET the bits returned are cleared
- * and their pages write-protected, TLB invalidation included.
+ * begin fails with ERR_NOENT: no such slot, or it has no bitmap. A step looks at 512 pages, at
+ * most stage2.step of them in a hold of the table lock; false: it was the last one. What end puts
+ * into @log stays valid until the slots lock is released. With DIRTY_PROTECT_ON_GET the bits
+ * returned are cleared and their pages write-protected, TLB invalidation included.
  */
 int __must_check dirty_log_get_begin(struct guest_mem *m, struct dirty_get *get, u32 slot_id);
 bool dirty_log_get_step(struct guest_mem *m, struct dirty_get *get);

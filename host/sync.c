@@ -30,7 +30,8 @@ void waitq_remove(struct waiter *w)
 
 /*
  * A waiter stays queued until it removes itself. One that was woken goes to the end, so that the
- * next wake-up of one goes to another. @last bounds the walk to those that were there at its start.
+ * next wake-up of one goes to another; not if it is there, since a queue with a waiter never looks
+ * empty (has_waiters()). @last bounds the walk to those that were there at its start.
  */
 static void waitq_wake_locked(struct waitq *q, unsigned int n, u32 key)
 {
@@ -45,8 +46,10 @@ static void waitq_wake_locked(struct waitq *q, unsigned int n, u32 key)
 		} else if (n > 0) {
 			n--;
 			sched_wake(w->task);
-			TAILQ_REMOVE(&q->waiters, w, link);
-			TAILQ_INSERT_TAIL(&q->waiters, w, link);
+			if (TAILQ_NEXT(w, link)) {
+				TAILQ_REMOVE(&q->waiters, w, link);
+				TAILQ_INSERT_TAIL(&q->waiters, w, link);
+			}
 		}
 		w = next;
 	}
@@ -91,13 +94,25 @@ static bool mutex_try_queued(struct mutex *m)
 	return mutex_trylock(m);
 }
 
+/* One that leaves without the mutex may have been woken for it: then that is another's turn. */
+static void pass_on(struct mutex *m)
+{
+	if (has_waiters(&m->q) && !__atomic_load_n(&m->owner, __ATOMIC_RELAXED))
+		waitq_wake(&m->q, 1, 0);
+}
+
 static int mutex_lock_kind(struct mutex *m, enum sleep_kind kind)
 {
+	int error;
+
 	if (mutex_trylock(m))
 		return 0;
 	if (__atomic_load_n(&m->owner, __ATOMIC_RELAXED) == port_current())
 		panic("mutex taken twice by its owner");
-	return wait_event_until(&m->q, mutex_try_queued(m), kind, SCHED_FOREVER);
+	error = wait_event_until(&m->q, mutex_try_queued(m), kind, SCHED_FOREVER);
+	if (error)
+		pass_on(m);
+	return error;
 }
 
 void mutex_lock(struct mutex *m)

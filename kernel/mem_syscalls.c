@@ -60,11 +60,30 @@ static int populate(struct mm *mm, u64 start, u64 end)
 	return 0;
 }
 
+/* A driver's mapping is not filled because all memory is to be there: nobody asked for it (M9). */
+static bool is_a_drivers(const struct vma *vma)
+{
+	return vma->flags & (VM_PFNMAP | VM_IO);
+}
+
+static bool may_be_populated(struct mm *mm, u64 start)
+{
+	struct vma *vma;
+	bool may;
+
+	mm_read_lock(mm);
+	vma = vma_find(mm, HVA(start));
+	may = vma && !is_a_drivers(vma);
+	mm_read_unlock(mm);
+	return may;
+}
+
 /* Mappings to come are to be brought in, too (MCL_FUTURE); what cannot be is left to its first use.
  */
 static void populate_if_locked(struct mm *mm, u64 start, u64 end)
 {
-	if ((mm_lock_flags(mm) & (MCL_FUTURE | MCL_ONFAULT)) == MCL_FUTURE)
+	if ((mm_lock_flags(mm) & (MCL_FUTURE | MCL_ONFAULT)) == MCL_FUTURE &&
+	    may_be_populated(mm, start))
 		(void)populate(mm, start, end);
 }
 
@@ -182,8 +201,8 @@ static void populate_all(struct mm *mm)
 		mm_read_lock(mm);
 		vma = vma_first_after(mm, HVA(end));
 		if (vma) {
-			start = vma->start.v;
 			end = vma->end.v;
+			start = is_a_drivers(vma) ? end : vma->start.v;
 		}
 		mm_read_unlock(mm);
 		if (!vma || populate(mm, start, end) == -EINTR)

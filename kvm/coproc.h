@@ -29,9 +29,9 @@ struct sr_access {
 };
 
 /*
- * The access of a trapped MRC, MCR, MRRC, MCRR, LDC, STC or VMRS, by @esr: the classes 0x03 to
- * 0x06, 0x08 and 0x0c (D19.2.37). A system instruction has op0 1. False: there is no such register
- * for guests.
+ * The access of a trapped MRC, MCR, MRRC, MCRR or VMRS, by @esr: the classes 0x03 to 0x05, 0x08
+ * and 0x0c (D19.2.37); none of LDC and STC. A system instruction has op0 1. False: there is no such
+ * register for guests.
  */
 bool coproc_decode(u64 esr, struct sr_access *a);
 

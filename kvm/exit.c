@@ -30,7 +30,12 @@ void vcpu_skip(struct vcpu *v)
 /* Sleeping happens in the run loop's terms: the thread is switched out, the hook puts the vCPU. */
 static int handle_wfx(struct vcpu *v)
 {
+	bool executes =
+		!(v->cpu.pstate & PSTATE_NRW) || aarch32_executes(v->cpu.esr, v->cpu.pstate);
+
 	vcpu_skip(v);
+	if (!executes)
+		return 1;
 	if (v->cpu.esr & WFX_IS_WFE) {
 		exit_count(&v->exits, EXIT_wfe);
 		sched_point();

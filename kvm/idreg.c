@@ -25,7 +25,7 @@ struct id_field {
 
 /*
  * What guests do not get: state nobody switches (SVE, SME, MTE, AMU), what is trapped
- * without being emulated (PMU, SPE, trace, RAS), and what needs EL2 or EL3.
+ * without being emulated (SPE, trace, RAS), and what needs EL2 or EL3.
  */
 static const struct id_field id_fields[] = {
 	HIDE(4, 0, 8),			  /* PFR0.EL2 */

@@ -62,7 +62,7 @@ int irqfd_ioctl(struct vm *vm, hva_t arg);
 struct eventfd *eventfd_of(s32 fd);
 /* irqchip_ended() for those with RESAMPLE. */
 void irqfd_ended(struct vm *vm, u32 intid);
-/* No vCPU is left. May sleep. */
+/* The VM's descriptor was closed; vm->lock is held. May sleep. */
 void irqfd_destroy(struct vm *vm);
 
 /* ---- kvm/ioeventfd.c */

@@ -54,15 +54,14 @@ static bool is_64_bit(const struct vcpu *v, unsigned int n)
 	return n == PMU_CYCLES || pmu_version(v->vm) >= VERSION_3P5;
 }
 
-/* PMCR_EL0.LP exists with counters of 64 bits only. */
-static u32 control_of(const struct vcpu *v)
+u32 pmu_control(const struct vcpu *v)
 {
 	return pmu_version(v->vm) >= VERSION_3P5 ? v->pmu.control : v->pmu.control & ~(u32)PMCR_LP;
 }
 
 static bool overflows_at_64_bits(const struct vcpu *v, unsigned int n)
 {
-	return control_of(v) & (n == PMU_CYCLES ? PMCR_LC : PMCR_LP);
+	return pmu_control(v) & (n == PMU_CYCLES ? PMCR_LC : PMCR_LP);
 }
 
 u64 pmu_count(const struct vcpu *v, unsigned int n)
@@ -102,7 +101,7 @@ static void hw_compose(struct vcpu *v)
 {
 	struct vcpu_pmu *p = &v->pmu;
 
-	p->hw.control = control_of(v) & (PMCR_D | PMCR_LC | PMCR_LP);
+	p->hw.control = pmu_control(v) & (PMCR_D | PMCR_LC | PMCR_LP);
 	p->hw.counting = 0;
 	if (!(p->control & PMCR_E))
 		return;
@@ -163,7 +162,7 @@ static bool intid_is_valid(const struct vcpu *v)
 		return !intid;
 	if (intid == vm->timer_ppi[0] || intid == vm->timer_ppi[1])
 		return false;
-	return intid < vm->vgic_irqs;
+	return intid >= VGIC_SGIS && intid < vm->vgic_irqs;
 }
 
 int pmu_first_run(struct vcpu *v)

@@ -4,7 +4,8 @@
  * accesses trap; counter n counts in the CPU's counter n while the vCPU is loaded. Two events are
  * counted here: software increments, and CHAIN, the overflows of the counter before.
  *
- * Everything of one vCPU is under its mutex, everything of the VM under vm->lock until it ran.
+ * Everything of one vCPU is under its mutex. Everything of the VM is written under vm->lock until
+ * it ran; vCPUs read it without, which pmu_first_run() puts right.
  */
 #ifndef KVM_PMU_H
 #define KVM_PMU_H
@@ -89,6 +90,8 @@ u64 pmu_events(const struct vcpu *v, unsigned int which);
 /* PMSWINC_EL0 is written. Paused. */
 void pmu_software_increment(struct vcpu *v, u32 counters);
 u64 pmu_count(const struct vcpu *v, unsigned int n);
+/* PMCR_EL0's bits that can be written; LP exists with counters of 64 bits only. */
+u32 pmu_control(const struct vcpu *v);
 
 /* ---- kvm/pmu_regs.c. @sr is an encoding as ONE_REG has it. */
 /* Is that one of the PMU's registers? */

@@ -119,7 +119,7 @@ static u64 type_mask(unsigned int n, u64 version)
 
 static u64 control_read(const struct vcpu *v)
 {
-	return v->pmu.control | (u64)v->vm->pmu_counters << PMCR_N_SHIFT;
+	return pmu_control(v) | (u64)v->vm->pmu_counters << PMCR_N_SHIFT;
 }
 
 /* Of the written value, what stays. */

@@ -242,7 +242,7 @@ static int first_run(struct vcpu *v)
 	error = vm->vgic ? vgic_first_run(v) : 0;
 	if (!error)
 		error = pmu_first_run(v);
-	if (!vm->ran && !vm->vgic)
+	if (!error && !vm->ran && !vm->vgic)
 		id_regs_hide_gic(vm);
 	if (!error)
 		vm->ran = true;

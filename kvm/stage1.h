@@ -2,7 +2,7 @@
 /*
  * Where a guest's stage-1 tables have the descriptors of an address, level by level (Arm ARM
  * D8.2; AArch32's formats G5.4, G5.5). Reads no memory by itself: the caller fetches each
- *descriptor. Pure, so that it is also built natively.
+ * descriptor. Pure, so that it is also built natively.
  *
  *	for (bool more = stage1_begin(&w, &regs, va); more; more = stage1_next(&w, desc))
  *		... desc = what lies at w.desc ...

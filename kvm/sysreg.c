@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * System registers: what a trapped access does, what ONE_REG shows, and reset values, in one table.
- * A register without a row is undefined to the guest and unknown to user space.
+ * Not in it: ID and debug registers, which come in arrays, and the PMU's (kvm/pmu_regs.c). Any
+ * other without a row is undefined to the guest and unknown to user space.
  */
 #include "kvm/sysreg.h"
 
@@ -13,7 +14,7 @@
 
 enum sr_kind {
 	SR_LIVE,   /* not trapped, or only for writes (TVM); in user space's list */
-	SR_MEMORY, /* trapped; kept in memory */
+	SR_MEMORY, /* trapped; kept in memory, but see aarch32_trap() */
 	SR_KEY,	   /* pointer authentication's; undefined, and not in the list, without it */
 	SR_RAZ,	   /* trapped; reads 0, writes are ignored; not in the list */
 	SR_CTR,
@@ -381,7 +382,8 @@ static int ptimer_trap(struct vcpu *v, const struct sr_row *row, const struct sr
 	return done(v);
 }
 
-/* DACR32_EL2 and its kin are AArch32's alone; two of them are live. */
+/* DACR32_EL2 and its kin are AArch32's alone; for such a guest all but DBGVCR are live.
+ */
 static int aarch32_trap(struct vcpu *v, const struct sr_row *row, const struct sr_access *a)
 {
 	u64 *reg = &v->cpu.reg[row->reg];

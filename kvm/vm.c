@@ -85,7 +85,6 @@ void vm_put(struct vm *vm)
 	if (__atomic_fetch_sub(&vm->refs, 1, __ATOMIC_ACQ_REL) != 1)
 		return;
 	report_vm_remove(vm);
-	irqfd_destroy(vm);
 	ioeventfd_destroy(vm);
 	irq_routes_destroy(vm);
 	for (unsigned int i = 0; i < VM_VCPUS_MAX; i++) {
@@ -208,9 +207,15 @@ static s64 vm_ioctl(struct file *f, u32 cmd, u64 value)
 	return vm_memory_ioctl(&vm->memory, cmd, arg);
 }
 
+/* Nobody can name the VM's irqfds any more, while vCPUs may keep the VM. */
 static void vm_release(struct file *f)
 {
-	vm_put(f->priv);
+	struct vm *vm = f->priv;
+
+	mutex_lock(&vm->lock);
+	irqfd_destroy(vm);
+	mutex_unlock(&vm->lock);
+	vm_put(vm);
 }
 
 static const struct file_ops vm_file_ops = {

@@ -68,7 +68,7 @@ struct vm {
 				*/
 	u64 id_regs[ID_REGS];  /* guarded by lock until ran, then constant */
 	u64 ctr;
-	u32 pmu_counters;      /* PMCR_EL0.N; guarded by lock until ran */
+	u32 pmu_counters;      /* PMCR_EL0.N; written under lock until ran (kvm/pmu.h) */
 	u8 *pmu_filter;	       /* a bit for each event that counts; NULL: all do; the same */
 	u64 imp_id[IMP_IDS];   /* the same */
 	bool imp_ids_writable; /* KVM_CAP_ARM_WRITABLE_IMP_ID_REGS; set under lock */

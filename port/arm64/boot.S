@@ -213,8 +213,8 @@ func init_el2
 	msr	vmpidr_el2, x0
 	/*
 	 * No performance counter is reserved for EL2. EL0's accesses come here whoever runs: by
-	 * MDCR_EL2.TPM and TPMCR, once PMUSERENR_EL0.EN has let them pass EL1. Nobody at EL2 uses
-	 * PMSELR_EL0, which must name a counter that there is for an access to trap.
+	 * MDCR_EL2.TPM and TPMCR, once PMUSERENR_EL0.EN has let them pass EL1. PMSELR_EL0
+	 * must name a counter that there is for an access to trap: it is 0 but in guest_pmu.c.
 	 */
 	mov	x0, xzr
 	mrs	x1, id_aa64dfr0_el1

@@ -66,6 +66,8 @@ bool (*model_user_fault)(u64 va, enum model_access access);
 struct model_tlbi_counts model_tlbis;
 unsigned int model_asid_bits = 8;
 int (*model_on_sleep)(u64 deadline_ns);
+void (*model_on_cancel_sleep)(void);
+struct task *model_woken;
 void (*model_on_ipi)(unsigned int cpu);
 void (*model_on_relax)(void);
 u64 model_sched_points;
@@ -483,6 +485,8 @@ void sched_prepare_sleep(enum sleep_kind kind)
 
 void sched_cancel_sleep(void)
 {
+	if (model_on_cancel_sleep)
+		model_on_cancel_sleep();
 }
 
 int sched_sleep(u64 deadline_ns)
@@ -496,7 +500,7 @@ int sched_sleep(u64 deadline_ns)
 
 void sched_wake(struct task *t)
 {
-	(void)t;
+	model_woken = t;
 }
 
 void sched_point(void)

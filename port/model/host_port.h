@@ -42,6 +42,9 @@ struct model_tlbi_counts {
 extern struct model_tlbi_counts model_tlbis;
 /* What other threads do while the only one sleeps, if set: returns what sched_sleep() returns. */
 extern int (*model_on_sleep)(u64 deadline_ns);
+/* What they do when it has given up to wait, but is still queued; and whom a wake-up went to. */
+extern void (*model_on_cancel_sleep)(void);
+extern struct task *model_woken;
 /* What CPU @cpu was asked to look at; and what others do while this one spins, if set. */
 extern void (*model_on_ipi)(unsigned int cpu);
 extern void (*model_on_relax)(void);

@@ -269,6 +269,21 @@ static void check_fault_counts(void)
 	}
 }
 
+/* Whoever locks all of memory has not asked for a driver's. */
+static void check_lock_all(void)
+{
+	struct mapping before, after;
+
+	REQUIRE(map_node(&before, "gpio/lazy"));
+	CHECK_OK(mlockall(MCL_CURRENT | MCL_FUTURE));
+	REQUIRE(map_node(&after, "rtc/lazy"));
+	CHECK_EQ(info_of(before.fd).faults, 0);
+	CHECK_EQ(info_of(after.fd).faults, 0);
+	CHECK_OK(munlockall());
+	unmap_node(&after);
+	unmap_node(&before);
+}
+
 /* All files of a region are the same bytes, also for system calls. */
 static void check_same_bytes(void)
 {
@@ -715,6 +730,7 @@ static void check_all(struct guest *g)
 	check_clock();
 	check_edu();
 	check_fault_counts();
+	check_lock_all();
 	check_same_bytes();
 	check_write_notify();
 	check_mixed();

@@ -418,6 +418,29 @@ static void check_ioeventfd_limit(struct machine *m)
 	close(fd);
 }
 
+/* An irqfd goes with its VM's descriptor, though a vCPU keeps the VM. */
+static void check_vm_closed(void)
+{
+	int event = event_new();
+	struct machine m, next;
+
+	machine_create(&m);
+	machine_add_gic(&m);
+	CHECK_EQ(irqfd(&m, event, 9, 0, 0), 0);
+	machine_create(&next);
+	machine_add_gic(&next);
+	CHECK_EQ(irqfd(&next, event, 9, 0, 0), -EBUSY);
+	close(m.vm.fd);
+	CHECK_EQ(irqfd(&next, event, 9, 0, 0), 0);
+	spi_enable(next.gic, 41, 0x80, 1);
+	event_signal(event);
+	CHECK_EQ(dist_get(next.gic, GICD_ISPENDR + 4), 1 << 9);
+	m.vm.fd = dup(event); /* what machine_destroy() closes */
+	machine_destroy(&m);
+	machine_destroy(&next);
+	close(event);
+}
+
 int main(void)
 {
 	struct machine m;
@@ -434,5 +457,6 @@ int main(void)
 	check_irqfd_limit(&m);
 	check_ioeventfd_limit(&m);
 	machine_destroy(&m);
+	check_vm_closed();
 	return check_done("kvm_eventfds");
 }

@@ -125,6 +125,23 @@ static void check_without_gic(void)
 	pmu_vm_destroy(&m);
 }
 
+/* A vGIC that comes after INIT would be told of no interrupt. */
+static void check_gic_comes_late(void)
+{
+	struct vcpu vcpu;
+	struct vm vm;
+	int gic;
+
+	vm_create(&vm, 0);
+	vcpu_create(&vm, &vcpu, 0, FEATURE_PMU);
+	CHECK_EQ(pmu_attr(&vcpu, INIT, NULL), 0);
+	gic = vgic_setup(&vm, 1, 64);
+	CHECK_EQ(vcpu_run(&vcpu), -EINVAL);
+	close(gic);
+	vcpu_destroy(&vcpu);
+	vm_destroy(&vm);
+}
+
 static void check_irq(void)
 {
 	static const int wrong[] = { -1, 0, 15, 1020, 8192 };
@@ -598,6 +615,7 @@ int main(int argc, char **argv)
 	}
 	find_pmu();
 	check_without_gic();
+	check_gic_comes_late();
 	check_irq();
 	check_irq_of_timer();
 	check_after_run();

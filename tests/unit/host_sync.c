@@ -102,6 +102,36 @@ static void a_signal_ends_the_wait_for_a_mutex(void **state)
 	mutex_unlock(&mutex);
 }
 
+static struct task third;
+
+static void third_waits_too(void)
+{
+	static struct waiter waits;
+
+	waits = (struct waiter){ .task = &third };
+	waitq_add(&mutex.q, &waits);
+}
+
+/* Between its last look at the mutex and its leaving the queue: the wake-up goes to it. */
+static void other_unlocks_for_one_that_leaves(void)
+{
+	model_on_cancel_sleep = NULL;
+	other_unlocks_mutex();
+	assert_ptr_equal(model_woken, self);
+}
+
+static void who_leaves_without_the_mutex_passes_it_on(void **state)
+{
+	(void)state;
+	mutex_init(&mutex);
+	as_other(lock_mutex);
+	answer = -ERESTARTSYS;
+	while_asleep = third_waits_too;
+	model_on_cancel_sleep = other_unlocks_for_one_that_leaves;
+	assert_int_equal(mutex_lock_interruptible(&mutex), -ERESTARTSYS);
+	assert_ptr_equal(model_woken, &third);
+}
+
 static void take_twice(void *arg)
 {
 	(void)arg;
@@ -380,6 +410,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_taken_mutex_is_waited_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_signal_ends_the_wait_for_a_mutex, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(who_leaves_without_the_mutex_passes_it_on, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(mutexes_notice_misuse, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reader_waits_for_a_writer, setup, teardown),
