@@ -195,40 +195,47 @@ u64 stage2_write_protect_mask(struct stage2 *s2, ipa_t ipa, u64 mask)
 
 enum { LOOK_AT_ONCE = 8 };
 
-/* Most are clean: has none of these the bit without which no page is written? */
-static bool none_written(struct stage2 *s2, const u64 *entry)
+/* A bit for each of LOOK_AT_ONCE entries that is written. Most have not even the bit for it. */
+static u64 look_at_many(struct stage2 *s2, const u64 *entry)
 {
-	u64 any = port_desc_load(s2->port, &entry[0]);
+	u64 d0 = port_desc_load(s2->port, &entry[0]);
+	u64 d1 = port_desc_load(s2->port, &entry[1]);
+	u64 d2 = port_desc_load(s2->port, &entry[2]);
+	u64 d3 = port_desc_load(s2->port, &entry[3]);
+	u64 d4 = port_desc_load(s2->port, &entry[4]);
+	u64 d5 = port_desc_load(s2->port, &entry[5]);
+	u64 d6 = port_desc_load(s2->port, &entry[6]);
+	u64 d7 = port_desc_load(s2->port, &entry[7]);
 
-	any |= port_desc_load(s2->port, &entry[1]);
-	any |= port_desc_load(s2->port, &entry[2]);
-	any |= port_desc_load(s2->port, &entry[3]);
-	any |= port_desc_load(s2->port, &entry[4]);
-	any |= port_desc_load(s2->port, &entry[5]);
-	any |= port_desc_load(s2->port, &entry[6]);
-	any |= port_desc_load(s2->port, &entry[7]);
-	return !(any & DESC_WRITE);
+	if (!((d0 | d1 | d2 | d3 | d4 | d5 | d6 | d7) & DESC_WRITE))
+		return 0;
+	return (u64)desc_is_written(d0) | (u64)desc_is_written(d1) << 1 |
+	       (u64)desc_is_written(d2) << 2 | (u64)desc_is_written(d3) << 3 |
+	       (u64)desc_is_written(d4) << 4 | (u64)desc_is_written(d5) << 5 |
+	       (u64)desc_is_written(d6) << 6 | (u64)desc_is_written(d7) << 7;
 }
 
-/* Of @count entries, LOOK_AT_ONCE at most. */
-static void look_at_entries(struct stage2 *s2, const u64 *entry, u64 count, u64 *words, u64 at)
+static u64 look_at_few(struct stage2 *s2, const u64 *entry, u64 count)
 {
 	u64 bits = 0;
 
 	for (u64 i = 0; i < count; i++)
 		bits |= (u64)desc_is_written(port_desc_load(s2->port, &entry[i])) << i;
-	words[at / 64] |= bits << at % 64;
-	if (at % 64 + count > 64)
-		words[at / 64 + 1] |= bits >> (64 - at % 64);
+	return bits;
 }
 
 static void look_at_table(struct stage2 *s2, const u64 *entry, u64 count, u64 *words, u64 at)
 {
 	for (u64 i = 0; i < count; i += LOOK_AT_ONCE) {
-		u64 n = min(count - i, (u64)LOOK_AT_ONCE);
+		u64 n = min(count - i, (u64)LOOK_AT_ONCE), bit = at + i, bits;
 
-		if (n < LOOK_AT_ONCE || !none_written(s2, &entry[i]))
-			look_at_entries(s2, &entry[i], n, words, at + i);
+		bits = n == LOOK_AT_ONCE ? look_at_many(s2, &entry[i])
+					 : look_at_few(s2, &entry[i], n);
+		if (!bits)
+			continue;
+		words[bit / 64] |= bits << bit % 64;
+		if (bit % 64 + n > 64)
+			words[bit / 64 + 1] |= bits >> (64 - bit % 64);
 	}
 }
 
