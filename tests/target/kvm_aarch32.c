@@ -365,7 +365,8 @@ static void check_calls(void)
 	if (!on_linux(&m.vm))
 		check_entry(&m, &idle);
 	for (int by_smc = 0; by_smc < (on_linux(&m.vm) ? 1 : 2); by_smc++) {
-		CHECK_EQ(call(&m, by_smc, PSCI_0_2_FN_PSCI_VERSION, 0, 0, 0), 0x10001);
+		CHECK_EQ(call(&m, by_smc, PSCI_0_2_FN_PSCI_VERSION, 0, 0, 0),
+			 on_linux(&m.vm) ? 0x10001 : 0x10003);
 		CHECK_EQ(call(&m, by_smc, PSCI_0_2_FN64_CPU_ON, 1, SECOND, 0), (uint32_t)-1);
 		CHECK_EQ(call(&m, by_smc, PSCI_1_0_FN_PSCI_FEATURES, PSCI_0_2_FN64_CPU_ON, 0, 0),
 			 (uint32_t)-1);
