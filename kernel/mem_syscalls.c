@@ -126,9 +126,13 @@ s64 sys_madvise(const u64 a[6])
 s64 sys_brk(const u64 a[6])
 {
 	struct mm *mm = current_mm();
-	u64 old = (u64)mm_brk(mm, 0);
-	s64 brk = mm_brk(mm, a[0]);
+	u64 old;
+	s64 brk;
 
+	if (!mm_lock_flags(mm))
+		return mm_brk(mm, a[0]);
+	old = (u64)mm_brk(mm, 0);
+	brk = mm_brk(mm, a[0]);
 	populate_if_locked(mm, ALIGN_UP(old, PAGE_SIZE), (u64)brk);
 	return brk;
 }

@@ -13,7 +13,7 @@
 /* Neither PAN nor UAO concern maintenance; DC IVAC is EL1's alone. */
 static enum guest_access access_of(const struct vcpu *v, const struct cmo_op *op)
 {
-	if ((v->cpu.pstate & PSTATE_MODE) == PSTATE_MODE_EL0T)
+	if (vcpu_is_at_el0(v))
 		return GUEST_READS_EL0;
 	return op->access == MEM_WRITE ? GUEST_WRITES_EL1 : GUEST_READS_EL1;
 }

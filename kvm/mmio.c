@@ -16,7 +16,7 @@ static bool is_big_endian(const struct vcpu *v)
 	if (v->cpu.pstate & PSTATE_NRW)
 		return v->cpu.pstate & PSTATE_E;
 	sctlr = v->loaded ? port_guest_sctlr() : v->cpu.reg[GR_SCTLR_EL1];
-	return sctlr & ((v->cpu.pstate & PSTATE_MODE) == PSTATE_MODE_EL0T ? SCTLR_E0E : SCTLR_EE);
+	return sctlr & (vcpu_is_at_el0(v) ? SCTLR_E0E : SCTLR_EE);
 }
 
 static u64 low_bytes(u64 value, unsigned int len)

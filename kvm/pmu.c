@@ -9,10 +9,7 @@
 
 #define FEATURE_PMU (1U << KVM_ARM_VCPU_PMU_V3)
 
-/* ID_AA64DFR0_EL1.PMUVer (D19.2.59) */
-#define VERSION_3P1   4 /* events of 16 bits */
-#define VERSION_3P5   6 /* counters of 64 bits */
-#define VERSION_LIMIT VERSION_3P5
+#define VERSION_LIMIT PMU_V3P5
 
 #define TYPE_P BIT(31) /* not at EL1 */
 #define TYPE_U BIT(30) /* not at EL0 */
@@ -41,7 +38,7 @@ u64 pmu_version(const struct vm *vm)
 
 u64 pmu_event_mask(u64 version)
 {
-	return version >= VERSION_3P1 ? GENMASK(15, 0) : GENMASK(9, 0);
+	return version >= PMU_V3P1 ? GENMASK(15, 0) : GENMASK(9, 0);
 }
 
 u32 pmu_counters(const struct vcpu *v)
@@ -51,12 +48,12 @@ u32 pmu_counters(const struct vcpu *v)
 
 static bool is_64_bit(const struct vcpu *v, unsigned int n)
 {
-	return n == PMU_CYCLES || pmu_version(v->vm) >= VERSION_3P5;
+	return n == PMU_CYCLES || pmu_version(v->vm) >= PMU_V3P5;
 }
 
 u32 pmu_control(const struct vcpu *v)
 {
-	return pmu_version(v->vm) >= VERSION_3P5 ? v->pmu.control : v->pmu.control & ~(u32)PMCR_LP;
+	return pmu_version(v->vm) >= PMU_V3P5 ? v->pmu.control : v->pmu.control & ~(u32)PMCR_LP;
 }
 
 static bool overflows_at_64_bits(const struct vcpu *v, unsigned int n)
@@ -209,14 +206,9 @@ static void overflow(struct vcpu *v, unsigned int n)
 		v->pmu.overflows |= (u32)BIT(n + 1);
 }
 
-static bool is_at_el0(const struct vcpu *v)
-{
-	return (v->cpu.pstate & PSTATE_MODE) == PSTATE_MODE_EL0T;
-}
-
 void pmu_software_increment(struct vcpu *v, u32 counters)
 {
-	u64 excluded = is_at_el0(v) ? TYPE_U : TYPE_P;
+	u64 excluded = vcpu_is_at_el0(v) ? TYPE_U : TYPE_P;
 
 	for (u32 left = counters & ~(u32)BIT(PMU_CYCLES); left; left &= left - 1) {
 		unsigned int n = (unsigned int)__builtin_ctz(left);
@@ -309,7 +301,7 @@ u64 pmu_events(const struct vcpu *v, unsigned int which)
 		events |= BIT(EVENT_CHAIN);
 	else
 		events &= ~EVENTS_OF_SLOTS;
-	if (pmu_version(vm) < VERSION_3P1)
+	if (pmu_version(vm) < PMU_V3P1)
 		return (u32)events & allowed(vm, which * 32);
 	return events & (allowed(vm, which * 32) | allowed(vm, 0x4000 + which * 32) << 32);
 }

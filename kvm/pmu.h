@@ -45,6 +45,11 @@ struct vcpu_pmu {
 #define PMCR_N_SHIFT 11
 #define PMCR_N	     GENMASK(15, 11)
 
+/* ID_AA64DFR0_EL1.PMUVer (D19.2.59) */
+#define PMU_V3P1 4 /* events of 16 bits */
+#define PMU_V3P4 5 /* PMMIR_EL1 */
+#define PMU_V3P5 6 /* counters of 64 bits */
+
 /* Events that are not the CPU's. */
 #define EVENT_SW_INCR 0x00
 #define EVENT_CYCLES  0x11

@@ -151,8 +151,6 @@ static u64 value_read(struct vcpu *v, const struct pmu_reg *r, unsigned int n)
 
 static void control_write(struct vcpu *v, u64 value)
 {
-	if (pmu_version(v->vm) < 6) /* FEAT_PMUv3p5, without which LP is RES0 */
-		value &= ~PMCR_LP;
 	v->pmu.control = control_kept(value);
 	if (value & PMCR_C)
 		v->pmu.hw.count[PMU_CYCLES] = 0;
@@ -176,11 +174,6 @@ static void value_write(struct vcpu *v, const struct pmu_reg *r, unsigned int n,
 	}
 }
 
-static bool is_at_el0(const struct vcpu *v)
-{
-	return (v->cpu.pstate & PSTATE_MODE) == PSTATE_MODE_EL0T;
-}
-
 static bool el0_may(const struct vcpu *v, const struct pmu_reg *r, bool is_read)
 {
 	u32 by = is_read ? r->read : r->write;
@@ -193,7 +186,7 @@ static bool is_defined(const struct vcpu *v, const struct pmu_reg *r, unsigned i
 	if (!pmu_is_there(v->vm) || !(r->how & (is_read ? IS_READ : IS_WRITTEN)))
 		return false;
 	if (r->kind == PMU_SLOT_WIDTH)
-		return pmu_version(v->vm) >= 5; /* FEAT_PMUv3p4 */
+		return pmu_version(v->vm) >= PMU_V3P4;
 	if (r->kind != PMU_COUNT && r->kind != PMU_TYPE)
 		return true;
 	return pmu_counters(v) & BIT(n);
@@ -209,7 +202,7 @@ bool pmu_guest_may(struct vcpu *v, u16 sr, bool is_read)
 {
 	const struct pmu_reg r = find(sr);
 
-	if (pmu_is_there(v->vm) && is_at_el0(v) && !el0_may(v, &r, is_read)) {
+	if (pmu_is_there(v->vm) && vcpu_is_at_el0(v) && !el0_may(v, &r, is_read)) {
 		inject_trap(v);
 		return false;
 	}

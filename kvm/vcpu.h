@@ -315,6 +315,12 @@ static inline void vcpu_set_x(struct vcpu *v, unsigned int n, u64 value)
 #define PSTATE_MODE_EL1H 0x5UL
 #define PSTATE_MODE	 0xfUL
 
+/* Of either width: AArch32's user mode has no bit of PSTATE_MODE, either. */
+static inline bool vcpu_is_at_el0(const struct vcpu *v)
+{
+	return (v->cpu.pstate & PSTATE_MODE) == PSTATE_MODE_EL0T;
+}
+
 #define ESR_EC_SHIFT 26
 #define ESR_IL	     BIT(25)
 
