@@ -18,9 +18,10 @@ static const struct fs_type {
 	u32 dev;
 	int new_name_error;
 } fs_types[FS_COUNT] = {
-	[FS_ROOT] = { 2, 0 },	    [FS_DEV] = { 5, 0 },       [FS_SHM] = { 24, 0 },
-	[FS_HUGE_2M] = { 25, 0 },   [FS_HUGE_1G] = { 26, 0 },  [FS_PROC] = { 22, -ENOENT },
-	[FS_SYS] = { 23, -EACCES }, [FS_ANON] = { 1, -EPERM },
+	[FS_ROOT] = { 2, 0 },	       [FS_DEV] = { 5, 0 },	  [FS_SHM] = { 24, 0 },
+	[FS_HUGE_2M] = { 25, 0 },      [FS_HUGE_1G] = { 26, 0 },  [FS_PROC] = { 22, -ENOENT },
+	[FS_SYS] = { 23, -EACCES },    [FS_ANON] = { 1, -EPERM }, [FS_ANON_2M] = { 14, -EPERM },
+	[FS_ANON_1G] = { 15, -EPERM },
 };
 
 static void inode_node_put(struct file_node *node)
@@ -82,8 +83,8 @@ struct inode *inode_new_regular(enum vfs_fs fs, u32 mode)
 {
 	struct inode *inode;
 
-	if (fs == FS_HUGE_2M || fs == FS_HUGE_1G)
-		return inode_new_huge(fs, mode, fs == FS_HUGE_2M ? LEVEL_2M : LEVEL_1G);
+	if (fs_is_huge(fs))
+		return inode_new_huge(fs, mode);
 	inode = inode_alloc(fs, S_IFREG | mode, NULL);
 	if (IS_ERR(inode))
 		return inode;
@@ -138,8 +139,10 @@ static u64 inode_size(struct inode *inode)
 int fs_block_size(enum vfs_fs fs)
 {
 	switch (fs) {
-	case FS_HUGE_2M: return SZ_2M;
-	case FS_HUGE_1G: return SZ_1G;
+	case FS_HUGE_2M:
+	case FS_ANON_2M: return SZ_2M;
+	case FS_HUGE_1G:
+	case FS_ANON_1G: return SZ_1G;
 	default: return PAGE_SIZE;
 	}
 }

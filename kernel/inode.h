@@ -35,14 +35,18 @@ static inline bool inode_is_regular(const struct inode *inode)
 /* Makes a new regular file, with its memory object, of huge pages where the filesystem has them;
  * ERR_PTR. No lock needed. */
 struct inode *inode_new_regular(enum vfs_fs fs, u32 mode);
-/* One of pages of @level, LEVEL_2M or LEVEL_1G (kernel/memfd.c). */
-struct inode *inode_new_huge(enum vfs_fs fs, u32 mode, int level);
+/* One of the huge pages that @fs has (kernel/memfd.c). */
+struct inode *inode_new_huge(enum vfs_fs fs, u32 mode);
 struct inode *inode_new_dir(enum vfs_fs fs, u32 mode, const struct inode_ops *ops);
 struct inode *inode_new_link(enum vfs_fs fs, const char *target);
 /* Sets modification and change time to now. No lock needed. */
 void inode_touch(struct inode *inode);
-/* Of st_blksize and statfs. */
+/* Of st_blksize and statfs: a page of its regular files, bytes. */
 int fs_block_size(enum vfs_fs fs);
+static inline bool fs_is_huge(enum vfs_fs fs)
+{
+	return fs_block_size(fs) != PAGE_SIZE;
+}
 /* Fills @st; no lock needed. */
 void inode_stat(struct inode *inode, struct stat *st);
 /* The counted inode that @dir calls @name ("." and ".." too), or ERR_PTR(-ENOENT). */

@@ -80,11 +80,11 @@ static const struct file_ops huge_file_ops = {
 /* Sizes of huge pages, as the flags give them: log2 of bytes, 0 for the usual one. */
 static const struct huge_size {
 	u32 log2;
-	int level;
+	enum vfs_fs fs;
 } huge_sizes[] = {
-	{ 0, LEVEL_2M },
-	{ 21, LEVEL_2M },
-	{ 30, LEVEL_1G },
+	{ 0, FS_ANON_2M },
+	{ 21, FS_ANON_2M },
+	{ 30, FS_ANON_1G },
 };
 
 static const struct huge_size *huge_size_of(u32 flags)
@@ -111,8 +111,9 @@ static const struct inode_ops huge_inode_ops = {
 	.open = huge_open,
 };
 
-struct inode *inode_new_huge(enum vfs_fs fs, u32 mode, int level)
+struct inode *inode_new_huge(enum vfs_fs fs, u32 mode)
 {
+	int level = fs_block_size(fs) == SZ_2M ? LEVEL_2M : LEVEL_1G;
 	struct inode *inode = inode_alloc(fs, S_IFREG | mode, &huge_inode_ops);
 
 	if (IS_ERR(inode))
@@ -136,11 +137,10 @@ static char *memfd_path(const char *name)
 	return path;
 }
 
-static struct file *memfd_new(const char *name, u32 flags, const struct huge_size *size)
+static struct file *memfd_new(const char *name, u32 flags, enum vfs_fs fs)
 {
 	u32 mode = flags & MFD_NOEXEC_SEAL ? 0666 : 0777;
-	struct inode *inode = size ? inode_new_huge(FS_ANON, mode, size->level)
-				   : inode_new_regular(FS_ANON, mode);
+	struct inode *inode = inode_new_regular(fs, mode);
 	struct file *f;
 	char *path;
 
@@ -167,7 +167,8 @@ static int memfd_check(u32 flags)
 
 s64 sys_memfd_create(const u64 a[6])
 {
-	const struct huge_size *size = NULL;
+	const struct huge_size *size;
+	enum vfs_fs fs = FS_ANON;
 	char name[MEMFD_NAME_MAX + 1];
 	u32 flags = (u32)a[1];
 	int ret = memfd_check(flags);
@@ -182,6 +183,7 @@ s64 sys_memfd_create(const u64 a[6])
 		size = huge_size_of(flags);
 		if (!size)
 			return -ENODEV;
+		fs = size->fs;
 	}
-	return fd_for_file(memfd_new(name, flags, size), flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
+	return fd_for_file(memfd_new(name, flags, fs), flags & MFD_CLOEXEC ? O_CLOEXEC : 0);
 }

@@ -107,7 +107,7 @@ static struct inode *sealable(struct file *f)
 {
 	struct inode *inode = file_inode(f);
 
-	return inode && inode->fs == FS_ANON && inode->data ? inode : NULL;
+	return inode && fs_is_anonymous(inode->fs) && inode->data ? inode : NULL;
 }
 
 static s64 fcntl_add_seals(struct file *f, u64 seals)

@@ -265,6 +265,7 @@ static const long fs_magic[FS_COUNT] = {
 	[FS_SHM] = TMPFS_MAGIC,		[FS_HUGE_2M] = HUGETLBFS_MAGIC,
 	[FS_HUGE_1G] = HUGETLBFS_MAGIC, [FS_PROC] = PROC_SUPER_MAGIC,
 	[FS_SYS] = SYSFS_MAGIC,		[FS_ANON] = TMPFS_MAGIC,
+	[FS_ANON_2M] = HUGETLBFS_MAGIC, [FS_ANON_1G] = HUGETLBFS_MAGIC,
 };
 
 static s64 statfs_to_user(const struct inode *inode, u64 p)

@@ -92,13 +92,15 @@ enum vfs_fs {
 	FS_HUGE_1G,
 	FS_PROC,
 	FS_SYS,
-	FS_ANON,
+	FS_ANON,    /* mounted nowhere: memfds, pipes and the like */
+	FS_ANON_2M, /* the same of hugetlbfs: memfds of huge pages */
+	FS_ANON_1G,
 	FS_COUNT,
 };
 
-static inline bool fs_is_huge(enum vfs_fs fs)
+static inline bool fs_is_anonymous(enum vfs_fs fs)
 {
-	return fs == FS_HUGE_2M || fs == FS_HUGE_1G;
+	return fs >= FS_ANON;
 }
 
 /* ---- start */

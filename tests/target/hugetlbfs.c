@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -35,6 +36,24 @@ static void check_filesystem(void)
 	CHECK_OK(stat(DIR, &st));
 	CHECK(S_ISDIR(st.st_mode));
 	CHECK_FAILS(rename("/tmp/hugetlbfs", DIR "/x"), EXDEV);
+}
+
+/* What VMMs align their memory by. */
+static void check_memfd(unsigned int size_flag, long page)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_ALLOW_SEALING | size_flag);
+	struct statfs fs = { 0 };
+	struct stat st;
+
+	REQUIRE(fd >= 0);
+	CHECK_OK(fstatfs(fd, &fs));
+	CHECK_EQ(fs.f_type, HUGETLBFS_MAGIC);
+	CHECK_EQ(fs.f_bsize, page);
+	CHECK_OK(fstat(fd, &st));
+	CHECK_EQ(st.st_blksize, page);
+	CHECK_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_GROW);
+	close(fd);
 }
 
 /* A file without a name by the time it is used. */
@@ -148,6 +167,9 @@ int main(void)
 	fd = open("/tmp/hugetlbfs", O_CREAT | O_RDWR, 0600);
 	close(fd);
 	check_filesystem();
+	check_memfd(0, HUGE);
+	check_memfd(21u << 26, HUGE);
+	check_memfd(30u << 26, 1L << 30);
 	check_file();
 	check_mappings();
 	check_names();
