@@ -88,16 +88,19 @@ static int add_entry(struct irq_routes *table, hva_t at)
 	return route_of(&e, &table->by_gsi[e.gsi]);
 }
 
+/* Under the VM's lock. */
 static void publish(struct vm *vm, struct irq_routes *table)
 {
-	struct irq_routes *old;
+	struct irq_routes *old = vm->routes;
 
-	mutex_lock(&vm->lock);
-	old = vm->routes;
 	__atomic_store_n(&vm->routes, table, __ATOMIC_RELEASE);
-	mutex_unlock(&vm->lock);
 	if (old)
 		sched_after_grace(&old->work, free_routes);
+}
+
+void irq_routes_reset(struct vm *vm)
+{
+	publish(vm, NULL);
 }
 
 int irq_routes_set(struct vm *vm, hva_t arg)
@@ -107,8 +110,6 @@ int irq_routes_set(struct vm *vm, hva_t arg)
 	s32 count;
 	int error = 0;
 
-	if (!vm->vgic)
-		return -EINVAL;
 	if (copy_from_user(&head, arg, sizeof(head)))
 		return -EFAULT;
 	if (head.nr > IRQ_ROUTES_MAX || head.flags)
@@ -122,11 +123,14 @@ int irq_routes_set(struct vm *vm, hva_t arg)
 	table->count = (u32)count;
 	for (u32 i = 0; i < head.nr && !error; i++)
 		error = add_entry(table, entry_at(arg, i));
-	if (error)
+	if (error) {
 		kfree(table);
-	else
-		publish(vm, table);
-	return error;
+		return error;
+	}
+	mutex_lock(&vm->lock);
+	publish(vm, table);
+	mutex_unlock(&vm->lock);
+	return 0;
 }
 
 void irq_routes_destroy(struct vm *vm)

@@ -26,8 +26,10 @@ struct msi {
 
 enum gsi_event { GSI_RISES, GSI_FALLS };
 
-/* KVM_SET_GSI_ROUTING. */
+/* KVM_SET_GSI_ROUTING. With or without a vGIC; but its start forgets what was set before. */
 int irq_routes_set(struct vm *vm, hva_t arg);
+/* GSI n is SPI n again. Under the VM's lock. */
+void irq_routes_reset(struct vm *vm);
 /* No vCPU and no irqfd is left. */
 void irq_routes_destroy(struct vm *vm);
 /* What @gsi stands for happens: a message at each rise. With a vGIC that was started. Any context

@@ -160,8 +160,10 @@ static int start(struct vm *vm)
 		u32 irqs = vm->vgic_irqs ? vm->vgic_irqs : VGIC_IRQS_DEFAULT;
 
 		error = vgic_start(vm->vgic, irqs - VGIC_PRIVATE);
-		if (!error)
+		if (!error) {
 			vm->vgic_irqs = irqs;
+			irq_routes_reset(vm);
+		}
 	}
 	mutex_unlock(&vm->lock);
 	return error;

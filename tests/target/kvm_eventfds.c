@@ -141,10 +141,13 @@ static uint32_t line_level(struct machine *m, uint32_t intid)
 
 static void check_irqfd(struct machine *m)
 {
+	const struct kvm_irq_routing_entry early = pin(9, 10);
 	int event = event_new(), other = event_new();
 
 	CHECK_EQ(irqfd(m, event, 9, 0, 0), -EAGAIN); /* no vGIC */
-	machine_add_gic(m);
+	CHECK_EQ(route(m, &early, 0), 0);
+	CHECK_EQ(route(m, &early, 1), 0);
+	machine_add_gic(m); /* its start forgets the route */
 	CHECK(VM_CAP(&m->vm, KVM_CAP_IRQFD) > 0);
 	CHECK(VM_CAP(&m->vm, KVM_CAP_IRQ_ROUTING) >= 1024);
 	CHECK_EQ(irqfd(m, event, 9, 1 << 7, 0), -EINVAL);
