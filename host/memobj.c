@@ -18,6 +18,7 @@
 
 #define RADIX_BITS 9
 #define RADIX_FAN  (1U << RADIX_BITS)
+#define RADIX_NONE UINT64_MAX
 
 struct memobj {
 	u32 refs; /* atomic */
@@ -83,6 +84,22 @@ static struct page *radix_find(const struct memobj *o, u64 index)
 	for (unsigned int h = o->height; h > 1 && node; h--)
 		node = node[radix_slot(index, h)];
 	return node ? node[radix_slot(index, 1)] : NULL;
+}
+
+/* The first page in the subtree of @node with an index of @from or more, counted from the subtree's
+ * first; RADIX_NONE. */
+static u64 radix_next(void **node, unsigned int height, u64 from)
+{
+	u64 span = radix_capacity(height - 1), rest = from % span, found;
+
+	for (u64 i = from / span; i < RADIX_FAN; i++, rest = 0) {
+		if (!node[i])
+			continue;
+		found = height > 1 ? radix_next(node[i], height - 1, rest) : 0;
+		if (found != RADIX_NONE)
+			return i * span + found;
+	}
+	return RADIX_NONE;
 }
 
 static bool radix_insert(struct memobj *o, u64 index, struct page *page)
@@ -599,6 +616,47 @@ int memobj_fallocate(struct memobj *o, int mode, u64 offset, u64 len)
 	o->size = max(o->size, ALIGN_UP(offset + len, o->level == LEVEL_4K ? 1 : unit(o)));
 	mutex_unlock(&o->lock);
 	return 0;
+}
+
+/* ---- where there is content: by pages; files of huge pages are all content, as on Linux */
+
+/* RADIX_NONE, or an offset that may be beyond the end. Under the mutex. */
+static u64 next_data(const struct memobj *o, u64 offset)
+{
+	u64 index = index_of(o, offset);
+
+	if (o->level != LEVEL_4K || has_content(o, ALIGN_DOWN(offset, PAGE_SIZE)))
+		return offset;
+	if (o->height == 0 || index >= radix_capacity(o->height))
+		return RADIX_NONE;
+	index = radix_next(o->root, o->height, index);
+	return index == RADIX_NONE ? RADIX_NONE : index * unit(o);
+}
+
+static u64 next_hole(const struct memobj *o, u64 offset)
+{
+	if (o->level != LEVEL_4K)
+		return o->size;
+	while (offset < o->size && has_content(o, ALIGN_DOWN(offset, PAGE_SIZE))) {
+		offset = ALIGN_DOWN(offset, unit(o)) + unit(o);
+		sched_point();
+	}
+	return min(offset, o->size);
+}
+
+s64 memobj_seek(struct memobj *o, s64 offset, enum memobj_seek what)
+{
+	u64 at = (u64)offset;
+	s64 ret = -ENXIO;
+
+	mutex_lock(&o->lock);
+	if (offset >= 0 && at < o->size) {
+		at = what == MEMOBJ_DATA ? next_data(o, at) : next_hole(o, at);
+		if (what == MEMOBJ_HOLE || at < o->size)
+			ret = (s64)at;
+	}
+	mutex_unlock(&o->lock);
+	return ret;
 }
 
 /* ---- for those who map pages without a program */

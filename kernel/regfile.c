@@ -62,28 +62,19 @@ static s64 regular_write(struct file *f, struct iobuf *from, u64 *pos)
 	return n;
 }
 
-/* SEEK_DATA and SEEK_HOLE see one run of data up to the end, as lseek(2) allows. */
-static s64 regular_seek_data(u64 size, s64 offset, int whence)
-{
-	if (offset < 0 || (u64)offset >= size)
-		return -ENXIO;
-	return whence == SEEK_DATA ? offset : (s64)size;
-}
-
 static s64 regular_lseek(struct file *f, s64 offset, int whence)
 {
 	struct inode *inode = f->priv;
-	u64 size = memobj_size(inode->data);
-	s64 base;
+	s64 base = 0;
 
 	switch (whence) {
-	case SEEK_SET: base = 0; break;
+	case SEEK_SET: break;
 	case SEEK_CUR: base = (s64)f->pos; break;
-	case SEEK_END: base = (s64)size; break;
+	case SEEK_END: base = (s64)memobj_size(inode->data); break;
 	case SEEK_DATA:
 	case SEEK_HOLE:
-		base = 0;
-		offset = regular_seek_data(size, offset, whence);
+		offset = memobj_seek(inode->data, offset,
+				     whence == SEEK_DATA ? MEMOBJ_DATA : MEMOBJ_HOLE);
 		if (offset < 0)
 			return offset;
 		break;

@@ -418,6 +418,32 @@ static void check_memfd(void)
 	close(fd);
 }
 
+/* Holes are as tmpfs has them: what was never written, by pages. */
+static void check_holes(void)
+{
+	int fd = memfd_create("holes", MFD_CLOEXEC);
+
+	REQUIRE(fd >= 0);
+	CHECK_FAILS(lseek(fd, 0, SEEK_DATA), ENXIO);
+	CHECK_OK(ftruncate(fd, 0x10000));
+	CHECK_FAILS(lseek(fd, 0, SEEK_DATA), ENXIO);
+	CHECK_EQ(lseek(fd, 0xffff, SEEK_HOLE), 0xffff);
+	CHECK_FAILS(lseek(fd, 0x10000, SEEK_HOLE), ENXIO);
+	CHECK_EQ(pwrite(fd, "data", 4, 0x7ffe), 4);
+	CHECK_EQ(pwrite(fd, "data", 4, 0x40000000), 4);
+	CHECK_EQ(lseek(fd, 0, SEEK_HOLE), 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_DATA), 0x7000);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 0x7000);
+	CHECK_EQ(lseek(fd, 0x7abc, SEEK_DATA), 0x7abc);
+	CHECK_EQ(lseek(fd, 0x7abc, SEEK_HOLE), 0x9000);
+	CHECK_EQ(lseek(fd, 0x9000, SEEK_DATA), 0x40000000);
+	CHECK_EQ(lseek(fd, 0x40000000, SEEK_HOLE), 0x40000004);
+	CHECK_OK(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0x7000, 0x1000));
+	CHECK_EQ(lseek(fd, 0, SEEK_DATA), 0x8000);
+	CHECK_FAILS(lseek(fd, -1, SEEK_DATA), ENXIO);
+	close(fd);
+}
+
 /* Bytes from file to file, at positions given or the files' own. */
 static void check_copy_range(void)
 {
@@ -468,6 +494,7 @@ int main(void)
 	check_proc();
 	check_names();
 	check_memfd();
+	check_holes();
 	check_copy_range();
 	return check_done("files");
 }

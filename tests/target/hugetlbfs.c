@@ -82,6 +82,8 @@ static void check_file(void)
 	CHECK_FAILS(write(fd, &c, 1), EINVAL);
 	CHECK_EQ(pread(fd, &c, 1, HUGE), 1);
 	CHECK_EQ(c, 0);
+	CHECK_EQ(lseek(fd, PAGE, SEEK_DATA), PAGE); /* no holes here */
+	CHECK_EQ(lseek(fd, 0, SEEK_HOLE), SIZE);
 	CHECK(mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, PAGE) == MAP_FAILED && errno == EINVAL);
 	close(fd);
 }

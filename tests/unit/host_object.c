@@ -2,6 +2,8 @@
 /* Objects (the pages behind files and shared memory): reading, writing, size, holes. */
 #include "host_world.h"
 
+enum { KEEP = 1, PUNCH = 2, COLLAPSE = 8 }; /* FALLOC_FL_* */
+
 static s64 read_object(struct memobj *o, char *to, size_t n, u64 pos)
 {
 	struct iobuf io = { .kernel = to, .left = n };
@@ -33,6 +35,54 @@ static void reads_give_what_was_written_and_zeroes_in_holes(void **state)
 	/* The end cuts a read short. */
 	assert_int_equal(read_object(o, got, 8, 2 * PAGE_SIZE), 4);
 	assert_int_equal(read_object(o, got, 8, 2 * PAGE_SIZE + 4), 0);
+	memobj_put(o);
+}
+
+static void seeks_find_data_and_holes(void **state)
+{
+	const u64 far = 3 * SZ_1G + 2 * PAGE_SIZE;
+	struct memobj *o = memobj_new();
+	char text[8] = "abcdefg";
+
+	(void)state;
+	assert_int_equal(memobj_seek(o, 0, MEMOBJ_DATA), -ENXIO);
+	assert_int_equal(memobj_seek(o, 0, MEMOBJ_HOLE), -ENXIO);
+	assert_int_equal(memobj_truncate(o, 10), 0);
+	assert_int_equal(memobj_seek(o, 0, MEMOBJ_DATA), -ENXIO);
+	assert_int_equal(memobj_seek(o, 9, MEMOBJ_HOLE), 9);
+	assert_int_equal(memobj_seek(o, 10, MEMOBJ_HOLE), -ENXIO);
+	assert_int_equal(memobj_seek(o, -1, MEMOBJ_HOLE), -ENXIO);
+	/* Pages 2 and 3, and one far away. */
+	assert_int_equal(write_object(o, text, 8, 3 * PAGE_SIZE - 4), 8);
+	assert_int_equal(memobj_seek(o, 1, MEMOBJ_DATA), 2 * PAGE_SIZE);
+	assert_int_equal(memobj_seek(o, 2 * PAGE_SIZE + 1, MEMOBJ_DATA), 2 * PAGE_SIZE + 1);
+	assert_int_equal(memobj_seek(o, 2 * PAGE_SIZE, MEMOBJ_HOLE), 3 * PAGE_SIZE + 4);
+	assert_int_equal(memobj_seek(o, 3 * PAGE_SIZE + 4, MEMOBJ_DATA), -ENXIO);
+	assert_int_equal(write_object(o, text, 8, (u64)far + 1), 8);
+	assert_int_equal(memobj_seek(o, 4 * PAGE_SIZE, MEMOBJ_DATA), (s64)far);
+	assert_int_equal(memobj_seek(o, 2 * PAGE_SIZE, MEMOBJ_HOLE), 4 * PAGE_SIZE);
+	assert_int_equal(memobj_seek(o, (s64)far, MEMOBJ_HOLE), (s64)far + 9);
+	/* A hole within data, and a page behind the end, which is none. */
+	assert_int_equal(memobj_fallocate(o, KEEP | PUNCH, 2 * PAGE_SIZE, PAGE_SIZE), 0);
+	assert_int_equal(memobj_seek(o, 0, MEMOBJ_DATA), 3 * PAGE_SIZE);
+	assert_int_equal(memobj_truncate(o, 5 * PAGE_SIZE), 0);
+	assert_int_equal(memobj_fallocate(o, KEEP, 5 * PAGE_SIZE, PAGE_SIZE), 0);
+	assert_int_equal(memobj_seek(o, 4 * PAGE_SIZE, MEMOBJ_DATA), -ENXIO);
+	assert_int_equal(memobj_seek(o, 5 * PAGE_SIZE - 1, MEMOBJ_HOLE), 5 * PAGE_SIZE - 1);
+	memobj_put(o);
+}
+
+static void a_file_in_ram_is_data_until_it_grows(void **state)
+{
+	static char data[PAGE_SIZE + 10];
+	struct memobj *o = memobj_from_ram(data, sizeof(data));
+
+	(void)state;
+	assert_int_equal(memobj_seek(o, 1, MEMOBJ_HOLE), PAGE_SIZE + 10);
+	assert_int_equal(memobj_truncate(o, 4 * PAGE_SIZE), 0);
+	assert_int_equal(memobj_seek(o, 0, MEMOBJ_HOLE), 2 * PAGE_SIZE);
+	assert_int_equal(memobj_seek(o, PAGE_SIZE + 100, MEMOBJ_DATA), PAGE_SIZE + 100);
+	assert_int_equal(memobj_seek(o, 2 * PAGE_SIZE, MEMOBJ_DATA), -ENXIO);
 	memobj_put(o);
 }
 
@@ -87,7 +137,6 @@ static void writes_have_limits(void **state)
 
 static void fallocate_says_what_it_does_not_do(void **state)
 {
-	enum { KEEP = 1, PUNCH = 2, COLLAPSE = 8 };
 	struct memobj *o = memobj_new();
 
 	(void)state;
@@ -145,6 +194,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		world_test(reads_give_what_was_written_and_zeroes_in_holes),
+		world_test(seeks_find_data_and_holes),
+		world_test(a_file_in_ram_is_data_until_it_grows),
 		world_test(reads_of_a_file_in_ram_find_its_bytes),
 		world_test(bad_buffers_move_what_they_can),
 		world_test(writes_have_limits),
