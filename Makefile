@@ -21,6 +21,7 @@ include mk/shell.mk
 include mk/coverage.mk
 include mk/check.mk
 include mk/long.mk
+include mk/qemu.mk
 include mk/bench.mk
 include mk/install.mk
 
@@ -34,6 +35,7 @@ help:
 	@echo 'make            the kernel, the catwalk program and the programs that run on the kernel'
 	@echo 'make run        boots Debian'\''s arm64 kernel as a guest on Catwalk: a shell, or without a terminal a proof'
 	@echo '                (DEVICE=coherent CPU=MODEL CPUS=N MEMORY=512M cpu.fwb=off HOST=linux)'
+	@echo 'make run-qemu   the same with QEMU as the VMM: UEFI firmware, then the kernel (builds QEMU: ten minutes)'
 	@echo 'make run-programs  a small VMM and the KVM selftests on Catwalk; a line each, then a report'
 	@echo 'make shell      a shell on Catwalk: Debian'\''s busybox, and our small VMM by its name (demo)'
 	@echo 'make check      all tests; the last line is "N passed, N failed, N skipped"'
@@ -49,5 +51,6 @@ help:
 	@echo 'make clean      removes $(O)/'
 	@echo
 	@echo 'make check-selftests  every KVM selftest for arm64, with more of their parameters: half an hour'
+	@echo 'make check-qemu  QEMU as the VMM: guests, firmware, moves of running VMs, gdb: twenty minutes'
 	@echo 'make check-unit, check-cli, check-target, check-static: parts of make check'
 	@echo 'O=DIR builds into DIR; V=1 prints the commands; COMPILER=clang builds with clang'
