@@ -99,6 +99,7 @@ static u64 radix_next(void **node, unsigned int height, u64 from)
 		if (found != RADIX_NONE)
 			return i * span + found;
 	}
+	sched_point(); /* nodes without pages may be many */
 	return RADIX_NONE;
 }
 
@@ -630,7 +631,7 @@ static u64 next_data(const struct memobj *o, u64 offset)
 	if (o->height == 0 || index >= radix_capacity(o->height))
 		return RADIX_NONE;
 	index = radix_next(o->root, o->height, index);
-	return index == RADIX_NONE ? RADIX_NONE : index * unit(o);
+	return index == RADIX_NONE ? RADIX_NONE : index * PAGE_SIZE;
 }
 
 static u64 next_hole(const struct memobj *o, u64 offset)
@@ -638,13 +639,13 @@ static u64 next_hole(const struct memobj *o, u64 offset)
 	if (o->level != LEVEL_4K)
 		return o->size;
 	while (offset < o->size && has_content(o, ALIGN_DOWN(offset, PAGE_SIZE))) {
-		offset = ALIGN_DOWN(offset, unit(o)) + unit(o);
+		offset = ALIGN_DOWN(offset, PAGE_SIZE) + PAGE_SIZE;
 		sched_point();
 	}
 	return min(offset, o->size);
 }
 
-s64 memobj_seek(struct memobj *o, s64 offset, enum memobj_seek what)
+s64 memobj_seek(struct memobj *o, s64 offset, enum memobj_seek_for what)
 {
 	u64 at = (u64)offset;
 	s64 ret = -ENXIO;

@@ -233,8 +233,8 @@ int memobj_truncate(struct memobj *o, u64 size);
 int memobj_fallocate(struct memobj *o, int mode, u64 offset, u64 len);
 /* The first byte from @offset on that has content, or that has none (the end is a hole). -ENXIO:
  * there is none, or @offset is not within the object. Pages that fallocate made are content. */
-enum memobj_seek { MEMOBJ_DATA, MEMOBJ_HOLE };
-s64 memobj_seek(struct memobj *o, s64 offset, enum memobj_seek what);
+enum memobj_seek_for { MEMOBJ_DATA, MEMOBJ_HOLE };
+s64 memobj_seek(struct memobj *o, s64 offset, enum memobj_seek_for what);
 /* The address of the page that holds @offset; false: there is none yet, or any more. May sleep. */
 bool memobj_peek(struct memobj *o, u64 offset, pa_t *pa);
 /* There is a page at @offset afterwards, as long as nobody removes it. 0, -ENOMEM, or -EIO: beyond

@@ -92,7 +92,7 @@ enum vfs_fs {
 	FS_HUGE_1G,
 	FS_PROC,
 	FS_SYS,
-	FS_ANON,    /* mounted nowhere: memfds, pipes and the like */
+	FS_ANON,    /* from here on mounted nowhere: memfds, pipes and the like */
 	FS_ANON_2M, /* the same of hugetlbfs: memfds of huge pages */
 	FS_ANON_1G,
 	FS_COUNT,

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash disable=SC2086,SC2154 # names without blanks; $how is from tests/cli/qemu
 # Run by busybox's shell on Catwalk (tests/cli/qemu): QEMU's VMs, whose guests watch themselves (vmm/guest/stress.c), are
 # moved while they run. $how: live, ring, postcopy: to a second QEMU, which goes on; snapshot: into a file while the guest
 # runs on, from which a second QEMU starts. Prints what QEMU counted and what the guests found.
 PATH=/bin
 export PATH
 seconds=25
+trap '' PIPE # a monitor that is gone: its VM's status says so
 
 die() {
 	echo "qemu.sh: $*"
@@ -27,7 +29,7 @@ start() {
 		-serial file:/$name.serial -monitor stdio "$@" </$name.commands >/$name.monitor 2>&1 &
 }
 
-# await WHAT CONDITION...: for a minute at most.
+# await WHAT CONDITION...: 600 looks, a minute or two.
 await() {
 	local what=$1 tries=0
 	shift
@@ -61,10 +63,8 @@ until_said source.serial "catwalk-stress: $seconds s"
 [ $how != ring ] || qemu_refuses
 case $how in
 snapshot)
-	mkfifo /snapshot.pipe
-	cat /snapshot.pipe >/snapshot &
 	echo "migrate_set_capability background-snapshot on" >&3
-	echo 'migrate -d "exec:/bin/cat >/snapshot.pipe"' >&3
+	echo 'migrate -d "exec:/bin/cat >/snapshot"' >&3
 	;;
 *)
 	start target -incoming defer
@@ -87,6 +87,7 @@ snapshot)
 	;;
 esac
 until_said source.monitor "Migration status: [cf]" "info migrate"
+grep -q "Migration status: completed" /source.monitor || die "it did not move"
 if [ $how = snapshot ]; then
 	# The guest runs on, to its end.
 	until_said source.serial " wrong, "

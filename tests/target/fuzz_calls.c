@@ -358,8 +358,8 @@ static void read_options(int argc, char **argv)
 }
 
 /*
- * A page of a program's file has memory of its own from its first use on, as long as there is the
- * file; a child's mlockall() uses all that is mapped, a read() the rest. All are used now.
+ * A page of a program's file has memory of its own from its first fault on, as long as there is the
+ * file; a child's mlockall() or mapping of the file faults on any of them. All do now.
  */
 static void use_program(void)
 {

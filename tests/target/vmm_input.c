@@ -80,8 +80,8 @@ static void make_files(void)
 	make_file("/zeroes", 1 * MIB);
 	make_file("/big", 300 * MIB);
 	make_file("/disk", 64 * 1024);
-	make_image("/image", IMAGE_BYTES, waits, 5);
-	make_image("/cut", IMAGE_BYTES + 1, waits, 5);
+	make_image("/image", IMAGE_BYTES, waits, sizeof(waits) / sizeof(*waits));
+	make_image("/cut", IMAGE_BYTES + 1, waits, sizeof(waits) / sizeof(*waits));
 	make_image("/off", IMAGE_BYTES, powers_off, 3);
 	noise[0] = 0x1f;
 	noise[1] = (char)0x8b;
@@ -257,6 +257,7 @@ static void check_second_vmm(void)
 	first = start(waiting, out[1], -1);
 	close(out[1]);
 	REQUIRE(read(out[0], &said, 1) == 1);
+	CHECK_EQ(said, 'w');
 	close(out[0]);
 	o = run(second);
 	CHECK_EQ(o.status, STATUS_BAD_INPUT);
