@@ -33,6 +33,9 @@ enum {
 	PLANT_EVERY = 8,
 	PROGRESS_SECONDS = 10,
 	TEXT_MAX = 4096,
+	/* Files of the machine at its start. */
+	KNOWN_MAX = 256,
+	KNOWN_NAME_MAX = 64,
 	/* What may differ for other reasons: slabs that are not full, KiB; objects of a process.
 	   More than one page or object a child is lost is seen in long runs. */
 	SLACK_KIB = 256,
@@ -178,19 +181,59 @@ static void remove_tree(const char *path)
 	rmdir(path);
 }
 
-/* Children whose working directory changed leave files elsewhere. */
-static void remove_strays(const char *path)
+/* ---- files that children left: whatever was not there before the first of them */
+
+static struct known {
+	char name[KNOWN_NAME_MAX];
+	blkcnt_t blocks;
+} known_files[KNOWN_MAX];
+static unsigned known_count;
+
+static struct known *known_find(const char *name)
+{
+	for (unsigned i = 0; i < known_count; i++)
+		if (!strcmp(known_files[i].name, name))
+			return &known_files[i];
+	return NULL;
+}
+
+static void remember(const char *name, const struct stat *st)
+{
+	REQUIRE(known_count < KNOWN_MAX && strlen(name) < KNOWN_NAME_MAX);
+	strcpy(known_files[known_count].name, name);
+	known_files[known_count++].blocks = st->st_blocks;
+}
+
+/* Those that were there are told if they grew: that is no loss, but is missing in the account. */
+static void remove_if_new(const char *name, const struct stat *st)
+{
+	struct known *known = known_find(name);
+
+	if (!known && unlink(name))
+		remove_tree(name);
+	if (!known || known->blocks == st->st_blocks)
+		return;
+	printf("%s: %ld KiB, %ld before\n", name, (long)st->st_blocks / 2, (long)known->blocks / 2);
+	known->blocks = st->st_blocks;
+}
+
+/* Calls @fn for all that is in the tree of @path, but for what the kernel makes up itself. */
+static void for_each_file(const char *path, void (*fn)(const char *name, const struct stat *st))
 {
 	char name[TEXT_MAX];
 	struct dirent *e;
+	struct stat st;
 	DIR *dir = opendir(path);
 
 	while (dir && (e = readdir(dir))) {
-		if (strncmp(e->d_name, "fz", 2))
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
-		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
-		if (unlink(name))
-			remove_tree(name);
+		snprintf(name, sizeof(name), "%s/%s", strcmp(path, "/") ? path : "", e->d_name);
+		if (!strcmp(name, "/proc") || !strcmp(name, "/sys") || lstat(name, &st))
+			continue;
+		fn(name, &st);
+		if (S_ISDIR(st.st_mode))
+			for_each_file(name, fn);
 	}
 	if (dir)
 		closedir(dir);
@@ -198,11 +241,7 @@ static void remove_strays(const char *path)
 
 static void remove_files(void)
 {
-	remove_tree(FUZZ_DIR);
-	remove_strays("/tmp");
-	remove_strays("/dev");
-	remove_strays("/dev/shm");
-	remove_strays("/");
+	for_each_file("/", remove_if_new);
 }
 
 /* ---- what is left behind */
@@ -390,6 +429,7 @@ int main(int argc, char **argv)
 	read_options(argc, argv);
 	share();
 	use_program();
+	for_each_file("/", remember);
 	run_children(CALLS_TO_WARM_UP);
 	before = measure();
 	run_children(fuzz_options.calls);
