@@ -16,6 +16,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -33,6 +34,8 @@ enum {
 	PLANT_EVERY = 8,
 	PROGRESS_SECONDS = 10,
 	TEXT_MAX = 4096,
+	/* Twice as many as the kernel keeps. */
+	STACKS = 64,
 	/* Files of the machine at its start. */
 	KNOWN_MAX = 256,
 	KNOWN_NAME_MAX = 64,
@@ -414,6 +417,26 @@ static void use_program(void)
 	close(fd);
 }
 
+static void *wait_for_all(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+/* The kernel keeps some stacks of threads that ended (port/arm64/kstack.c): it has all of them. */
+static void use_stacks(void)
+{
+	pthread_barrier_t barrier;
+	pthread_t threads[STACKS];
+
+	REQUIRE(pthread_barrier_init(&barrier, NULL, STACKS + 1) == 0);
+	for (unsigned i = 0; i < STACKS; i++)
+		REQUIRE(pthread_create(&threads[i], NULL, wait_for_all, &barrier) == 0);
+	pthread_barrier_wait(&barrier);
+	for (unsigned i = 0; i < STACKS; i++)
+		REQUIRE(pthread_join(threads[i], NULL) == 0);
+}
+
 static void share(void)
 {
 	fuzz_shared = mmap(NULL, sizeof(*fuzz_shared), PROT_READ | PROT_WRITE,
@@ -429,6 +452,7 @@ int main(int argc, char **argv)
 	read_options(argc, argv);
 	share();
 	use_program();
+	use_stacks();
 	for_each_file("/", remember);
 	run_children(CALLS_TO_WARM_UP);
 	before = measure();
