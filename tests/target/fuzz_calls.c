@@ -41,7 +41,7 @@ enum {
 	KNOWN_NAME_MAX = 64,
 	/* What may differ for other reasons: slabs that are not full, KiB; objects of a process.
 	   More than one page or object a child is lost is seen in long runs. */
-	SLACK_KIB = 256,
+	SLACK_KIB = 64,
 	SLACK_OBJECTS = 16,
 };
 
