@@ -95,7 +95,11 @@ static const struct huge_size *huge_size_of(u32 flags)
 	return NULL;
 }
 
-/* A file of huge pages; its inode's tag is their trait. */
+static bool has_2m_pages(enum vfs_fs fs)
+{
+	return fs_block_size(fs) == SZ_2M;
+}
+
 static struct file *huge_open(struct inode *inode, u32 flags)
 {
 	int ret = flags & O_TRUNC ? memobj_truncate(inode->data, 0) : 0;
@@ -103,7 +107,7 @@ static struct file *huge_open(struct inode *inode, u32 flags)
 
 	if (!f)
 		return ERR_PTR(ret ? ret : -ENOMEM);
-	f->traits = FILE_SEEKABLE | (u32)inode->tag;
+	f->traits = FILE_SEEKABLE | (has_2m_pages(inode->fs) ? FILE_HUGE_2M : FILE_HUGE_1G);
 	return f;
 }
 
@@ -113,13 +117,11 @@ static const struct inode_ops huge_inode_ops = {
 
 struct inode *inode_new_huge(enum vfs_fs fs, u32 mode)
 {
-	int level = fs_block_size(fs) == SZ_2M ? LEVEL_2M : LEVEL_1G;
 	struct inode *inode = inode_alloc(fs, S_IFREG | mode, &huge_inode_ops);
 
 	if (IS_ERR(inode))
 		return inode;
-	inode->tag = level == LEVEL_2M ? FILE_HUGE_2M : FILE_HUGE_1G;
-	inode->data = memobj_hugetlb_new(level);
+	inode->data = memobj_hugetlb_new(has_2m_pages(fs) ? LEVEL_2M : LEVEL_1G);
 	if (!inode->data) {
 		inode_put(inode);
 		return ERR_PTR(-ENOMEM);
